@@ -1,0 +1,6 @@
+"""``python -m virtfn``."""
+
+from virtfn.cli.main import run
+
+if __name__ == "__main__":
+    run()

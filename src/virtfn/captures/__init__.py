@@ -1,0 +1,1 @@
+"""Text that iproute2 printed somewhere else: read and rendered, pure."""

@@ -1,0 +1,156 @@
+"""The whole error tree. It imports nothing, so every room may raise from it.
+
+An error is raised once, where the fact is known; callers add context with ``raise ... from`` or ``add_note``.
+Only ``cli/main.py`` turns one into text and an exit code.
+"""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process tells its caller; the one list that ``--help``, the docs and the code share."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    DIFFERENT = 3
+    ROLLBACK_INCOMPLETE = 4
+    NOT_PROVEN = 5
+    BAD_SPEC = 65
+    UNREACHABLE = 69
+    LOCKED = 75
+    NO_PERMISSION = 77
+    INTERRUPTED = 130
+
+    @property
+    def meaning(self) -> str:
+        """One line for ``--help`` and the reference."""
+        return _MEANINGS[self]
+
+
+_MEANINGS = {
+    ExitCode.DONE: "done, or nothing to do",
+    ExitCode.FAILED: "failed; what was changed is restored, or nothing was changed",
+    ExitCode.USAGE: "the command line is wrong",
+    ExitCode.DIFFERENT: "differences found",
+    ExitCode.ROLLBACK_INCOMPLETE: "rollback incomplete: a person is needed",
+    ExitCode.NOT_PROVEN: "proof or verification failed; restored",
+    ExitCode.BAD_SPEC: "bad input file",
+    ExitCode.UNREACHABLE: "a part this needs is not there or does not answer",
+    ExitCode.LOCKED: "another virtfn holds the lock",
+    ExitCode.NO_PERMISSION: "no permission",
+    ExitCode.INTERRUPTED: "interrupted, after rollback",
+}
+
+
+class VirtfnError(Exception):
+    """Base of all errors: what failed, on which object (``where``), and what to do next (``hint``)."""
+
+    exit_code = ExitCode.FAILED
+
+    def __init__(self, message: str, *, where: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}" if self.where else self.message
+
+
+class UsageError(VirtfnError):
+    """The request itself makes no sense (a VF that does not exist, a source equal to its copy)."""
+
+    exit_code = ExitCode.USAGE
+
+
+class SpecError(VirtfnError):
+    """A file or capture cannot be read; ``where`` is ``file:line``. ``problems`` holds every fault found."""
+
+    exit_code = ExitCode.BAD_SPEC
+
+    def __init__(self, message: str, *, where: str = "", hint: str = "", problems: tuple[str, ...] = ()) -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.problems = problems
+
+
+class CapabilityError(VirtfnError):
+    """The NIC, its driver or this machine cannot do what was asked; the message says which and why."""
+
+
+class GuardRefused(VirtfnError):
+    """A guard refused before anything was changed; ``guards`` names each with its reason."""
+
+    def __init__(
+        self, message: str, *, where: str = "", hint: str = "", guards: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.guards = guards
+
+
+class ConflictError(VirtfnError):
+    """Somebody else changed what we were about to change, or an unfinished transaction stands in the way."""
+
+
+class LockHeld(VirtfnError):
+    """Another virtfn is changing this host."""
+
+    exit_code = ExitCode.LOCKED
+
+
+class PermissionDenied(VirtfnError):
+    """Root (or CAP_NET_ADMIN, CAP_NET_RAW) is needed."""
+
+    exit_code = ExitCode.NO_PERMISSION
+
+
+class BackendUnreachable(VirtfnError):
+    """A service, a kernel interface or a program this needs is missing or does not answer."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class KernelRefused(VirtfnError):
+    """The kernel said no: its errno, the call, and the equivalent command to try by hand."""
+
+    def __init__(
+        self, message: str, *, where: str = "", hint: str = "", errno: int = 0, call: str = "", command: str = ""
+    ) -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.errno = errno
+        self.call = call
+        self.command = command
+
+
+class VerifyFailed(VirtfnError):
+    """Read back, a value is not what was written; restored."""
+
+    exit_code = ExitCode.NOT_PROVEN
+
+
+class ProofFailed(VirtfnError):
+    """Probe frames did not show what was claimed; restored. The report travels along for the view."""
+
+    exit_code = ExitCode.NOT_PROVEN
+
+    def __init__(self, message: str, *, where: str = "", hint: str = "", report: object = None) -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.report = report
+
+
+class RollbackIncomplete(VirtfnError):
+    """Not everything could be put back; the journal says what remains and a person is needed."""
+
+    exit_code = ExitCode.ROLLBACK_INCOMPLETE
+
+
+class Interrupted(VirtfnError):
+    """Ctrl-C or SIGTERM, after what was changed had been put back."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
+class LabError(VirtfnError):
+    """The lab could not be made, started or reached."""
+
+    exit_code = ExitCode.UNREACHABLE

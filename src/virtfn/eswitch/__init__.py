@@ -1,0 +1,1 @@
+"""How a NIC's embedded switch forwards, per driver, with evidence: pure."""

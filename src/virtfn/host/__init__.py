@@ -1,0 +1,1 @@
+"""The kernel: sysfs, netlink, devlink and raw frames."""

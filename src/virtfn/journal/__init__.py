@@ -1,0 +1,1 @@
+"""Transactions on disk, written before the first change."""

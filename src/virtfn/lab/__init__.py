@@ -1,0 +1,1 @@
+"""The emulated SR-IOV host: its parts, its machine, the way in."""

@@ -1,0 +1,1 @@
+"""Frozen values that the whole house speaks in. They decide nothing and touch nothing."""

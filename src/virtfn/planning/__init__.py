@@ -1,0 +1,1 @@
+"""From a difference to ordered steps and their way back: pure."""

@@ -1,0 +1,1 @@
+"""Use cases, and the Protocols they need from the edges (ports.py)."""
