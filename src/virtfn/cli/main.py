@@ -1,0 +1,122 @@
+"""The command: options that come before a subcommand, and the one place where errors become text and exit codes."""
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from virtfn import __version__
+from virtfn.errors import ExitCode, GuardRefused, SpecError, VirtfnError
+
+_COMMANDS = {
+    # name: (module, attribute); imported when used, so that --help and --version stay quick
+    "show": ("virtfn.cli.show", "show"),
+    "mirror": ("virtfn.cli.mirror", "mirror"),
+    "lab": ("virtfn.cli.lab", "lab"),
+}
+_SUMMARIES = {
+    "show": "Show Physical and Virtual Functions.",
+    "mirror": "Copy one VF's traffic to another VF, and prove it.",
+    "lab": "An emulated SR-IOV host, with the real kernel drivers.",
+}
+_EXIT_CODES = "\b\nExit codes:\n" + "\n".join(f"  {code.value:<4} {code.meaning}" for code in ExitCode)
+
+
+class _Commands(click.Group):
+    """Subcommands that are imported when used; with ``--lab``, all of them run inside the lab."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, attribute = _COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if ctx.params.get("inside_lab"):
+            return "inside-lab", _inside_lab, args
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_SUMMARIES.items()))
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=_EXIT_CODES,
+)
+@click.version_option(__version__, prog_name="virtfn", message="%(prog)s %(version)s")
+@click.option("--lab", "inside_lab", is_flag=True, help="Run this virtfn command inside the lab.")
+def cli(inside_lab: bool) -> None:
+    """See, shape, mirror and prove SR-IOV virtual functions."""
+
+
+@click.command(
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False}, add_help_option=False
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def _inside_lab(arguments: tuple[str, ...]) -> None:
+    from virtfn.cli.lab import run_inside
+
+    raise click.exceptions.Exit(run_inside(arguments))
+
+
+def run() -> None:
+    """The console script: run, and exit with the code that says how it went."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command line; the exit code. Prints errors, never a stack trace (unless VIRTFN_DEBUG is set)."""
+    try:
+        result = cli.main(args=arguments, prog_name="virtfn", standalone_mode=False)
+        sys.stdout.flush()
+        return int(result) if isinstance(result, int) else ExitCode.DONE
+    except VirtfnError as failure:
+        _print_failure(failure)
+        return failure.exit_code
+    except click.ClickException as failure:
+        failure.show()
+        return ExitCode.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        _say("Stopped; nothing was changed.")
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.DONE
+    except Exception as failure:
+        if os.environ.get("VIRTFN_DEBUG"):
+            raise
+        _say(f"error: this is a fault of virtfn itself: {type(failure).__name__}: {failure}")
+        _say("  next: run it again with VIRTFN_DEBUG=1 and report what it prints")
+        return ExitCode.FAILED
+
+
+def _print_failure(failure: VirtfnError) -> None:
+    """What failed on which object, what state the host is in now, what to do next."""
+    _say(f"error: {failure}", fg="red")
+    details: tuple[Any, ...] = ()
+    if isinstance(failure, GuardRefused):
+        details = tuple(f"{guard}: {reason}" for guard, reason in failure.guards) if len(failure.guards) > 1 else ()
+    elif isinstance(failure, SpecError):
+        details = failure.problems
+    for detail in details:
+        _say(f"  - {detail}")
+    for note in getattr(failure, "__notes__", ()):
+        _say(f"  state: {note}")
+    if failure.hint:
+        _say(f"  next: {failure.hint}")
+
+
+def _say(text: str, fg: str | None = None) -> None:
+    colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    click.echo(click.style(text, fg=fg) if colour and fg else text, err=True)

@@ -1,0 +1,99 @@
+"""How results leave: tables for people, documents for programs; stdout for results, stderr for everything else."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from virtfn.model.plain import encode
+
+FORMAT = 1
+_PIPE_WIDTH = 400
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class OutputFormat(StrEnum):
+    """What ``-o`` takes."""
+
+    TABLE = "table"
+    WIDE = "wide"
+    JSON = "json"
+    YAML = "yaml"
+
+    @property
+    def is_document(self) -> bool:
+        """For programs rather than people."""
+        return self in (OutputFormat.JSON, OutputFormat.YAML)
+
+
+def output_option(command: F) -> F:
+    """The options ``-o table|wide|json|yaml`` and ``-j``; the command gets ``output``."""
+    command = click.option("-j", "output", flag_value="json", type=OutputFormat, help="Same as -o json.")(command)
+    return click.option(
+        "-o",
+        "--output",
+        "output",
+        type=click.Choice([entry.value for entry in OutputFormat]),
+        default="table",
+        show_default=True,
+        help="How to print the result.",
+    )(command)
+
+
+def console() -> Console:
+    """Standard output: coloured on a terminal only, never cut off in a pipe."""
+    return _console(sys.stdout)
+
+
+def error_console() -> Console:
+    """Standard error, by the same rules."""
+    return _console(sys.stderr)
+
+
+def _console(stream: Any) -> Console:
+    terminal = stream.isatty()
+    width = None if terminal else int(os.environ.get("COLUMNS") or _PIPE_WIDTH)
+    return Console(file=stream, width=width, highlight=False, emoji=False, markup=False, soft_wrap=False)
+
+
+def print_document(kind: str, value: object, output: OutputFormat, **more: object) -> None:
+    """One document on stdout: ``format``, ``kind``, the value's fields, and the reasons of all that is unknown."""
+    unknown: dict[str, str] = {}
+    body = encode(value, unknown=unknown)
+    fields = body if isinstance(body, Mapping) else {"items": body}
+    extra = {key: encode(item, unknown=unknown, path=key) for key, item in more.items()}
+    document: dict[str, Any] = {"format": FORMAT, "kind": kind, **fields, **extra}
+    document["unknown"] = [{"path": path, "reason": reason} for path, reason in unknown.items()]
+    if output is OutputFormat.YAML:
+        from ruamel.yaml import YAML
+
+        yaml = YAML(typ="safe", pure=True)
+        yaml.default_flow_style = False
+        yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+        yaml.dump(document, sys.stdout)
+        return
+    click.echo(json.dumps(document, indent=2))
+
+
+def grid(*headings: str) -> Table:
+    """A table without lines: column headings in capitals, two spaces between columns."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in headings:
+        table.add_column(heading, no_wrap=True)
+    return table
+
+
+def progress(quiet: bool) -> Callable[[str], None]:
+    """Tells on stderr what happens, unless it shall be quiet."""
+    if quiet:
+        return lambda _text: None
+    out = error_console()
+    return lambda text: out.print(Text(f"  {text}", style="dim"), soft_wrap=True)

@@ -1,0 +1,75 @@
+"""What frames showed, as a table and sentences."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from virtfn.cli.output import grid
+from virtfn.model.probe import Leg, LegKind, ProofReport
+
+
+def print_proof(out: Console, report: ProofReport) -> None:
+    """The legs of a proof with their controls, the verdict, and why."""
+    if report.legs or report.control_before or report.control_after:
+        out.print(_table(report))
+    for point in report.waypoints:
+        out.print(f"after `{point.after}`: source {point.source}, copy {point.copy} of {point.sent}", soft_wrap=True)
+    out.print(_verdict(report), soft_wrap=True)
+    for fault in report.faults:
+        out.print(Text(f"  fault: {fault}", style="red"), soft_wrap=True)
+    for remark in _remarks(report):
+        out.print(Text(f"  {remark}", style="dim"), soft_wrap=True)
+
+
+def _table(report: ProofReport) -> Table:
+    table = grid("FRAMES", "SENT", "ARRIVED", "COPY BEFORE", "COPY", "COPY AFTER", "OTHERS")
+    before = {leg.name: leg for leg in report.control_before}
+    after = {leg.name: leg for leg in report.control_after}
+    legs = {leg.name: leg for leg in report.legs}
+    for name in dict.fromkeys((*before, *legs, *after)):
+        leg = legs.get(name) or after.get(name) or before[name]
+        table.add_row(
+            name,
+            str(leg.sent),
+            str(_arrived(leg)),
+            _copy(before.get(name)),
+            _copy(legs.get(name), wanted=leg.kind is LegKind.TO_SOURCE),
+            _copy(after.get(name)),
+            str(leg.strangers),
+        )
+    return table
+
+
+def _arrived(leg: Leg) -> int:
+    return leg.destination.frames if leg.destination else leg.source.frames
+
+
+def _copy(leg: Leg | None, *, wanted: bool = False) -> Text:
+    if leg is None:
+        return Text("-", style="dim")
+    if leg.fault:
+        return Text(str(leg.copy.frames), style="bold red")
+    return Text(str(leg.copy.frames), style="bold green" if wanted else "")
+
+
+def _verdict(report: ProofReport) -> Text:
+    line = f"{report.source} -> {report.copy}"
+    if report.control_after:
+        word, style = ("REMOVED: the copy gets nothing", "bold green") if report.proven else ("NOT CLEAN", "bold red")
+    elif report.legs:
+        word, style = ("PROVEN", "bold green") if report.proven else ("NOT PROVEN", "bold red")
+    else:
+        word, style = "CONTROL FAILED", "bold red"
+    return Text(f"{line}: {word}", style=style)
+
+
+def _remarks(report: ProofReport) -> list[str]:
+    remarks = []
+    if report.legs and report.proven and not report.control_after:
+        missing = [kind.value for kind in LegKind if kind.value not in report.directions]
+        copied = ", ".join(report.directions) or "nothing"
+        remarks.append(f"copied: {copied}" + (f"; not copied: {', '.join(missing)}" if missing else ""))
+    if any(leg.copy.other_host for leg in report.legs):
+        remarks.append("a sniffer at the copy sees these frames; its IP stack drops them (they bear the source's MAC)")
+    remarks += [f"not probed from {gap}" for gap in report.not_probed]
+    return remarks

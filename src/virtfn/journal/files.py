@@ -1,0 +1,228 @@
+"""Transactions as files: one JSON-lines file each, written before the first change and synced at every record.
+
+``STATE/journal/0007.jsonl``: the first line is the plan, each further line one event. A torn last line (power cut in
+the middle of a write) is ignored: a record counts only when its line is whole, and every caller waits for fsync
+before it acts on it.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from virtfn.errors import BackendUnreachable, LockHeld, PermissionDenied, SpecError, UsageError, VirtfnError
+from virtfn.model.plain import decode, encode
+from virtfn.model.plan import Plan, Value
+from virtfn.model.transaction import Status, Transaction
+
+FORMAT = 1
+
+
+class FileJournal:
+    """The journal below one state folder (``/var/lib/virtfn``). The folder is made at the first write."""
+
+    def __init__(self, state: Path, boot_id: str) -> None:
+        self._state = state
+        self._folder = state / "journal"
+        self._boot_id = boot_id
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the host-wide lock (flock on ``STATE/lock``); the kernel drops it if we die. Raises LockHeld."""
+        with _disk_errors(self._state):
+            self._state.mkdir(parents=True, exist_ok=True, mode=0o755)
+            handle = os.open(self._state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                holder = os.pread(handle, 40, 0).decode(errors="replace").strip() or "unknown"
+                raise LockHeld(
+                    f"another virtfn (pid {holder}) is changing this host",
+                    where=str(self._state / "lock"),
+                    hint="wait for it to end, then run the command again",
+                ) from None
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+            yield
+        finally:
+            os.close(handle)
+
+    def begin(self, plan: Plan) -> Transaction:
+        """Write the plan to a new file, durable under its final name when this returns."""
+        with _disk_errors(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o755)
+            number = max((known for known, _ in self._files()), default=0) + 1
+            transaction = Transaction(
+                number, plan, Status.OPEN, self._boot_id, datetime.now(UTC).isoformat("T", "seconds")
+            )
+            head = {
+                "format": FORMAT,
+                "event": "begin",
+                "id": number,
+                "boot_id": transaction.boot_id,
+                "started": transaction.started,
+                "plan": encode(plan),
+            }
+            draft = self._folder / f".{number:04d}.new"
+            _write_synced(draft, json.dumps(head) + "\n", os.O_CREAT | os.O_TRUNC)
+            draft.rename(self._path(number))
+            _sync_folder(self._folder)
+        return transaction
+
+    def record_intent(self, transaction: Transaction, step: int) -> Transaction:
+        """Record that this step's write may happen from now on."""
+        self._append(transaction, {"event": "intent", "step": step})
+        return replace(transaction, begun=(*transaction.begun, step))
+
+    def record_done(self, transaction: Transaction, step: int) -> Transaction:
+        """Record that this step's write has returned."""
+        self._append(transaction, {"event": "done", "step": step})
+        return replace(transaction, done=(*transaction.done, step))
+
+    def record_status(
+        self, transaction: Transaction, status: Status, *, remaining: tuple[str, ...] = ()
+    ) -> Transaction:
+        """Record where the transaction stands."""
+        self._append(transaction, {"event": "status", "status": status.value, "remaining": list(remaining)})
+        return replace(transaction, status=status, remaining=remaining)
+
+    def record_failure(self, transaction: Transaction, failure: str) -> Transaction:
+        """Record why it is about to be rolled back."""
+        self._append(transaction, {"event": "failure", "failure": failure})
+        return replace(transaction, failure=failure)
+
+    def attach(self, transaction: Transaction, evidence: Mapping[str, Value]) -> Transaction:
+        """Record a document that belongs to the transaction."""
+        self._append(transaction, {"event": "evidence", "evidence": encode(evidence)})
+        return replace(transaction, evidence=(*transaction.evidence, evidence))
+
+    def load(self, number: int) -> Transaction:
+        """Read one transaction. Raises UsageError (no such), SpecError (not readable)."""
+        path = self._path(number)
+        if not path.is_file():
+            raise UsageError(
+                f"there is no transaction {number}", where=str(self._folder), hint="see `virtfn journal ls`"
+            )
+        with _disk_errors(path):
+            text = path.read_text(encoding="utf-8", errors="replace")
+        return _fold(path, text, self._boot_id)
+
+    def all(self) -> Iterator[Transaction]:
+        """All transactions, oldest first; none where the folder does not exist yet."""
+        for number, _ in sorted(self._files()):
+            yield self.load(number)
+
+    def _files(self) -> Iterator[tuple[int, Path]]:
+        if not self._folder.is_dir():
+            return
+        with _disk_errors(self._folder):
+            for path in self._folder.glob("[0-9]*.jsonl"):
+                if path.stem.isdigit():
+                    yield int(path.stem), path
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{number:04d}.jsonl"
+
+    def _append(self, transaction: Transaction, event: dict[str, Any]) -> None:
+        path = self._path(transaction.id)
+        with _disk_errors(path):
+            _mend_torn_end(path)
+            _write_synced(path, json.dumps(event) + "\n", os.O_APPEND)
+
+
+def _fold(path: Path, text: str, boot_id: str) -> Transaction:
+    """The transaction that a file's events add up to. A boot since it was begun ends it: VFs do not outlive one."""
+    transaction: Transaction | None = None
+    for number, line in enumerate(text.splitlines(keepends=True), start=1):
+        if not line.endswith("\n"):
+            break
+        try:
+            event = json.loads(line)
+            if event["event"] == "begin":
+                plan = decode(Plan, event["plan"])
+                transaction = Transaction(event["id"], plan, Status.OPEN, event["boot_id"], event["started"])
+            elif transaction is not None:
+                transaction = _apply(transaction, event)
+        except (ValueError, KeyError, TypeError) as fault:
+            raise SpecError(
+                f"this journal line cannot be read ({fault})",
+                where=f"{path}:{number}",
+                hint="the lines before it are still valid: read them, restore by hand, then move the file away",
+            ) from fault
+    if transaction is None:
+        raise SpecError("this journal file has no first line", where=f"{path}:1", hint="move the file away")
+    if transaction.boot_id != boot_id and transaction.status not in (Status.ROLLED_BACK, Status.ENDED):
+        return replace(transaction, status=Status.ENDED)
+    return transaction
+
+
+def _apply(transaction: Transaction, event: dict[str, Any]) -> Transaction:
+    match event["event"]:
+        case "intent":
+            return replace(transaction, begun=(*transaction.begun, int(event["step"])))
+        case "done":
+            return replace(transaction, done=(*transaction.done, int(event["step"])))
+        case "status":
+            return replace(transaction, status=Status(event["status"]), remaining=tuple(event.get("remaining", ())))
+        case "failure":
+            return replace(transaction, failure=str(event["failure"]))
+        case "evidence":
+            return replace(transaction, evidence=(*transaction.evidence, event["evidence"]))
+        case other:
+            raise ValueError(f"unknown event {other!r}")
+
+
+def _write_synced(path: Path, text: str, flags: int) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC | flags, 0o644)
+    try:
+        data = text.encode()
+        while data:
+            data = data[os.write(handle, data) :]
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _mend_torn_end(path: Path) -> None:
+    """Cut a last line that was never finished, so that the next record starts on a line of its own."""
+    size = path.stat().st_size
+    if not size:
+        return
+    with path.open("r+b") as file:
+        file.seek(size - 1)
+        if file.read(1) == b"\n":
+            return
+        file.seek(0)
+        file.truncate(file.read(size).rfind(b"\n") + 1)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def _disk_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except VirtfnError:
+        raise
+    except PermissionError as fault:
+        raise PermissionDenied(
+            f"the journal cannot be written ({fault.strerror})", where=str(path), hint="run as root"
+        ) from fault
+    except OSError as fault:
+        raise BackendUnreachable(
+            f"the journal cannot be written or read ({fault.strerror})",
+            where=str(path),
+            hint="nothing is changed without a journal: make room or make the folder writable, or set VIRTFN_STATE_DIR",
+        ) from fault

@@ -1,0 +1,158 @@
+"""What must not be mirrored, and why. Every guard is asked; all that refuse are told at once."""
+
+from collections.abc import Callable, Iterator
+
+from virtfn.mirroring.scene import Scene
+from virtfn.model.inventory import EswitchMode, Unknown
+from virtfn.model.mirror import Objection
+
+Guard = Callable[[Scene], Objection | None]
+
+
+def objections(scene: Scene) -> tuple[Objection, ...]:
+    """All guards that refuse this request and are not forced, in the order of the table."""
+    return tuple(_objections(scene))
+
+
+def _objections(scene: Scene) -> Iterator[Objection]:
+    for guard in GUARDS:
+        objection = guard(scene)
+        if objection and (objection.absolute or objection.guard not in scene.request.forced):
+            yield objection
+
+
+def _same_vf(scene: Scene) -> Objection | None:
+    if scene.request.source != scene.request.copy:
+        return None
+    return Objection("same-vf", "source and copy are the same VF", "name two different VFs", absolute=True)
+
+
+def _other_pf(scene: Scene) -> Objection | None:
+    if scene.source_pf.device == scene.copy_pf.device:
+        return None
+    return Objection(
+        "other-pf",
+        f"{scene.source_label} and {scene.copy_label} are on different PFs; a NIC's switch copies only to its own VFs",
+        f"choose a copy among the VFs of {scene.source_pf.label}",
+        absolute=True,
+    )
+
+
+def _incomplete_reading(scene: Scene) -> Objection | None:
+    if not scene.pf.problems:
+        return None
+    return Objection("incomplete-reading", f"{scene.pf.label} could not be read whole: {scene.pf.problems[0]}")
+
+
+def _switchdev(scene: Scene) -> Objection | None:
+    if scene.pf.eswitch_mode in (EswitchMode.LEGACY,) or isinstance(scene.pf.eswitch_mode, Unknown):
+        return None
+    return Objection(
+        "switchdev",
+        f"{scene.pf.label} is in {scene.pf.eswitch_mode} mode: its frames are forwarded by rules, not by MAC",
+        absolute=True,
+    )
+
+
+def _source_mac(scene: Scene) -> Objection | None:
+    mac = scene.mac
+    if mac is None or mac.is_zero:
+        return Objection(
+            "source-mac",
+            f"{scene.source_label} has no MAC that is known here, so no frame can be said to be for it",
+            f"give it one: `ip link set dev {scene.source_pf.label} vf {scene.source.index} mac ...`",
+            absolute=True,
+        )
+    if mac.is_multicast:
+        return Objection("source-mac", f"{mac} of {scene.source_label} is a group address", absolute=True)
+    return None
+
+
+def _foreign_mac(scene: Scene) -> Objection | None:
+    origin = scene.outside.get(scene.mac) if scene.mac else None
+    if origin is None:
+        return None
+    return Objection(
+        "foreign-mac",
+        f"{scene.mac} of {scene.source_label} also belongs to somebody outside ({origin}); a VF with that MAC "
+        f"draws in every frame that {scene.pf.label} and its VFs send there",
+        "give the source a MAC of its own",
+        absolute=True,
+    )
+
+
+def _in_use(scene: Scene) -> Objection | None:
+    request = scene.request
+    for mirror in scene.standing:
+        if mirror.copy == request.copy:
+            return Objection(
+                "in-use",
+                f"{scene.copy_label} already is the copy of mirror {mirror.id} (of {mirror.source_label})",
+                f"remove that one first: `virtfn mirror rm {mirror.id}`",
+                absolute=True,
+            )
+        if mirror.source == request.copy or mirror.copy == request.source:
+            return Objection(
+                "in-use",
+                f"mirror {mirror.id} ({mirror.source_label} to {mirror.copy_label}) uses one of the two the other way",
+                f"remove that one first: `virtfn mirror rm {mirror.id}`",
+                absolute=True,
+            )
+    return None
+
+
+def _vlan(scene: Scene) -> Objection | None:
+    source, copy = scene.source.vlan, scene.copy.vlan
+    if isinstance(source, Unknown) or isinstance(copy, Unknown):
+        return Objection("vlan", f"the VLANs of {scene.source_label} and {scene.copy_label} could not be read")
+    if source.id == copy.id:
+        return None
+    return Objection(
+        "vlan",
+        f"{scene.source_label} is in VLAN {source.id}, {scene.copy_label} in VLAN {copy.id} (0: none); "
+        "the NIC cuts the copy off after the MAC matched",
+        f"`ip link set dev {scene.pf.label} vf {scene.copy.index} vlan {source.id}`",
+    )
+
+
+def _pf_down(scene: Scene) -> Objection | None:
+    if scene.pf.up is not False:
+        return None
+    return Objection(
+        "pf-down", f"{scene.pf.label} is down: no VF of it gets frames", f"`ip link set dev {scene.pf.label} up`"
+    )
+
+
+def _source_down(scene: Scene) -> Objection | None:
+    netdev = scene.source.netdev
+    if netdev is None or netdev.up:
+        return None
+    return Objection(
+        "source-down",
+        f"{netdev} of {scene.source_label} is down: its owner gets nothing while the copy would get all",
+        "set it up first",
+    )
+
+
+def _copy_down(scene: Scene) -> Objection | None:
+    netdev = scene.copy.netdev
+    if netdev is None or netdev.up:
+        return None
+    return Objection(
+        "copy-down", f"{netdev} of {scene.copy_label} is down: it cannot receive a copy", "set it up first"
+    )
+
+
+GUARDS: tuple[Guard, ...] = (
+    _same_vf,
+    _other_pf,
+    _incomplete_reading,
+    _switchdev,
+    _source_mac,
+    _foreign_mac,
+    _in_use,
+    _vlan,
+    _pf_down,
+    _source_down,
+    _copy_down,
+)

@@ -1,0 +1,216 @@
+"""What probe frames are, and what those that were caught prove. Pure: the sockets are in host/frames.py.
+
+A probe frame is an Ethernet frame of 64 octets (without FCS): destination, source, EtherType 0x88B5 (IEEE 802, local
+experimental), then 8 octets of magic, 8 of nonce, a 32-bit number, a 32-bit count, and a filler that depends on the
+number, so that an altered frame is known.
+"""
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TypeAlias
+
+from virtfn.model.addresses import MacAddress
+from virtfn.model.probe import Caught, Endpoint, Leg, LegKind, ProofReport, Tally, Volley, Waypoint
+
+ETHERTYPE = 0x88B5
+MAGIC = b"virtfn\x00\x01"
+FRAME_LENGTH = 64
+_HEAD = struct.Struct("!6s6sH8s8sII")
+_VLAN_TPIDS = (0x8100, 0x88A8)
+
+
+def frame(volley: Volley, number: int) -> bytes:
+    """The octets of frame ``number`` (from 0) of a volley."""
+    head = _HEAD.pack(
+        volley.destination.octets, volley.sender.mac.octets, ETHERTYPE, MAGIC, volley.nonce, number, volley.count
+    )
+    filler = bytes((number + place) & 0xFF for place in range(FRAME_LENGTH - len(head)))
+    return head + filler
+
+
+def recognise(volley: Volley, octets: bytes, *, vlan: int | None = None, other_host: bool = False) -> Caught | None:
+    """The frame of this volley that these octets are, or None. ``vlan`` is a tag that was taken off before.
+
+    A frame with the right nonce whose other octets differ is one of ours, altered.
+    """
+    if len(octets) >= 18 and int.from_bytes(octets[12:14]) in _VLAN_TPIDS:
+        vlan = int.from_bytes(octets[14:16]) & 0x0FFF
+        octets = octets[:12] + octets[16:]
+    if len(octets) < _HEAD.size:
+        return None
+    _, _, ethertype, magic, nonce, number, _ = _HEAD.unpack_from(octets)
+    if (ethertype, magic, nonce) != (ETHERTYPE, MAGIC, volley.nonce):
+        return None
+    intact = number < volley.count and octets[:FRAME_LENGTH] == frame(volley, number)
+    return Caught(number, intact, vlan, other_host)
+
+
+def tally(count: int, caught: Sequence[Caught]) -> Tally:
+    """What one endpoint caught of a volley of ``count`` frames."""
+    numbers = [one.number for one in caught if one.intact]
+    return Tally(
+        frames=len(caught),
+        missing=count - len(set(numbers)),
+        duplicates=len(numbers) - len(set(numbers)),
+        out_of_order=sum(1 for earlier, later in pairwise(numbers) if later < earlier),
+        altered=sum(1 for one in caught if not one.intact),
+        tagged=sum(1 for one in caught if one.vlan),
+        other_host=sum(1 for one in caught if one.other_host),
+    )
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Everybody at the NIC whom we can reach: the mirror's two VFs, and who else can send or watch.
+
+    ``senders`` send to the source; ``receivers`` get frames that the source sends. ``copies`` are the labels of VFs
+    that already are copies of this source, and rightly get its frames. ``not_probed`` says, in sentences, which
+    vantage points are missing and why.
+    """
+
+    source: Endpoint
+    copy: Endpoint
+    mac: MacAddress
+    senders: tuple[Endpoint, ...]
+    receivers: tuple[Endpoint, ...]
+    watchers: tuple[Endpoint, ...]
+    copies: frozenset[str] = frozenset()
+    not_probed: tuple[str, ...] = ()
+
+
+Catch: TypeAlias = Mapping[str, Sequence[Caught]]
+"""What each watcher caught of a volley, by its label, in order of arrival."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """One leg to be shot: its name, its kind, who sends, to whom."""
+
+    name: str
+    kind: LegKind
+    sender: Endpoint
+    destination: MacAddress
+    addressee: Endpoint
+
+
+def courses(bench: Bench) -> tuple[Course, ...]:
+    """All legs of a proof: to the source from every sender, and from the source to every receiver."""
+    to_source = [
+        Course(f"{sender.label} -> {bench.source.label}", LegKind.TO_SOURCE, sender, bench.mac, bench.source)
+        for sender in bench.senders
+    ]
+    from_source = [
+        Course(f"{bench.source.label} -> {target.label}", LegKind.FROM_SOURCE, bench.source, target.mac, target)
+        for target in bench.receivers
+    ]
+    return (*to_source, *from_source)
+
+
+def volley_of(bench: Bench, course: Course, nonce: bytes, count: int) -> Volley:
+    """The frames of one leg. Everybody watches but the sender, who would see what it sends itself."""
+    everybody = {point.label: point for point in (bench.source, bench.copy, *bench.watchers)}
+    watchers = tuple(point for point in everybody.values() if point.label != course.sender.label)
+    return Volley(course.sender, course.destination, nonce, count, watchers)
+
+
+def leg_of(bench: Bench, course: Course, volley: Volley, caught: Catch) -> Leg:
+    """Judge nothing yet: count what each endpoint got of a leg."""
+    tallies = {point.label: tally(volley.count, caught.get(point.label, ())) for point in volley.watchers}
+    expected = {bench.source.label, bench.copy.label, course.addressee.label}
+    if course.kind is LegKind.TO_SOURCE:
+        expected |= bench.copies
+    others = tuple((label, found.frames) for label, found in tallies.items() if label not in expected)
+    return Leg(
+        name=course.name,
+        kind=course.kind,
+        sent=volley.count,
+        source=tallies.get(bench.source.label, Tally()),
+        copy=tallies.get(bench.copy.label, Tally()),
+        destination=tallies.get(course.addressee.label) if course.kind is LegKind.FROM_SOURCE else None,
+        others=others,
+    )
+
+
+def judge_control(leg: Leg) -> Leg:
+    """Without a mirror: the addressee gets all, the copy and all others nothing."""
+    fault = _addressee_fault(leg) or _strangers_fault(leg)
+    if not fault and leg.copy.frames:
+        fault = f"the copy got {leg.copy.frames} of {leg.sent} frames with no mirror in place"
+    return replace(leg, fault=fault)
+
+
+def judge_mirror(leg: Leg) -> Leg:
+    """With a mirror: the addressee still gets all; of frames to the source the copy gets all, others nothing."""
+    fault = _addressee_fault(leg)
+    if not fault and leg.kind is LegKind.TO_SOURCE and not leg.copy.whole:
+        fault = f"the copy got {_describe(leg.copy, leg.sent)}"
+    return replace(leg, fault=fault or _strangers_fault(leg))
+
+
+def report(
+    bench: Bench,
+    strategy: str,
+    *,
+    legs: Sequence[Leg],
+    control_before: Sequence[Leg] = (),
+    control_after: Sequence[Leg] = (),
+    waypoints: Sequence[Waypoint] = (),
+) -> ProofReport:
+    """Sum up. Proven only if there is a leg to the source, and no leg of any part has a fault."""
+    parts = (("before", control_before), ("", legs), ("after removal", control_after))
+    faults = [
+        f"{leg.name}{f' ({when})' if when else ''}: {leg.fault}" for when, part in parts for leg in part if leg.fault
+    ]
+    if not any(leg.kind is LegKind.TO_SOURCE for _, part in parts for leg in part):
+        faults.append("no frame could be sent to the source: nothing is proven")
+    return ProofReport(
+        source=bench.source.label,
+        copy=bench.copy.label,
+        strategy=strategy,
+        proven=not faults,
+        legs=tuple(legs),
+        control_before=tuple(control_before),
+        control_after=tuple(control_after),
+        waypoints=tuple(waypoints),
+        directions=_directions(legs),
+        not_probed=bench.not_probed,
+        faults=tuple(faults),
+    )
+
+
+def _directions(legs: Sequence[Leg]) -> tuple[str, ...]:
+    """The directions of which the copy got every frame, on every leg."""
+    found = []
+    for kind in LegKind:
+        of_kind = [leg for leg in legs if leg.kind is kind]
+        if of_kind and all(leg.copy.whole for leg in of_kind):
+            found.append(kind.value)
+    return tuple(found)
+
+
+def _addressee_fault(leg: Leg) -> str:
+    name, got = ("the source", leg.source) if leg.kind is LegKind.TO_SOURCE else ("the addressee", leg.destination)
+    if got is None or got.whole:
+        return ""
+    return f"{name} got {_describe(got, leg.sent)}"
+
+
+def _strangers_fault(leg: Leg) -> str:
+    strays = ", ".join(f"{label} got {count}" for label, count in leg.others if count)
+    return f"frames went to others: {strays}" if strays else ""
+
+
+def _describe(got: Tally, sent: int) -> str:
+    details = [
+        f"{count} {word}"
+        for count, word in (
+            (got.duplicates, "twice"),
+            (got.out_of_order, "out of order"),
+            (got.altered, "altered"),
+            (got.tagged, "with a VLAN tag"),
+        )
+        if count
+    ]
+    return f"{got.frames} of {sent} frames" + (f" ({', '.join(details)})" if details else "")

@@ -1,0 +1,197 @@
+"""The ways to make a mirror, each from a scene to a plan or to the reason why not.
+
+``twin-mac``: the copy's admin MAC becomes the source's. The NIC then has two filters for one MAC and hands each frame
+to both. ``field-note``: the recipe of 2015 as it was written, step by step with its meaning.
+"""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from virtfn.eswitch.drivers import AdminMacEffect, DriverFacts, SameMacDelivery, facts_of
+from virtfn.mirroring.scene import Scene
+from virtfn.model.addresses import MacAddress
+from virtfn.model.inventory import Unknown
+from virtfn.model.mirror import Choice, Proposal, Rejection
+from virtfn.model.plan import Impact, Plan, Step, Target, Value
+
+Outcome: TypeAlias = Proposal | Rejection
+Strategy: TypeAlias = Callable[[Scene], Outcome]
+
+TWIN_MAC = "twin-mac"
+FIELD_NOTE = "field-note"
+
+
+def choose(scene: Scene) -> Choice:
+    """The strategies to try, best first, and those that do not fit. One asked for by name is the only one tried."""
+    wanted = scene.request.strategy
+    names = (wanted,) if wanted else ON_OFFER
+    outcomes = [STRATEGIES[name](scene) for name in names]
+    return Choice(
+        tuple(outcome for outcome in outcomes if isinstance(outcome, Proposal)),
+        tuple(outcome for outcome in outcomes if isinstance(outcome, Rejection)),
+    )
+
+
+def twin_mac(scene: Scene) -> Outcome:
+    """Give the copy's filter the source's MAC, trust off: no PF down, no action in any guest."""
+    facts, reason = _facts(scene)
+    if reason:
+        return Rejection(TWIN_MAC, reason)
+    if facts and facts.admin_mac is AdminMacEffect.ADDRESS_ONLY:
+        return Rejection(TWIN_MAC, f"{facts.driver} does not touch the VF's filters when its admin MAC is set")
+    mac, own = scene.mac, scene.copy.mac
+    if mac is None or isinstance(own, Unknown):
+        return Rejection(TWIN_MAC, f"the MACs of {scene.source_label} and {scene.copy_label} are not both known")
+    steps = []
+    if scene.copy.trust is True:
+        note = "resets the copy VF" if facts and facts.trust_resets_vf else ""
+        reason = "with trust on, a reset of the copy's guest writes its own MAC back and ends the mirror"
+        steps.append(_vf_step(scene, "trust", True, False, reason, note))
+    elif isinstance(scene.copy.trust, Unknown):
+        return Rejection(TWIN_MAC, f"whether {scene.copy_label} is trusted is not known: {scene.copy.trust.reason}")
+    reset = bool(facts and facts.admin_mac is AdminMacEffect.RESETS_VF)
+    steps.append(
+        _vf_step(
+            scene,
+            "mac",
+            str(own),
+            str(mac),
+            f"the NIC hands a frame to every VF whose filter has its MAC: {scene.copy_label} now gets what "
+            f"{scene.source_label} gets",
+            f"{scene.copy_label} loses its own traffic" + (" and is reset" if reset else ""),
+        )
+    )
+    return Proposal(TWIN_MAC, _plan(scene, TWIN_MAC, steps, _twin_notes(scene, facts)))
+
+
+def field_note(scene: Scene) -> Outcome:
+    """The recipe of the 2015 field note, with the PF's down/up only where ``literal`` asks for it."""
+    facts, reason = _facts(scene)
+    if reason:
+        return Rejection(FIELD_NOTE, reason)
+    mac, own, netdev = scene.mac, scene.copy.mac, scene.copy.netdev
+    if mac is None or isinstance(own, Unknown) or isinstance(scene.copy.spoofchk, Unknown):
+        return Rejection(FIELD_NOTE, f"the MACs and the spoof check of {scene.copy_label} are not all known")
+    if netdev is None:
+        return Rejection(
+            FIELD_NOTE, f"its first step is done in the guest of {scene.copy_label}, out of reach from here"
+        )
+    if scene.copy.trust is True:
+        return Rejection(FIELD_NOTE, f"{scene.copy_label} is trusted: its guest would change the filter by itself")
+    neighbour = mac.neighbour(-1)
+    if owner := _owner(scene, neighbour):
+        return Rejection(FIELD_NOTE, f"its last step would give {scene.copy_label} {neighbour}, which {owner} has")
+    guest = Target("netdev", str(netdev), str(netdev))
+    recipe = [
+        Step(guest, "up", True, False, "in the copy's guest: the interface down", Impact.PARTY),
+        Step(
+            guest,
+            "mac",
+            str(netdev.mac),
+            str(mac),
+            "in the copy's guest: take the source's MAC; a driver that is not trusted drops it again at the next up",
+            Impact.PARTY,
+            lasting=False,
+        ),
+        Step(guest, "up", False, True, "in the copy's guest: the interface up", Impact.PARTY),
+        *_pf_step(scene, before=True, reason="the note takes the PF down, and with it every VF of the NIC"),
+        _vf_step(scene, "mac", str(own), str(mac), "the copy's filter gets the source's MAC: here the mirror begins"),
+        *_spoofchk_step(scene),
+        *_pf_step(scene, before=False, reason="and up again"),
+        _vf_step(
+            scene,
+            "mac",
+            str(mac),
+            str(neighbour),
+            "the note's last step, a neighbour of the MAC" + _last_step_meaning(facts),
+        ),
+    ]
+    steps = [step for step in recipe if step.before != step.after]
+    last = len(steps) - 1
+    notes = (
+        "This is the recipe as it was found by trying in 2015; it is here to be examined, not to be relied on.",
+        f"While it stands, {scene.copy_label} loses its own traffic.",
+    )
+    return Proposal(FIELD_NOTE, _plan(scene, FIELD_NOTE, steps, notes), waypoints=(last - 1,))
+
+
+STRATEGIES: dict[str, Strategy] = {TWIN_MAC: twin_mac, FIELD_NOTE: field_note}
+ON_OFFER = (TWIN_MAC,)
+"""What is tried when no strategy is named, best first. The field note's recipe must be asked for."""
+
+
+def _facts(scene: Scene) -> tuple[DriverFacts | None, str]:
+    """The driver's row, or why no strategy may be tried on it unasked."""
+    driver = scene.pf.driver
+    if not isinstance(driver, str):
+        return None, f"the driver of {scene.pf.label} is not known"
+    facts = facts_of(driver)
+    if facts is None and not scene.request.strategy:
+        return None, f"nothing is known about the driver {driver}; name a strategy to try it, frames will judge it"
+    return facts, ""
+
+
+def _last_step_meaning(facts: DriverFacts | None) -> str:
+    if facts and facts.admin_mac is AdminMacEffect.ADDRESS_ONLY:
+        return f": on {facts.driver} the filters stay as the guest set them"
+    if facts and facts.admin_mac in (AdminMacEffect.FILTER_AT_ONCE, AdminMacEffect.RESETS_VF):
+        return f": on {facts.driver} it takes the source's MAC out of the copy's filter again, and ends the mirror"
+    return ""
+
+
+def _twin_notes(scene: Scene, facts: DriverFacts | None) -> tuple[str, ...]:
+    own = scene.copy.mac
+    lost = f"frames for its own MAC {own} go to the PF instead" if str(own) != "00:00:00:00:00:00" else "it has no MAC"
+    notes = [
+        f"{scene.copy_label} is cut off from its own traffic while the mirror stands: {lost}.",
+        f"Copied is what is sent TO {scene.source_label}; what it sends itself is not.",
+        f"The copy's guest sees the frames with a sniffer; its IP stack drops them, as they are for {scene.mac}.",
+    ]
+    if facts is None or facts.same_mac is SameMacDelivery.NOT_KNOWN:
+        notes.append("Whether this NIC hands such frames to both VFs is not known: the probe frames will tell.")
+    return tuple(notes)
+
+
+def _owner(scene: Scene, mac: MacAddress) -> str:
+    """Who is known to have this MAC, "" for nobody."""
+    for vf in scene.pf.vfs:
+        if mac in (vf.mac, vf.netdev.mac if vf.netdev else None):
+            return f"{scene.pf.label}/{vf.index}"
+    if mac == scene.pf.mac:
+        return scene.pf.label
+    return scene.outside.get(mac, "")
+
+
+def _spoofchk_step(scene: Scene) -> tuple[Step, ...]:
+    if scene.copy.spoofchk is not True:
+        return ()
+    reason = "lets the copy's guest send with the source's MAC; a copy needs to receive only"
+    return (_vf_step(scene, "spoofchk", True, False, reason),)
+
+
+def _pf_step(scene: Scene, *, before: bool, reason: str) -> tuple[Step, ...]:
+    if not scene.request.literal:
+        return ()
+    target = Target("pf", scene.pf.device, scene.pf.label)
+    note = "every VF of this PF loses frames for seconds"
+    return (Step(target, "up", before, not before, reason, Impact.BYSTANDERS, note),)
+
+
+def _vf_step(scene: Scene, field: str, before: Value, after: Value, reason: str, note: str = "") -> Step:
+    target = Target("vf", str(scene.pf.ref(scene.copy.index)), scene.copy_label)
+    return Step(target, field, before, after, reason, Impact.PARTY, note)
+
+
+def _plan(scene: Scene, strategy: str, steps: list[Step], notes: tuple[str, ...]) -> Plan:
+    return Plan(
+        kind="mirror",
+        title=f"mirror {scene.source_label} to {scene.copy_label} ({strategy})",
+        steps=tuple(steps),
+        notes=notes,
+        subject={
+            "source": {"pf": scene.pf.device, "index": scene.source.index, "label": scene.source_label},
+            "copy": {"pf": scene.pf.device, "index": scene.copy.index, "label": scene.copy_label},
+            "strategy": strategy,
+            "mac": str(scene.mac),
+        },
+    )

@@ -1,0 +1,44 @@
+"""From what a person types to the key of a PF or a VF."""
+
+import re
+
+from virtfn.errors import UsageError
+from virtfn.model.addresses import PciAddress, VfRef
+from virtfn.model.inventory import Inventory, PfState
+
+_SHORT_PCI = re.compile(r"[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
+
+
+def find_pf(inventory: Inventory, text: str) -> PfState:
+    """The PF meant by a netdev name (``p2p1``) or a device address (``0000:01:00.0``, ``01:00.0``).
+
+    Raises UsageError that lists the PFs there are.
+    """
+    wanted = f"0000:{text.lower()}" if _SHORT_PCI.fullmatch(text.lower()) else text
+    for pf in inventory.pfs:
+        if wanted in (pf.name, pf.device) or wanted.lower() == pf.device:
+            return pf
+    there = ", ".join(f"{pf.label} ({pf.device})" for pf in inventory.pfs)
+    raise UsageError(
+        f"there is no SR-IOV device {text!r} here",
+        hint=f"there are: {there}" if there else "this host shows no device with SR-IOV: see `virtfn show`",
+    )
+
+
+def find_vf(inventory: Inventory, text: str) -> VfRef:
+    """The VF meant by ``PF/INDEX`` or by its own PCI address. Raises UsageError that says what there is."""
+    if "/" in text:
+        name, _, number = text.rpartition("/")
+        pf = find_pf(inventory, name)
+        if not number.isdigit():
+            raise UsageError(f"{text!r} is not a VF", hint="write PF/INDEX, for example p2p1/3, or a PCI address")
+        if pf.vf(int(number)) is None:
+            there = f"0 to {len(pf.vfs) - 1}" if pf.vfs else "none"
+            raise UsageError(f"{pf.label} has no VF {number}", hint=f"its VFs now: {there}")
+        return pf.ref(int(number))
+    address = PciAddress.parse(text)
+    for pf in inventory.pfs:
+        for vf in pf.vfs:
+            if vf.pci == address:
+                return pf.ref(vf.index)
+    raise UsageError(f"no VF has the PCI address {address}", hint="see `virtfn show`")

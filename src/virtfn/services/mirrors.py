@@ -1,0 +1,300 @@
+"""Mirrors: add with proof, list, prove again, remove with proof."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from virtfn.errors import CapabilityError, ConflictError, GuardRefused, ProofFailed, UsageError, VirtfnError
+from virtfn.mirroring import proof
+from virtfn.mirroring.guards import objections
+from virtfn.mirroring.proof import Bench
+from virtfn.mirroring.scene import Scene, set_scene
+from virtfn.mirroring.strategies import STRATEGIES, choose
+from virtfn.model.addresses import MacAddress, VfRef
+from virtfn.model.inventory import Inventory
+from virtfn.model.mirror import Choice, Mirror, MirrorReceipt, MirrorRequest, MirrorState, Proposal
+from virtfn.model.plain import decode, encode
+from virtfn.model.plan import Target, Value
+from virtfn.model.probe import Leg, ProofReport, Waypoint
+from virtfn.model.transaction import Status, Transaction
+from virtfn.planning.explained import with_commands
+from virtfn.planning.references import find_vf
+from virtfn.services.bench import Pair, Vantage, set_up_bench
+from virtfn.services.ports import Host, Journal
+from virtfn.services.proving import Prover
+from virtfn.services.transaction import Evidence, Progress, Transactions
+
+KIND = "mirror"
+
+
+class Mirrors:
+    """The mirrors of one host. Every method observes the host anew."""
+
+    def __init__(
+        self,
+        host: Host,
+        journal: Journal,
+        engine: Transactions,
+        prover: Prover,
+        vantage: Vantage,
+        *,
+        progress: Progress,
+    ) -> None:
+        self._host = host
+        self._journal = journal
+        self._engine = engine
+        self._prover = prover
+        self._vantage = vantage
+        self._progress = progress
+
+    def propose(
+        self, source: str, copy: str, *, strategy: str = "", literal: bool = False, forced: frozenset[str] = frozenset()
+    ) -> Choice:
+        """What ``add`` would do: the plans in order, and what was rejected. Changes nothing, sends nothing.
+
+        Raises UsageError (no such VF or strategy), GuardRefused, CapabilityError (no strategy fits).
+        """
+        _, scene = self._scene(source, copy, strategy, literal, forced)
+        return _choice(scene)
+
+    def add(
+        self, source: str, copy: str, *, strategy: str = "", literal: bool = False, forced: frozenset[str] = frozenset()
+    ) -> MirrorReceipt:
+        """Make a mirror and prove it, or leave the host as it was.
+
+        Raises what ``propose`` raises, and ProofFailed (with the report), LockHeld, PermissionDenied, KernelRefused.
+        """
+        with self._journal.lock():
+            self._finish_unfinished()
+            inventory, scene = self._scene(source, copy, strategy, literal, forced)
+            choice = _choice(scene)
+            bench = self._bench(inventory, scene.request.source, scene.request.copy, _mac_of(scene))
+            control = self._prover.clean_control(bench)
+            return self._try(choice, bench, control)
+
+    def standing(self) -> tuple[Mirror, ...]:
+        """The mirrors that stand, have drifted, or were never finished; oldest first."""
+        return tuple(self._mirror(entry) for entry in self._journal.all() if _is_live(entry))
+
+    def prove(self, name: str, copy: str | None = None) -> MirrorReceipt:
+        """Prove a standing mirror again and journal the report. Raises ProofFailed; the mirror is left as it is."""
+        with self._journal.lock():
+            inventory = self._host.observe()
+            mirror = self._find(inventory, name, copy)
+            if mirror.state is MirrorState.UNFINISHED:
+                raise ConflictError(
+                    "this mirror was never finished",
+                    where=f"mirror {mirror.id}",
+                    hint=f"`virtfn mirror rm {mirror.id}` puts everything back",
+                )
+            before = mirror.last_proof.control_before if mirror.last_proof else ()
+            report = self._prover.prove(
+                self._bench(inventory, mirror.source, mirror.copy, mirror.mac), mirror.strategy, before
+            )
+            self._journal.attach(mirror.transaction, _evidence(report))
+            if not report.proven:
+                raise ProofFailed(
+                    "the mirror does not hold: " + "; ".join((*report.faults, *mirror.drift)),
+                    where=f"mirror {mirror.id}",
+                    hint=f"`virtfn mirror rm {mirror.id}`, then add it again",
+                    report=report,
+                )
+            return MirrorReceipt(mirror.id, "prove", mirror.transaction.plan, report, warnings=mirror.drift)
+
+    def remove(self, name: str, copy: str | None = None) -> MirrorReceipt:
+        """Put back what a mirror changed, and prove by frames that the copy gets nothing any more.
+
+        Finishes a removal or an ``add`` that was killed. Raises RollbackIncomplete; ProofFailed where everything reads
+        as before but that could not be shown by frames.
+        """
+        with self._journal.lock():
+            mirror = self._find(self._host.observe(), name, copy)
+            transaction = self._engine.rollback(mirror.transaction)
+            inventory = self._host.observe()
+            report = self._control_after(inventory, mirror)
+            self._journal.attach(transaction, _evidence(report))
+            if not report.proven:
+                raise ProofFailed(
+                    "everything reads as before, but frames say otherwise: " + "; ".join(report.faults),
+                    where=f"mirror {mirror.id}",
+                    hint="a filter may be left in the NIC: restart the VF driver in the copy's guest, then look again",
+                    report=report,
+                )
+            return MirrorReceipt(mirror.id, "rm", transaction.plan, report, warnings=_leftovers(inventory, mirror))
+
+    def _scene(
+        self, source: str, copy: str, strategy: str, literal: bool, forced: frozenset[str]
+    ) -> tuple[Inventory, Scene]:
+        if strategy and strategy not in STRATEGIES:
+            raise UsageError(f"there is no strategy {strategy!r}", hint=f"there are: {', '.join(sorted(STRATEGIES))}")
+        inventory = self._host.observe()
+        request = MirrorRequest(find_vf(inventory, source), find_vf(inventory, copy), strategy, literal, forced)
+        scene = set_scene(inventory, request, self.standing(), self._outside(inventory, request))
+        refused = objections(scene)
+        if not refused:
+            return inventory, scene
+        raise GuardRefused(
+            "; ".join(objection.reason for objection in refused),
+            where=f"{scene.source_label} to {scene.copy_label}",
+            hint="; ".join(
+                objection.hint or f"--force {objection.guard}"
+                for objection in refused
+                if objection.hint or not objection.absolute
+            ),
+            guards=tuple((objection.guard, objection.reason) for objection in refused),
+        )
+
+    def _outside(self, inventory: Inventory, request: MirrorRequest) -> Mapping[MacAddress, str]:
+        """MACs known to live beyond the NIC: from the host's tables, and of the vantage points outside."""
+        pf = inventory.pf(request.source.pf)
+        known = dict(self._host.outside_macs(pf.name)) if pf and isinstance(pf.name, str) else {}
+        for name in self._vantage.outside:
+            mac = self._host.read(Target("netdev", name, name), "mac")
+            known[MacAddress.parse(str(mac))] = name
+        return known
+
+    def _try(self, choice: Choice, bench: Bench, control: tuple[Leg, ...]) -> MirrorReceipt:
+        """Apply the proposals in turn until one is proven; every failed one has been rolled back by then."""
+        failed: list[ProofReport] = []
+        for proposal in choice.proposals:
+            try:
+                transaction, report = self._apply(proposal, bench, control)
+            except ProofFailed as failure:
+                if isinstance(failure.report, ProofReport):
+                    failed.append(replace(failure.report, control_after=self._prover.control(bench)))
+                self._progress(f"{proposal.strategy} is not proven and was rolled back")
+                continue
+            return MirrorReceipt(transaction.id, "add", proposal.plan, report, choice.rejections, tuple(failed))
+        raise ProofFailed(
+            "no mirror was proven; the host is as before: "
+            + "; ".join(f"{report.strategy}: {report.faults[0]}" for report in failed),
+            where=f"{bench.source.label} to {bench.copy.label}",
+            report=failed[-1],
+        )
+
+    def _apply(self, proposal: Proposal, bench: Bench, control: tuple[Leg, ...]) -> tuple[Transaction, ProofReport]:
+        waypoints: list[Waypoint] = []
+
+        def look(step: int) -> None:
+            if step in proposal.waypoints:
+                waypoints.append(self._prover.look(bench, proposal.plan.steps[step]))
+
+        def prove() -> Evidence:
+            report = self._prover.prove(bench, proposal.strategy, control, tuple(waypoints))
+            if not report.proven:
+                raise ProofFailed("not proven: " + "; ".join(report.faults), where=proposal.plan.title, report=report)
+            return _evidence(report)
+
+        transaction = self._engine.run(proposal.plan, after_step=look, prove=prove)
+        return transaction, _last_proof(transaction) or proof.report(bench, proposal.strategy, legs=())
+
+    def _control_after(self, inventory: Inventory, mirror: Mirror) -> ProofReport:
+        """The report of a removal: what was proven before, and the control that was shot now."""
+        try:
+            bench = self._bench(inventory, mirror.source, mirror.copy, mirror.mac)
+        except VirtfnError as fault:
+            raise ProofFailed(
+                f"everything was put back and reads as before, but no frame could show it: {fault}",
+                where=f"mirror {mirror.id}",
+            ) from fault
+        report = proof.report(bench, mirror.strategy, legs=(), control_after=self._prover.control(bench))
+        last = mirror.last_proof
+        return replace(report, legs=last.legs, control_before=last.control_before) if last else report
+
+    def _finish_unfinished(self) -> None:
+        """Roll back mirrors whose process died; refuse if something else was left unfinished."""
+        for entry in self._journal.all():
+            if not entry.status.unfinished:
+                continue
+            if entry.plan.kind != KIND:
+                raise ConflictError(
+                    f"transaction {entry.id} ({entry.plan.title}) is {entry.status.value}",
+                    hint=f"`virtfn rollback {entry.id}` puts back what it changed",
+                )
+            self._progress(f"mirror {entry.id} was never finished: rolling it back")
+            self._engine.rollback(entry)
+
+    def _mirror(self, entry: Transaction) -> Mirror:
+        subject = entry.plan.subject
+        drift = self._engine.drift(entry) if entry.status is Status.COMMITTED else ()
+        state = MirrorState.DRIFTED if drift else MirrorState.STANDING
+        return Mirror(
+            transaction=entry,
+            source=VfRef(_side(subject, "source", "pf"), int(_side(subject, "source", "index"))),
+            copy=VfRef(_side(subject, "copy", "pf"), int(_side(subject, "copy", "index"))),
+            source_label=_side(subject, "source", "label"),
+            copy_label=_side(subject, "copy", "label"),
+            strategy=str(subject["strategy"]),
+            mac=MacAddress.parse(str(subject["mac"])),
+            state=MirrorState.UNFINISHED if entry.status.unfinished else state,
+            drift=drift,
+            last_proof=_last_proof(entry),
+        )
+
+    def _find(self, inventory: Inventory, name: str, copy: str | None) -> Mirror:
+        live = self.standing()
+        if copy is None and name.isdigit():
+            found = [mirror for mirror in live if mirror.id == int(name)]
+        else:
+            source, wanted = find_vf(inventory, name), find_vf(inventory, copy) if copy else None
+            found = [mirror for mirror in live if mirror.source == source and wanted in (None, mirror.copy)]
+        if len(found) == 1:
+            return found[0]
+        there = "; ".join(f"{mirror.id}: {mirror.source_label} to {mirror.copy_label}" for mirror in live)
+        what = f"{name} to {copy}" if copy else name
+        raise UsageError(
+            f"several mirrors fit {what}" if found else f"there is no mirror {what}",
+            hint=f"mirrors are: {there}" if there else "no mirror stands on this host",
+        )
+
+    def _bench(self, inventory: Inventory, source: VfRef, copy: VfRef, mac: MacAddress) -> Bench:
+        """Who can send and watch; other copies of the same source rightly get its frames, too."""
+        copies = (one.copy_label for one in self.standing() if one.source == source and one.copy != copy)
+        return set_up_bench(self._host, inventory, Pair(source, copy, mac, frozenset(copies)), self._vantage)
+
+
+def _choice(scene: Scene) -> Choice:
+    choice = choose(scene)
+    if not choice.proposals:
+        raise CapabilityError(
+            "no way of mirroring fits: " + "; ".join(f"{no.strategy}: {no.reason}" for no in choice.rejections),
+            where=f"{scene.source_label} to {scene.copy_label}",
+        )
+    return replace(choice, proposals=tuple(replace(one, plan=with_commands(one.plan)) for one in choice.proposals))
+
+
+def _mac_of(scene: Scene) -> MacAddress:
+    if scene.mac is None:
+        raise UsageError("its MAC is not known", where=scene.source_label)
+    return scene.mac
+
+
+def _is_live(entry: Transaction) -> bool:
+    return entry.plan.kind == KIND and (entry.status is Status.COMMITTED or entry.status.unfinished)
+
+
+def _evidence(report: ProofReport) -> Evidence:
+    return {"kind": "proof", "report": encode(report)}
+
+
+def _last_proof(entry: Transaction) -> ProofReport | None:
+    for document in reversed(entry.evidence):
+        if document.get("kind") == "proof":
+            return decode(ProofReport, document["report"])
+    return None
+
+
+def _side(subject: Mapping[str, Value], side: str, name: str) -> str:
+    part = subject[side]
+    return str(part[name]) if isinstance(part, Mapping) else ""
+
+
+def _leftovers(inventory: Inventory, mirror: Mirror) -> tuple[str, ...]:
+    """What the copy's guest may have kept: after a reset its driver adopts the MAC it was given (measured, igb)."""
+    pf = inventory.pf(mirror.copy.pf)
+    vf = pf.vf(mirror.copy.index) if pf else None
+    if vf is None or vf.netdev is None or vf.netdev.mac != mirror.mac:
+        return ()
+    return (
+        f"{vf.netdev} of {mirror.copy_label} still has the source's MAC, as its driver was reset meanwhile: "
+        "set it down and up once in the guest",
+    )

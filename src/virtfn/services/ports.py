@@ -1,0 +1,84 @@
+"""What the use cases need from the edges, as Protocols. The edges implement them; fakes do, too."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from virtfn.mirroring.proof import Catch
+from virtfn.model.addresses import MacAddress
+from virtfn.model.inventory import Inventory
+from virtfn.model.plan import Plan, Target, Value
+from virtfn.model.probe import Volley
+from virtfn.model.transaction import Status, Transaction
+
+
+class World(Protocol):
+    """Something whose objects have fields that can be read and set, one at a time."""
+
+    def read(self, target: Target, field: str) -> Value:
+        """The field's value now, in normal form. Raises a VirtfnError that says why it cannot be read."""
+
+    def write(self, target: Target, field: str, value: Value) -> None:
+        """Set the field. Raises a VirtfnError; whether anything was changed is then found by reading."""
+
+
+class Observer(Protocol):
+    """A world that can be looked at as a whole."""
+
+    def observe(self) -> Inventory:
+        """All PFs and VFs as they are now. Raises VirtfnError only where nothing can be read at all."""
+
+    def outside_macs(self, pf_netdev: str) -> Mapping[MacAddress, str]:
+        """MACs that the host knows to live beyond this PF (neighbour table, bridge FDB), each with its origin."""
+
+
+class Host(World, Observer, Protocol):
+    """The host's kernel: observed as a whole, read and written by field."""
+
+
+class Prober(Protocol):
+    """Sends and captures probe frames."""
+
+    def shoot(self, volley: Volley) -> Catch:
+        """Send the volley; what each watcher caught of it, by the watcher's label, in order of arrival.
+
+        Returns when every frame was seen at the expected places for long enough, or at a deadline of its own.
+        Raises PermissionDenied, KernelRefused.
+        """
+
+
+class Journal(Protocol):
+    """Transactions on stable storage. Every method that records returns only when the record is durable."""
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Hold the host-wide lock. Raises LockHeld at once if somebody else does."""
+
+    def begin(self, plan: Plan) -> Transaction:
+        """Record a new transaction with its plan, before anything is changed."""
+
+    def record_intent(self, transaction: Transaction, step: int) -> Transaction:
+        """Record that this step's write may happen from now on."""
+
+    def record_done(self, transaction: Transaction, step: int) -> Transaction:
+        """Record that this step's write has returned."""
+
+    def record_status(
+        self, transaction: Transaction, status: Status, *, remaining: tuple[str, ...] = ()
+    ) -> Transaction:
+        """Record where the transaction stands."""
+
+    def record_failure(self, transaction: Transaction, failure: str) -> Transaction:
+        """Record why it is about to be rolled back."""
+
+    def attach(self, transaction: Transaction, evidence: Mapping[str, Value]) -> Transaction:
+        """Record a document that belongs to the transaction, for example a proof."""
+
+    def load(self, number: int) -> Transaction:
+        """The transaction with this number. Raises UsageError if there is none, SpecError if it cannot be read."""
+
+    def all(self) -> Iterator[Transaction]:
+        """All transactions, oldest first."""
+
+
+Cancelled = Callable[[], bool]
+"""True once the person, or the system, has asked to stop; looked at between steps and volleys."""

@@ -1,0 +1,56 @@
+"""A Mirrors service on the fake host, with a journal in a temporary folder."""
+
+import itertools
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from virtfn.journal.files import FileJournal
+from virtfn.model.transaction import Transaction
+from virtfn.services.bench import Vantage
+from virtfn.services.mirrors import Mirrors
+from virtfn.services.ports import Prober
+from virtfn.services.proving import Probing, Prover
+from virtfn.services.transaction import Settle, Transactions
+from virtfn.testing import FakeHost, field_note_host
+
+LAB_VANTAGE = Vantage(pf=True, sibling=True, outside=("wire:w0",))
+
+
+@dataclass
+class Rig:
+    """``cancel_after``: the number of questions after which a person has pressed Ctrl-C; None: never."""
+
+    state: Path
+    host: FakeHost = field(default_factory=field_note_host)
+    boot_id: str = "boot-1"
+    vantage: Vantage = LAB_VANTAGE
+    cancel_after: int | None = None
+    prober: Prober | None = None
+    asked: int = 0
+    told: list[str] = field(default_factory=list)
+
+    @property
+    def journal(self) -> FileJournal:
+        return FileJournal(self.state, self.boot_id)
+
+    @property
+    def mirrors(self) -> Mirrors:
+        journal = self.journal
+        numbers = itertools.count(1)
+        engine = Transactions(
+            self.host, journal, progress=self.told.append, cancelled=self._cancelled, settle=Settle(0.0, 0.0)
+        )
+        prover = Prover(
+            self.prober or self.host,
+            Probing(lambda: next(numbers).to_bytes(8), frames=5),
+            progress=self.told.append,
+            cancelled=self._cancelled,
+        )
+        return Mirrors(self.host, journal, engine, prover, self.vantage, progress=self.told.append)
+
+    def transactions(self) -> list[Transaction]:
+        return list(self.journal.all())
+
+    def _cancelled(self) -> bool:
+        self.asked += 1
+        return self.cancel_after is not None and self.asked > self.cancel_after

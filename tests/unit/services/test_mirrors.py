@@ -1,0 +1,306 @@
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.services.rig import Rig
+
+from virtfn.errors import (
+    CapabilityError,
+    ConflictError,
+    GuardRefused,
+    Interrupted,
+    KernelRefused,
+    LockHeld,
+    ProofFailed,
+    RollbackIncomplete,
+    UsageError,
+)
+from virtfn.mirroring.proof import Catch
+from virtfn.model.addresses import MacAddress
+from virtfn.model.mirror import MirrorState
+from virtfn.model.plan import Target, Value
+from virtfn.model.probe import LegKind, Volley
+from virtfn.model.transaction import Status
+
+SOURCE_MAC, COPY_MAC = "fa:16:3e:aa:33:59", "fa:16:3e:a1:43:57"
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Rig:
+    return Rig(tmp_path / "state")
+
+
+def test_a_mirror_is_made_proven_and_removed(rig: Rig) -> None:
+    before = rig.host.observe()
+    receipt = rig.mirrors.add("p2p1/3", "p2p1/2")
+    assert receipt.report.proven
+    assert rig.host.vfs[2].mac == SOURCE_MAC
+    to_source = [leg for leg in receipt.report.legs if leg.kind is LegKind.TO_SOURCE]
+    assert [leg.name for leg in to_source] == ["p2p1 -> p2p1/3", "wire:w0 -> p2p1/3", "p2p1/0 -> p2p1/3"]
+    assert all(leg.copy.frames == leg.source.frames == leg.sent == 5 for leg in to_source)
+    assert all(leg.copy.frames == 0 for leg in receipt.report.control_before)
+    assert receipt.report.directions == ("to source",)
+    removed = rig.mirrors.remove(str(receipt.id))
+    assert removed.report.proven
+    assert all(leg.copy.frames == 0 for leg in removed.report.control_after)
+    assert rig.host.observe() == before
+
+
+def test_add_and_remove_twice_leaves_the_host_as_it_was(rig: Rig) -> None:
+    before = rig.host.observe()
+    for _ in range(2):
+        rig.mirrors.add("p2p1/3", "p2p1/2")
+        rig.mirrors.remove("p2p1/3", "p2p1/2")
+    assert rig.host.observe() == before
+    assert [entry.status for entry in rig.transactions()] == [Status.ROLLED_BACK] * 2
+
+
+def test_one_source_may_have_two_mirrors_removed_one_by_one(rig: Rig) -> None:
+    before = rig.host.observe()
+    rig.mirrors.add("p2p1/3", "p2p1/2")
+    assert rig.mirrors.add("p2p1/3", "p2p1/1").report.proven
+    assert rig.mirrors.remove("1").report.proven
+    assert [mirror.copy_label for mirror in rig.mirrors.standing()] == ["p2p1/1"]
+    assert rig.mirrors.prove("p2p1/3").report.proven
+    rig.mirrors.remove("2")
+    assert rig.host.observe() == before
+
+
+def test_trust_is_taken_from_the_copy_and_given_back(rig: Rig) -> None:
+    rig.host.vfs[2] = replace(rig.host.vfs[2], trust=True)
+    receipt = rig.mirrors.add("p2p1/3", "p2p1/2")
+    assert [step.field for step in receipt.plan.steps] == ["trust", "mac"]
+    assert not rig.host.vfs[2].trust
+    rig.mirrors.remove("1")
+    assert rig.host.vfs[2].trust
+
+
+def test_the_plan_says_what_the_copy_loses(rig: Rig) -> None:
+    choice = rig.mirrors.propose("p2p1/3", "p2p1/2")
+    plan = choice.proposals[0].plan
+    assert any("cut off from its own traffic" in note for note in plan.notes)
+    assert plan.steps[-1].command == f"ip link set dev p2p1 vf 2 mac {SOURCE_MAC}"
+    assert plan.steps[-1].undo_command == f"ip link set dev p2p1 vf 2 mac {COPY_MAC}"
+    assert not rig.state.exists()
+
+
+@pytest.mark.parametrize("literal", [False, True])
+def test_the_field_notes_recipe_fails_its_proof_and_is_rolled_back(rig: Rig, literal: bool) -> None:
+    before = rig.host.observe()
+    with pytest.raises(ProofFailed) as caught:
+        rig.mirrors.add("p2p1/3", "p2p1/2", strategy="field-note", literal=literal)
+    report = caught.value.report
+    assert report is not None
+    assert [(point.source, point.copy) for point in report.waypoints] == [(5, 5)]  # type: ignore[attr-defined]
+    assert all(leg.copy.frames == 0 for leg in report.legs)  # type: ignore[attr-defined]
+    assert rig.host.observe() == before
+    assert (rig.host.bystander_losses > 0) == literal
+
+
+GUARDS: dict[str, tuple[str, str, dict[int, dict[str, Any]]]] = {
+    "same-vf": ("p2p1/3", "p2p1/3", {}),
+    "vlan": ("p2p1/3", "p2p1/2", {3: {"vlan": 100}}),
+    "source-down": ("p2p1/3", "p2p1/2", {3: {"guest_up": False}}),
+    "copy-down": ("p2p1/3", "p2p1/2", {2: {"guest_up": False}}),
+    "source-mac": ("p2p1/3", "p2p1/2", {3: {"mac": "01:00:5e:00:00:01"}}),
+}
+
+
+@pytest.mark.parametrize("guard", GUARDS)
+def test_each_guard_refuses_by_its_name_and_changes_nothing(rig: Rig, guard: str) -> None:
+    source, copy, changes = GUARDS[guard]
+    for index, change in changes.items():
+        rig.host.vfs[index] = replace(rig.host.vfs[index], **change)
+    before = rig.host.observe()
+    with pytest.raises(GuardRefused) as caught:
+        rig.mirrors.add(source, copy)
+    assert guard in [name for name, _ in caught.value.guards]
+    assert rig.host.observe() == before
+    assert not rig.transactions()
+
+
+def test_a_pf_that_is_down_is_refused(rig: Rig) -> None:
+    rig.host.up = False
+    with pytest.raises(GuardRefused, match="p2p1 is down"):
+        rig.mirrors.add("p2p1/3", "p2p1/2")
+
+
+@pytest.mark.parametrize("known_from", ["neighbour table", "vantage point"])
+def test_a_mac_that_lives_outside_is_refused_even_when_forced(rig: Rig, known_from: str) -> None:
+    mac = SOURCE_MAC
+    if known_from == "neighbour table":
+        rig.host.outside[MacAddress.parse(mac)] = "neighbour 10.0.0.1"
+    else:
+        rig.host.vfs[3] = replace(rig.host.vfs[3], mac="52:54:00:00:00:01")
+    with pytest.raises(GuardRefused, match="belongs to somebody outside"):
+        rig.mirrors.add("p2p1/3", "p2p1/2", forced=frozenset({"foreign-mac"}))
+
+
+def test_a_copy_in_use_is_refused_in_either_role(rig: Rig) -> None:
+    rig.mirrors.add("p2p1/3", "p2p1/2")
+    for source, copy in (("p2p1/1", "p2p1/2"), ("p2p1/2", "p2p1/1"), ("p2p1/1", "p2p1/3")):
+        with pytest.raises(GuardRefused) as caught:
+            rig.mirrors.add(source, copy)
+        assert "in-use" in [name for name, _ in caught.value.guards]
+
+
+def test_a_forced_guard_does_not_refuse_but_the_frames_still_judge(rig: Rig) -> None:
+    rig.host.vfs[3] = replace(rig.host.vfs[3], vlan=100)
+    with pytest.raises(ProofFailed, match="control before"):
+        rig.mirrors.add("p2p1/3", "p2p1/2", forced=frozenset({"vlan"}))
+    assert not rig.transactions()
+
+
+def test_a_vf_that_cannot_be_watched_is_no_mirror(rig: Rig) -> None:
+    rig.host.vfs[2] = replace(rig.host.vfs[2], reachable=False)
+    with pytest.raises(CapabilityError, match="no mirror could be proven"):
+        rig.mirrors.add("p2p1/3", "p2p1/2")
+
+
+def test_an_unknown_driver_is_not_tried_unasked_but_by_name(rig: Rig) -> None:
+    rig.host.driver = "fancynic"
+    with pytest.raises(CapabilityError, match="nothing is known about the driver fancynic"):
+        rig.mirrors.add("p2p1/3", "p2p1/2")
+    assert rig.mirrors.add("p2p1/3", "p2p1/2", strategy="twin-mac").report.proven
+
+
+def test_wrong_references_say_what_there_is(rig: Rig) -> None:
+    for source, copy in (("p2p1/9", "p2p1/2"), ("eth7/1", "p2p1/2"), ("0000:99:00.0", "p2p1/2"), ("p2p1/x", "p2p1/2")):
+        with pytest.raises(UsageError):
+            rig.mirrors.add(source, copy)
+    with pytest.raises(UsageError, match="no strategy"):
+        rig.mirrors.add("p2p1/3", "p2p1/2", strategy="magic")
+    with pytest.raises(UsageError, match="no mirror"):
+        rig.mirrors.remove("7")
+
+
+class LossyProber:
+    """Loses the third frame of every volley at the copy, as long as it is told to."""
+
+    def __init__(self, rig: Rig, volleys: int) -> None:
+        self.rig, self.left = rig, volleys
+
+    def shoot(self, volley: Volley) -> Catch:
+        caught = dict(self.rig.host.shoot(volley))
+        if self.rig.host.vfs[2].mac == SOURCE_MAC and self.left > 0:
+            self.left -= 1
+            caught["p2p1/2"] = tuple(one for one in caught["p2p1/2"] if one.number != 2)
+        return caught
+
+
+def test_one_lost_frame_is_no_proof(rig: Rig) -> None:
+    rig.prober = LossyProber(rig, 10_000)
+    with pytest.raises(ProofFailed, match="the copy got 4 of 5 frames"):
+        rig.mirrors.add("p2p1/3", "p2p1/2")
+    assert rig.host.vfs[2].mac == COPY_MAC
+    assert rig.transactions()[0].status is Status.ROLLED_BACK
+
+
+def test_a_proof_is_tried_twice(rig: Rig) -> None:
+    rig.prober = LossyProber(rig, 1)
+    assert rig.mirrors.add("p2p1/3", "p2p1/2").report.proven
+
+
+def test_prove_again_and_drift(rig: Rig) -> None:
+    rig.mirrors.add("p2p1/3", "p2p1/2")
+    assert rig.mirrors.prove("1").report.proven
+    assert rig.mirrors.standing()[0].state is MirrorState.STANDING
+    rig.host.vfs[2] = replace(rig.host.vfs[2], mac="02:00:00:00:00:07")
+    drifted = rig.mirrors.standing()[0]
+    assert drifted.state is MirrorState.DRIFTED
+    assert "02:00:00:00:00:07" in drifted.drift[0]
+    with pytest.raises(ProofFailed, match="does not hold"):
+        rig.mirrors.prove("1")
+    with pytest.raises(RollbackIncomplete, match="which we did not write"):
+        rig.mirrors.remove("1")
+    assert rig.host.vfs[2].mac == "02:00:00:00:00:07", "what somebody else wrote is not overwritten"
+    rig.host.vfs[2] = replace(rig.host.vfs[2], mac=SOURCE_MAC)
+    assert rig.mirrors.remove("1").report.proven, "once mended, the removal is finished"
+
+
+def test_a_guest_that_adopted_the_mac_is_named_at_removal(rig: Rig) -> None:
+    rig.mirrors.add("p2p1/3", "p2p1/2")
+    rig.host.vfs[2] = replace(rig.host.vfs[2], guest_mac=SOURCE_MAC)
+    assert "set it down and up" in rig.mirrors.remove("1").warnings[0]
+
+
+def test_two_at_once_is_refused(rig: Rig) -> None:
+    with rig.journal.lock(), pytest.raises(LockHeld):
+        rig.mirrors.add("p2p1/3", "p2p1/2")
+
+
+class Killed(BaseException):
+    """What SIGKILL would be: nothing runs after it. The service under test never sees it handled."""
+
+
+@pytest.mark.parametrize("strategy", ["twin-mac", "field-note"])
+def test_a_kernel_error_at_any_write_restores_the_host(tmp_path: Path, strategy: str) -> None:
+    for number in range(20):
+        rig = Rig(tmp_path / f"{strategy}{number}")
+        rig.host.vfs[2] = replace(rig.host.vfs[2], trust=strategy == "twin-mac")
+        before, writes = rig.host.observe(), 0
+
+        def fail(action: str, target: Target, field: str, value: Value, at: int = number) -> None:
+            nonlocal writes
+            if action == "write":
+                writes += 1
+                if writes == at + 1:
+                    raise KernelRefused("Device or resource busy (EBUSY)", where=target.label, errno=16)
+
+        rig.host.hook = fail
+        try:
+            rig.mirrors.add("p2p1/3", "p2p1/2", strategy=strategy)
+        except (KernelRefused, ProofFailed):
+            assert rig.host.observe() == before
+        except RollbackIncomplete:
+            # the write that failed was the way back itself; once the kernel is willing again, nothing remains
+            rig.host.hook = None
+            rig.mirrors.remove("1")
+            assert rig.host.observe() == before
+        if writes <= number:
+            return
+    pytest.fail("the number of writes was not bounded")
+
+
+@pytest.mark.parametrize("strategy", ["twin-mac", "field-note"])
+def test_ctrl_c_at_any_moment_restores_the_host(tmp_path: Path, strategy: str) -> None:
+    interrupted = 0
+    for moment in range(60):
+        rig = Rig(tmp_path / f"{strategy}{moment}", cancel_after=moment)
+        before = rig.host.observe()
+        try:
+            rig.mirrors.add("p2p1/3", "p2p1/2", strategy=strategy)
+        except Interrupted:
+            interrupted += 1
+            assert rig.host.observe() == before
+            assert all(entry.status is Status.ROLLED_BACK for entry in rig.transactions())
+        except ProofFailed:
+            break
+        else:
+            break
+    assert interrupted >= 8
+
+
+def test_something_else_unfinished_stops_a_new_mirror(rig: Rig) -> None:
+    plan = rig.mirrors.propose("p2p1/3", "p2p1/2").proposals[0].plan
+    rig.journal.begin(replace(plan, kind="host"))
+    with pytest.raises(ConflictError, match="is open"):
+        rig.mirrors.add("p2p1/3", "p2p1/2")
+
+
+def test_an_unfinished_mirror_is_rolled_back_by_the_next_command(rig: Rig) -> None:
+    plan = rig.mirrors.propose("p2p1/3", "p2p1/2").proposals[0].plan
+    entry = rig.journal.record_intent(rig.journal.begin(plan), 0)
+    rig.host.write(plan.steps[0].target, "mac", SOURCE_MAC)
+    assert rig.mirrors.standing()[0].state is MirrorState.UNFINISHED
+    receipt = rig.mirrors.add("p2p1/3", "p2p1/2")
+    assert receipt.id == entry.id + 1
+    assert rig.transactions()[0].status is Status.ROLLED_BACK
+
+
+def test_a_reboot_ends_a_mirror(rig: Rig) -> None:
+    rig.mirrors.add("p2p1/3", "p2p1/2")
+    rig.boot_id = "boot-2"
+    assert rig.mirrors.standing() == ()
+    assert rig.transactions()[0].status is Status.ENDED
