@@ -1,5 +1,10 @@
 """An inventory as tables."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -9,6 +14,15 @@ from virtfn.model.addresses import MacAddress
 from virtfn.model.inventory import Holder, HolderKind, Inventory, PfState, Unknown, VfState, Vlan, VlanProtocol
 
 _UNKNOWN = "?"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the table of VFs: its heading, the fact it shows, and how that fact is written."""
+
+    heading: str
+    fact: Callable[[VfState], Any]
+    word: Callable[[Any], str]
 
 
 def print_inventory(out: Console, inventory: Inventory, *, wide: bool) -> None:
@@ -28,11 +42,11 @@ def _print_pf(out: Console, pf: PfState, *, wide: bool) -> None:
     out.print(title, soft_wrap=True)
     for problem in pf.problems:
         out.print(Text(f"problem: {problem}", style="yellow"), soft_wrap=True)
+    columns = _WIDE_COLUMNS if wide else _COLUMNS
     if pf.vfs:
-        out.print(_vf_table(pf, wide=wide))
-    reasons = _reasons(pf, wide=wide)
-    for reason, names in reasons.items():
-        out.print(Text(f"? {', '.join(names)}: {reason}", style="dim"), soft_wrap=True)
+        out.print(_vf_table(pf, _shown(pf, columns)))
+    for reason, headings in _reasons(pf, columns).items():
+        out.print(Text(f"? {', '.join(headings)}: {reason}", style="dim"), soft_wrap=True)
 
 
 def _pf_facts(pf: PfState) -> list[str]:
@@ -60,53 +74,28 @@ def _link(pf: PfState) -> str:
     return "up, no carrier" if pf.carrier is False else "up"
 
 
-def _vf_table(pf: PfState, *, wide: bool) -> Table:
-    headings = ["VF", "MAC", "VLAN", "SPOOFCHK", "TRUST", "LINK", "DRIVER", "WHERE"]
-    more = ["PCI", "MIN", "MAX", "RSS-QUERY", "GUEST MAC", "GUID"] if wide else []
-    table = grid(*headings, *more)
+def _vf_table(pf: PfState, columns: tuple[Column, ...]) -> Table:
+    table = grid("VF", *(column.heading for column in columns))
     for vf in pf.vfs:
-        row = [
-            str(vf.index),
-            _word(vf.mac),
-            _vlan(vf),
-            _switch(vf.spoofchk),
-            _switch(vf.trust),
-            _word(vf.link_state),
-            _word(vf.driver),
-            _where(vf),
-        ]
-        if wide:
-            row += [
-                _word(vf.pci),
-                _rate(vf.min_tx_rate_mbps),
-                _rate(vf.max_tx_rate_mbps),
-                _switch(vf.rss_query),
-                str(vf.netdev.mac) if vf.netdev else "-",
-                "-" if isinstance(vf.node_guid, Unknown) else _word(vf.node_guid),
-            ]
-        table.add_row(*row)
+        table.add_row(str(vf.index), *(_cell(column, vf) for column in columns))
     return table
 
 
-def _vlan(vf: VfState) -> str:
-    if isinstance(vf.vlans, Unknown):
-        return _UNKNOWN
-    return "+".join(_vlan_word(vlan) for vlan in vf.vlans if vlan.id) or "-"
+def _cell(column: Column, vf: VfState) -> str:
+    fact = column.fact(vf)
+    return _UNKNOWN if isinstance(fact, Unknown) else column.word(fact)
 
 
-def _vlan_word(vlan: Vlan) -> str:
+def _vlans(vlans: tuple[Vlan, ...]) -> str:
+    return "+".join(_vlan(vlan) for vlan in vlans if vlan.id) or "-"
+
+
+def _vlan(vlan: Vlan) -> str:
     qos = f"p{vlan.qos}" if vlan.qos else ""
     return f"{vlan.id}{qos}{'ad' if vlan.protocol is VlanProtocol.S_TAG else ''}"
 
 
-def _where(vf: VfState) -> str:
-    holder = vf.holder
-    if isinstance(holder, Unknown):
-        return _UNKNOWN
-    return _holder_word(holder)
-
-
-def _holder_word(holder: Holder) -> str:
+def _holder(holder: Holder) -> str:
     if holder.netdev:
         return str(holder.netdev)
     if holder.kind is HolderKind.NOBODY:
@@ -121,34 +110,50 @@ def _word(fact: object) -> str:
 
 
 def _switch(fact: object) -> str:
-    if isinstance(fact, Unknown):
-        return _UNKNOWN
     return "on" if fact else "off"
 
 
 def _rate(fact: object) -> str:
-    if isinstance(fact, Unknown):
-        return _UNKNOWN
     return f"{fact}M" if fact else "-"
 
 
-def _reasons(pf: PfState, *, wide: bool) -> dict[str, list[str]]:
-    """Why the facts shown as ``?`` are not known, each reason once, with the columns it is about."""
-    columns = {
-        "mac": "MAC",
-        "vlans": "VLAN",
-        "spoofchk": "SPOOFCHK",
-        "trust": "TRUST",
-        "link_state": "LINK",
-        "driver": "DRIVER",
-        "holder": "WHERE",
-    }
-    if wide:
-        columns |= {"pci": "PCI", "min_tx_rate_mbps": "MIN", "max_tx_rate_mbps": "MAX", "rss_query": "RSS-QUERY"}
+def _guest_mac(vf: VfState) -> object:
+    if isinstance(vf.holder, Unknown):
+        return vf.holder
+    return vf.netdev.mac if vf.netdev else None
+
+
+_COLUMNS = (
+    Column("MAC", attrgetter("mac"), _word),
+    Column("VLAN", attrgetter("vlans"), _vlans),
+    Column("SPOOFCHK", attrgetter("spoofchk"), _switch),
+    Column("TRUST", attrgetter("trust"), _switch),
+    Column("LINK", attrgetter("link_state"), _word),
+    Column("DRIVER", attrgetter("driver"), _word),
+    Column("WHERE", attrgetter("holder"), _holder),
+)
+_WIDE_COLUMNS = (
+    *_COLUMNS,
+    Column("PCI", attrgetter("pci"), _word),
+    Column("MIN", attrgetter("min_tx_rate_mbps"), _rate),
+    Column("MAX", attrgetter("max_tx_rate_mbps"), _rate),
+    Column("RSS-QUERY", attrgetter("rss_query"), _switch),
+    Column("GUEST MAC", _guest_mac, _word),
+    Column("GUID", attrgetter("node_guid"), _word),
+)
+
+
+def _shown(pf: PfState, columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    """The columns of which at least one VF tells something."""
+    return tuple(column for column in columns if not all(isinstance(column.fact(vf), Unknown) for vf in pf.vfs))
+
+
+def _reasons(pf: PfState, columns: tuple[Column, ...]) -> dict[str, list[str]]:
+    """Why facts are not known: each reason once, with the columns it is about."""
     found: dict[str, list[str]] = {}
-    for field, heading in columns.items():
+    for column in columns:
         for vf in pf.vfs:
-            fact = getattr(vf, field)
-            if isinstance(fact, Unknown) and heading not in found.setdefault(fact.reason, []):
-                found[fact.reason].append(heading)
+            fact = column.fact(vf)
+            if isinstance(fact, Unknown) and column.heading not in found.setdefault(fact.reason, []):
+                found[fact.reason].append(column.heading)
     return found

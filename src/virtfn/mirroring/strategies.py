@@ -12,7 +12,7 @@ from virtfn.mirroring.scene import Scene
 from virtfn.model.addresses import MacAddress
 from virtfn.model.inventory import Unknown
 from virtfn.model.mirror import Choice, Proposal, Rejection
-from virtfn.model.plan import Impact, Plan, Step, Target, Value
+from virtfn.model.plan import Impact, Plan, Step, Target, Undoing, Value
 
 Outcome: TypeAlias = Proposal | Rejection
 Strategy: TypeAlias = Callable[[Scene], Outcome]
@@ -91,7 +91,7 @@ def field_note(scene: Scene) -> Outcome:
             str(mac),
             "in the copy's guest: take the source's MAC; a driver that is not trusted drops it again at the next up",
             Impact.PARTY,
-            lasting=False,
+            undoing=Undoing.OVERWRITE,
         ),
         Step(guest, "up", False, True, "in the copy's guest: the interface up", Impact.PARTY),
         *_pf_step(scene, before=True, reason="the note takes the PF down, and with it every VF of the NIC"),

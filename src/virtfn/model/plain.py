@@ -16,6 +16,9 @@ from virtfn.model.plan import Value
 
 T = TypeVar("T")
 
+_PLAIN_SCALARS = {bool, int, float, str, type(None)}
+"""What marks the union ``Value``, which needs no decoding."""
+
 
 def encode(value: object, *, unknown: dict[str, str] | None = None, path: str = "") -> Value:
     """The plain form of a value: dataclasses become mappings, addresses and enums their text.
@@ -54,10 +57,9 @@ def decode(kind: type[T], plain: object) -> T:
 
 def _decode(kind: Any, plain: Any) -> object:
     origin = typing.get_origin(kind)
-    if kind == Value or kind is Any or isinstance(kind, typing.ForwardRef):
-        return plain
     if origin in (typing.Union, types.UnionType):
-        return _decode_union(typing.get_args(kind), plain)
+        kinds = typing.get_args(kind)
+        return plain if set(kinds) >= _PLAIN_SCALARS else _decode_union(kinds, plain)
     if origin is tuple:
         return _decode_tuple(typing.get_args(kind), plain)
     if origin is not None and issubclass(origin, Mapping):

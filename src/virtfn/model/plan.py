@@ -37,13 +37,38 @@ class Impact(StrEnum):
     BYSTANDERS = "bystanders"
 
 
+class Writing(StrEnum):
+    """How a step is carried out.
+
+    CHECKED: only while the field still is ``before``. FRESH: the object is made by an earlier step of the same plan, so
+    what it is before is not known yet; it goes when that step is taken back. IMPLIED: another step does it (attributes
+    of a VF that is destroyed); nothing is written, but the way back restores it.
+    """
+
+    CHECKED = "checked"
+    FRESH = "fresh"
+    IMPLIED = "implied"
+
+
+class Undoing(StrEnum):
+    """How a field goes back.
+
+    DIRECT: to its first value in one write, unless somebody else has set it meanwhile. RETRACE: through the same
+    values, backwards (a number of VFs goes through 0). OVERWRITE: whatever it is by then, as something else may change
+    it at once (a guest's driver); verification does not insist on such a value.
+    """
+
+    DIRECT = "direct"
+    RETRACE = "retrace"
+    OVERWRITE = "overwrite"
+
+
 @dataclass(frozen=True)
 class Step:
     """Set ``field`` of ``target`` from ``before`` to ``after``.
 
     ``reason`` says why, ``impact_note`` who notices what; ``command`` and ``undo_command`` are what a person would
-    type to do the same, runnable as they stand. ``lasting`` is False where something else, a guest's driver for one,
-    may change the value again at once: verification then does not insist on it, and the way back overwrites it.
+    type to do the same, runnable as they stand.
     """
 
     target: Target
@@ -55,7 +80,8 @@ class Step:
     impact_note: str = ""
     command: str = ""
     undo_command: str = ""
-    lasting: bool = True
+    writing: Writing = Writing.CHECKED
+    undoing: Undoing = Undoing.DIRECT
 
     @property
     def symbol(self) -> str:
@@ -90,7 +116,7 @@ class Plan:
 class Restore:
     """Put ``field`` of ``target`` back to ``value``; ``ours`` are the values it had while we changed it.
 
-    Any other value is somebody else's and is left alone, unless ``lasting`` is False.
+    Any other value is somebody else's and is left alone, unless ``undoing`` is OVERWRITE.
     """
 
     target: Target
@@ -98,22 +124,33 @@ class Restore:
     value: Value
     ours: tuple[Value, ...]
     command: str = ""
-    lasting: bool = True
+    undoing: Undoing = Undoing.DIRECT
 
 
 def way_back(steps: Iterable[Step]) -> tuple[Restore, ...]:
-    """The shortest way back from steps that were begun: one write per field, the last touched first.
+    """The shortest way back from steps that were begun, the last touched field first.
 
-    A field that was changed twice goes back to its first value at once, so undoing "PF down, PF up" is no second
-    interruption.
+    A field that was changed twice goes back to its first value in one write, so undoing "PF down, PF up" is no second
+    interruption; one that is to be retraced goes through the same values. What was made on the way goes with its maker.
     """
+    begun = [step for step in steps if step.writing is not Writing.FRESH]
+    last = {(step.target, step.field): place for place, step in enumerate(begun)}
     first: dict[tuple[Target, str], Step] = {}
     ours: dict[tuple[Target, str], tuple[Value, ...]] = {}
-    for step in steps:
+    for step in begun:
         key = (step.target, step.field)
         start = first.setdefault(key, step)
-        ours[key] = (*ours.pop(key, (start.before,)), step.after)
-    return tuple(
-        Restore(key[0], key[1], first[key].before, values, first[key].undo_command, first[key].lasting)
-        for key, values in reversed(ours.items())
-    )
+        ours[key] = (*ours.get(key, (start.before,)), step.after)
+    back = []
+    for place, step in reversed(list(enumerate(begun))):
+        key = (step.target, step.field)
+        if step.undoing is Undoing.RETRACE:
+            back.append(_restore(step, ours[key]))
+        elif last[key] == place:
+            back.append(_restore(first[key], ours[key]))
+    return tuple(back)
+
+
+def _restore(step: Step, ours: tuple[Value, ...]) -> Restore:
+    undoing = Undoing.OVERWRITE if step.writing is Writing.IMPLIED else step.undoing
+    return Restore(step.target, step.field, step.before, ours, step.undo_command, undoing)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from virtfn.errors import ConflictError, Interrupted, RollbackIncomplete, VerifyFailed, VirtfnError
-from virtfn.model.plan import Plan, Restore, Step, Target, Value
+from virtfn.model.plan import Plan, Restore, Step, Target, Undoing, Value, Writing
 from virtfn.model.transaction import Status, Transaction
 from virtfn.services.ports import Cancelled, Journal, World
 
@@ -62,7 +62,8 @@ class Transactions:
                 self._check(step)
                 transaction = self._journal.record_intent(transaction, number)
                 self._progress(f"{step.target}: {step.field} {show(step.before)} -> {show(step.after)}")
-                self._world.write(step.target, step.field, step.after)
+                if step.writing is not Writing.IMPLIED:
+                    self._world.write(step.target, step.field, step.after)
                 transaction = self._journal.record_done(transaction, number)
                 if after_step:
                     after_step(number)
@@ -94,7 +95,7 @@ class Transactions:
 
     def drift(self, transaction: Transaction) -> tuple[str, ...]:
         """How the world differs from what a committed transaction left, in words; nothing where it is the same."""
-        final = {(step.target, step.field): step for step in transaction.plan.steps if step.lasting}
+        final = {(step.target, step.field): step for step in transaction.plan.steps if _insisted_on(step)}
         found = []
         for step in final.values():
             now = self._read_or_fault(step.target, step.field)
@@ -105,6 +106,8 @@ class Transactions:
     def _check(self, step: Step) -> None:
         """The step's precondition: the field still is what it was when the plan was made."""
         self._stop_if_cancelled()
+        if step.writing is not Writing.CHECKED:
+            return
         now = self._world.read(step.target, step.field)
         if now != step.before:
             raise ConflictError(
@@ -115,7 +118,7 @@ class Transactions:
 
     def _verify(self, plan: Plan) -> None:
         """Read every final value back until it is as written, or raise VerifyFailed with all that is not."""
-        final = {(step.target, step.field): step.after for step in plan.steps if step.lasting}
+        final = {(step.target, step.field): step.after for step in plan.steps if _insisted_on(step)}
         wrong = [
             f"{target} {field} reads {show(now)}, written was {show(want)}"
             for (target, field), want in final.items()
@@ -159,7 +162,7 @@ class Transactions:
             now = self._world.read(restore.target, restore.field)
             if now == restore.value:
                 return ""
-            if restore.lasting and now not in restore.ours:
+            if restore.undoing is not Undoing.OVERWRITE and now not in restore.ours:
                 return f"{what} is {show(now)}, which we did not write (before: {show(restore.value)})"
             self._progress(f"{what} {show(now)} -> {show(restore.value)}")
             self._world.write(restore.target, restore.field, restore.value)
@@ -179,6 +182,11 @@ class Transactions:
     def _stop_if_cancelled(self) -> None:
         if self._cancelled():
             raise Interrupted("interrupted")
+
+
+def _insisted_on(step: Step) -> bool:
+    """Whether the field must read as written in the end."""
+    return step.writing is not Writing.IMPLIED and step.undoing is not Undoing.OVERWRITE
 
 
 def show(value: Value) -> str:

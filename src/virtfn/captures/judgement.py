@@ -1,0 +1,187 @@
+"""From what a capture says to what is known: the one place that believes, doubts and refuses.
+
+Rules: a VF listed makes a PF. A fact said twice with two values is a fault, for nobody can tell which one holds. The
+number of VFs is known only if nothing shows that the list is cut. Faults are collected and raised together.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from virtfn.captures.attributes import NOT_ETHERNET, hardware_address, number
+from virtfn.captures.printout import Fault, LinkEntry, Printout, Saying, VfEntry
+from virtfn.errors import SpecError, UsageError
+from virtfn.model.addresses import MacAddress, PciAddress
+from virtfn.model.inventory import NOT_CAPTURED, Inventory, Known, PfState, Unknown, VfState, Vlan
+
+NO_CARRIER_WHEN_DOWN = Unknown("the interface is down")
+"""The kernel reports a carrier only of an interface that is up (net/core/dev.c, dev_get_flags)."""
+
+T = TypeVar("T")
+
+_ETHERNET = "ether"
+_QUOTED = 60  # letters of a bad value that an error repeats
+_VF_INDEXES = 65535  # NumVFs of the SR-IOV capability has 16 bits
+_IFINDEX = number(2**31 - 1)
+_MTU = number(2**32 - 1)
+_FIX = "compare the line with what 'ip link show' prints; a word may have been damaged when it was copied"
+
+
+def judge(printout: Printout, where: str) -> Inventory:
+    """What is known from a printout. ``where`` names the capture. Raises SpecError with all faults."""
+    faults = list(printout.faults)
+    links = [link for link in printout.links if link.vfs or link.name in printout.truncated]
+    devices = Counter(link.parent_device for link in links)
+    pfs = []
+    for link in links:
+        reader = _PfReader(link, alone_on_device=devices[link.parent_device] == 1)
+        pfs.append(reader.pf(_why_cut(link, printout)))
+        faults.extend(reader.faults)
+    faults.extend(_twice(links))
+    if faults:
+        raise refusal(faults, where)
+    elsewhere = sorted(printout.truncated - {link.name for link in links})
+    cut = (f"the VF list of {name} is cut, and {name} is not in the capture" for name in elsewhere)
+    return Inventory(tuple(pfs), where, (*(f"ip said: {remark}" for remark in printout.remarks), *cut))
+
+
+def refusal(faults: Iterable[Fault], where: str) -> SpecError:
+    """The one error for all faults: the first speaks, ``problems`` has every one with its ``file:line``."""
+    ordered = sorted(set(faults))
+    first, more = ordered[0], len(ordered) - 1
+    message = f"{first.message} (and {more} more)" if more else first.message
+    problems = tuple(f"{where}:{fault.line}: {fault.message}" for fault in ordered)
+    return SpecError(message, where=f"{where}:{first.line}", hint=first.hint, problems=problems)
+
+
+def _why_cut(link: LinkEntry, printout: Printout) -> str:
+    """The reason why the VF list is not all of it; "" where nothing speaks against it."""
+    if link.name in printout.truncated:
+        return "ip said: Truncated VF list"
+    if printout.deficit:  # names no interface, so it may be any of them
+        return "ip said: !!!Deficit"
+    indexes = {vf.index for vf in link.vfs}
+    missing = next((index for index in range(max(indexes) + 1) if index not in indexes), None)
+    return f"vf {missing} is not listed" if missing is not None else ""
+
+
+def _twice(links: list[LinkEntry]) -> Iterator[Fault]:
+    first: dict[str, int] = {}
+    for link in links:
+        if link.name in first:
+            hint = "give each capture its own file"
+            yield Fault(link.line, f"{link.name} was listed before, at line {first[link.name]}", hint)
+        first.setdefault(link.name, link.line)
+
+
+@dataclass
+class _PfReader:
+    """Reads one interface with VFs and keeps what is wrong with it."""
+
+    link: LinkEntry
+    alone_on_device: bool
+
+    def __post_init__(self) -> None:
+        self.faults: list[Fault] = []
+
+    def pf(self, cut: str) -> PfState:
+        """The PF; ``cut`` says why its VF list is incomplete, "" where it is not."""
+        link, flags = self.link, self.link.flags
+        vfs = self._vfs()
+        problems = [f"vf {vf.index}: attribute not understood: {rest}" for vf in link.vfs for rest in vf.not_understood]
+        if cut:
+            problems.append(f"the VF list is not complete ({cut}); VFs read: {len(vfs)}")
+        return PfState(
+            device=self._device(),
+            name=link.name,
+            ifindex=self._number("the interface's number", link.ifindex, _IFINDEX),
+            mac=self._mac(),
+            num_vfs=Unknown(cut) if cut else len(vfs),
+            up=NOT_CAPTURED if flags is None else "UP" in flags,
+            carrier=NOT_CAPTURED if flags is None else _carrier(flags),
+            promiscuous=NOT_CAPTURED if flags is None else "PROMISC" in flags,
+            mtu=self._number("mtu", link.mtu, _MTU),
+            vfs=vfs,
+            problems=tuple(problems),
+        )
+
+    def _device(self) -> str:
+        """The address on the bus; the name where none is known or where two netdevs share one (mlx4)."""
+        link = self.link
+        if not link.parent_device or not self.alone_on_device:
+            return link.name
+        if link.parent_bus != "pci":
+            return link.parent_device
+        try:
+            return str(PciAddress.parse(link.parent_device))
+        except UsageError as error:
+            self.faults.append(Fault(link.line, f"parentdev: {error.message}", error.hint))
+            return link.name
+
+    def _mac(self) -> Known[MacAddress]:
+        link = self.link
+        if link.link_type not in ("", _ETHERNET):
+            return NOT_ETHERNET
+        if not link.address:
+            return NOT_CAPTURED
+        return self._converted(f"{link.name}: link/ether", link.address, hardware_address, link.line)
+
+    def _number(self, words: str, text: str, convert: Callable[[str], int]) -> Known[int]:
+        if not text:
+            return NOT_CAPTURED
+        return self._converted(f"{self.link.name}: {words}", text, convert, self.link.line)
+
+    def _vfs(self) -> tuple[VfState, ...]:
+        vfs: dict[int, VfState] = {}
+        lines: dict[int, int] = {}
+        for entry in self.link.vfs:
+            state = self._vf(entry)
+            if entry.index >= _VF_INDEXES:
+                self._fault(entry.line, f"{self._subject(entry)}: a PF has at most {_VF_INDEXES} VFs")
+            elif entry.index in vfs:
+                hint = "give each capture its own file"
+                self._fault(entry.line, f"{self._subject(entry)} was listed before, at line {lines[entry.index]}", hint)
+            else:
+                vfs[entry.index], lines[entry.index] = state, entry.line
+        return tuple(vfs[index] for index in sorted(vfs))
+
+    def _vf(self, entry: VfEntry) -> VfState:
+        facts = self._facts(self._subject(entry), entry.sayings)
+        if entry.vlans is not None:
+            facts["vlans"] = tuple(Vlan(**self._facts(self._subject(entry), parts)) for parts in entry.vlans)
+        state: VfState = replace(VfState(entry.index), **facts)
+        if (entry.link_type or self.link.link_type) not in ("", _ETHERNET):
+            state = replace(state, mac=NOT_ETHERNET, broadcast=NOT_ETHERNET)
+        return state
+
+    def _subject(self, entry: VfEntry) -> str:
+        return f"{self.link.name} vf {entry.index}"
+
+    def _facts(self, subject: str, sayings: tuple[Saying, ...]) -> dict[str, Any]:
+        """Field and value of each saying. Two sayings may name one field, if they agree."""
+        facts: dict[str, Any] = {}
+        written: dict[str, str] = {}
+        for saying in sayings:
+            row = saying.attribute
+            value = self._converted(f"{subject}: {row.words}", saying.value, row.convert, saying.line)
+            if facts.setdefault(row.fact, value) != value:
+                words = f"{subject}: {row.words} is said to be {written[row.fact]!r} and {saying.value[:_QUOTED]!r}"
+                self._fault(saying.line, f"{words}; which one holds cannot be told")
+            written.setdefault(row.fact, saying.value[:_QUOTED])
+        return facts
+
+    def _converted(self, subject: str, text: str, convert: Callable[[str], T], line: int) -> Known[T]:
+        try:
+            return convert(text)
+        except ValueError as error:
+            self._fault(line, f"{subject} is {text[:_QUOTED]!r}, not {error}")
+            return NOT_CAPTURED
+
+    def _fault(self, line: int, message: str, hint: str = _FIX) -> None:
+        self.faults.append(Fault(line, message, hint))
+
+
+def _carrier(flags: frozenset[str]) -> Known[bool]:
+    """LOWER_UP is netif_carrier_ok(); NO-CARRIER only says that the interface does not run."""
+    return "LOWER_UP" in flags if "UP" in flags else NO_CARRIER_WHEN_DOWN

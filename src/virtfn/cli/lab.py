@@ -1,0 +1,159 @@
+"""``virtfn lab``: an emulated SR-IOV host for anyone, and the way of every other command into it."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from virtfn.errors import LabError, UsageError
+
+_NAME = click.option("--name", default="lab", show_default=True, help="Which lab, where several are up.")
+
+
+def _say(text: str) -> None:
+    """Progress goes to stderr: stdout is the result."""
+    click.echo(text, err=True)
+
+
+def _shape_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--cold", is_flag=True, help="Boot instead of restoring the snapshot."),
+        click.option("--wire", type=click.Choice(["nic", "host"]), default="nic", show_default=True,
+                     help="What the PFs' cable leads to: a NIC in the guest's netns 'wire', or sockets on this host."),
+        click.option("--vfs", type=click.IntRange(0, 7), default=4, show_default=True, help="VFs of each PF."),
+        click.option("--pfs", type=click.IntRange(1, 12), default=1, show_default=True, help="PFs."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@click.group()
+def lab() -> None:
+    """An emulated SR-IOV host: real kernel drivers on an emulated Intel 82576, no hardware and no KVM needed."""
+
+
+@lab.command()
+@_NAME
+@_shape_options
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
+def up(name: str, pfs: int, vfs: int, wire: str, cold: bool, output: str) -> None:
+    """Start a lab that stays up until `lab down`."""
+    from virtfn.lab.shape import Shape, Wire
+    from virtfn.lab.startup import Wishes
+
+    wishes = Wishes(name=_checked(name), shape=Shape(pfs=pfs, vfs=vfs, wire=Wire(wire)), cold=cold)
+    machine = _start(wishes)
+    if output == "json":
+        click.echo(json.dumps(_described(machine)))
+        return
+    how = "from its snapshot" if machine.record.restored else "cold"
+    click.echo(f"lab {name} is up: {machine.record.ready_after_s:.1f} s, {how}, {machine.record.accelerator}")
+
+
+@lab.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@_NAME
+@_shape_options
+@click.option("-t", "--tty", is_flag=True, help="Give the program a terminal.")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def run(name: str, pfs: int, vfs: int, wire: str, cold: bool, tty: bool, command: tuple[str, ...]) -> None:
+    """Run a program in the lab that is up, or in a throw-away one. Its exit code is passed on."""
+    from virtfn.lab.shape import Shape, Wire
+    from virtfn.lab.startup import Wishes
+
+    wishes = Wishes(name=_checked(name), shape=Shape(pfs=pfs, vfs=vfs, wire=Wire(wire)), cold=cold)
+    sys.exit(_run(command, wishes, terminal=tty))
+
+
+@lab.command()
+@_NAME
+def sh(name: str) -> None:
+    """Open a shell in the lab that is up (or in a throw-away one)."""
+    from virtfn.lab.startup import Wishes
+
+    sys.exit(_run(("sh", "-l"), Wishes(name=_checked(name)), terminal=True))
+
+
+@lab.command()
+@_NAME
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
+def status(name: str, output: str) -> None:
+    """Say what is up, and show the end of its console."""
+    from virtfn.lab.machine import Machine
+
+    machine = Machine.attach(_checked(name))
+    described = _described(machine)
+    if output == "json":
+        click.echo(json.dumps(described))
+        return
+    for key, value in described.items():
+        click.echo(f"{key:14} {value}")
+    click.echo(f"console, last lines:\n{machine.console()}")
+
+
+@lab.command()
+@_NAME
+def down(name: str) -> None:
+    """End the lab of this name."""
+    from virtfn.lab.machine import Machine
+
+    Machine.attach(_checked(name)).down()
+    _say(f"lab {name} is down")
+
+
+def run_inside(argv: Sequence[str]) -> int:
+    """``virtfn --lab ARGS``: run this virtfn with ``argv`` in the running lab or a throw-away one; its exit code."""
+    from virtfn.lab.startup import Wishes
+
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    return _run(("virtfn", *argv), Wishes(), terminal=terminal)
+
+
+def _run(command: Sequence[str], wishes: Any, *, terminal: bool) -> int:
+    from virtfn.lab.console import attach_console
+    from virtfn.lab.machine import Machine
+    from virtfn.lab.startup import throw_away
+
+    if Machine.is_up(wishes.name):
+        return attach_console(Machine.attach(wishes.name), command, terminal=terminal)
+    parts, folders = _parts()
+    with throw_away(parts, folders, wishes, _say) as machine:
+        return attach_console(machine, command, terminal=terminal)
+
+
+def _start(wishes: Any) -> Any:
+    from virtfn.lab.startup import start
+
+    parts, folders = _parts()
+    return start(parts, folders, wishes, _say)
+
+
+def _parts() -> tuple[Any, Any]:
+    from virtfn.lab.folders import Folders
+    from virtfn.lab.parts import assemble
+
+    folders = Folders.of_this_user()
+    return assemble(folders, _say), folders
+
+
+def _checked(name: str) -> str:
+    if not name.replace("-", "").isalnum() or len(name) > 20:
+        raise UsageError(f"{name!r} is no name for a lab", hint="use up to 20 letters, digits and dashes")
+    return name
+
+
+def _described(machine: Any) -> dict[str, object]:
+    from virtfn.lab.shape import Wire
+
+    record = machine.record
+    described: dict[str, object] = {
+        "name": record.name, "pfs": record.shape.pfs, "vfs": record.shape.vfs, "wire": str(record.shape.wire),
+        "accelerator": record.accelerator, "kernel": record.kernel, "python": record.python,
+        "restored": record.restored, "ready_after_s": record.ready_after_s, "qemu_pid": record.qemu.pid,
+    }  # fmt: skip
+    if record.shape.wire is Wire.HOST:
+        described["wire_socket"] = str(machine.folder / "wire-qemu")
+    return described

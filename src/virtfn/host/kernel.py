@@ -1,0 +1,221 @@
+"""The kernel as one object: observe the host, read one fact, write one fact."""
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+from virtfn.errors import BackendUnreachable, CapabilityError, UsageError
+from virtfn.host import creation, observation
+from virtfn.host.binding import bind_driver
+from virtfn.host.devlink import DevlinkSocket, eswitch_mode, set_eswitch_mode
+from virtfn.host.facts import (
+    number,
+    read_link_field,
+    read_vf_field,
+    switch,
+    write_link_field,
+    write_vf_field,
+)
+from virtfn.host.neighbours import outside_macs
+from virtfn.host.netns import call_in
+from virtfn.host.refusals import Attempt
+from virtfn.host.rtnetlink import RouteSocket
+from virtfn.host.sysfs import PfDevice, Sysfs, write_text
+from virtfn.host.vfinfo import Link
+from virtfn.model.addresses import MacAddress, PciAddress, VfRef
+from virtfn.model.inventory import EswitchMode, Inventory, Known, Unknown
+from virtfn.model.plan import Target, Value
+from virtfn.planning.commands import equivalent_command
+
+T = TypeVar("T")
+Socket = TypeVar("Socket", RouteSocket, DevlinkSocket)
+
+_MOST_VFS = 0xFFFF
+
+
+class KernelHost:
+    """This host's SR-IOV devices, as its kernel knows them.
+
+    ``root`` is where /sys, /proc and /run are looked for; netlink is always the running kernel's. Nothing is kept open
+    or remembered between calls. Targets are ``pf`` (id ``0000:01:00.0``), ``vf`` (id ``0000:01:00.0/2``) and
+    ``netdev`` (id ``eth0`` or ``vm2:eth0``).
+    """
+
+    def __init__(self, root: Path = Path("/")) -> None:
+        self._sysfs = Sysfs(root)
+
+    def observe(self, *, device: str | None = None) -> Inventory:
+        """All PFs and VFs as they are now, or only the PF at ``device``.
+
+        Works without root as far as the kernel allows; what cannot be read is Unknown with the reason.
+        Raises UsageError where there is no such ``device``.
+        """
+        with ExitStack() as sockets:
+            route, devlink = _opened(sockets, RouteSocket), _opened(sockets, DevlinkSocket)
+            return observation.observe(self._sysfs, route, devlink, device=device)
+
+    def outside_macs(self, pf_netdev: str) -> Mapping[MacAddress, str]:
+        """MACs that the host knows to live beyond this PF (neighbour table, bridge FDB), each with its origin.
+
+        Raises KernelRefused where there is no such netdev, PermissionDenied, BackendUnreachable.
+        """
+        return outside_macs(pf_netdev)
+
+    def read(self, target: Target, field: str) -> Value:
+        """The field's value now, in the form in which ``write`` takes it.
+
+        Raises CapabilityError where the kernel or the driver does not tell; UsageError where there is no such target or
+        field; KernelRefused, PermissionDenied, BackendUnreachable.
+        """
+        found = self._readers(target.kind)(target.id, field)
+        if isinstance(found, Unknown):
+            raise CapabilityError(f"{field} cannot be read: {found.reason}", where=target.label)
+        return found
+
+    def write(self, target: Target, field: str, value: Value) -> None:
+        """Set one field. Whether the driver did it is found by reading.
+
+        pf: num_vfs (0 -> N and N -> 0 only; see ``creation.set_num_vfs``), up, mtu, autoprobe, eswitch_mode.
+        vf: mac, vlan, spoofchk, trust, link_state, rate, rss_query, driver (see ``binding.bind_driver``).
+        netdev: up, mtu, mac.
+        Raises KernelRefused with errno, call and the equivalent command; PermissionDenied; UsageError for a field or a
+        value that cannot be written; GuardRefused, VerifyFailed for num_vfs and driver; BackendUnreachable.
+        """
+        self._writers(target.kind)(target.id, field, value)
+
+    def _readers(self, kind: str) -> Callable[[str, str], Known[Value]]:
+        found = {"pf": self._read_pf, "vf": self._read_vf, "netdev": self._read_netdev}.get(kind)
+        return found or _no_such_kind(kind)
+
+    def _writers(self, kind: str) -> Callable[[str, str, Value], None]:
+        found = {"pf": self._write_pf, "vf": self._write_vf, "netdev": self._write_netdev}.get(kind)
+        return found or _no_such_kind(kind)
+
+    def _read_netdev(self, identity: str, field: str) -> Known[Value]:
+        return read_link_field(_in_netns(identity, lambda route, name: route.get_link(0, name=name)), field)
+
+    def _write_netdev(self, identity: str, field: str, value: Value) -> None:
+        attempt = _attempt("netdev", identity, identity, field, value)
+
+        def write(route: RouteSocket, name: str) -> None:
+            write_link_field(route, route.get_link(0, name=name).ifindex, field, value, attempt)
+
+        _in_netns(identity, write)
+
+    def _read_pf(self, identity: str, field: str) -> Known[Value]:
+        pf = self._sysfs.pf(identity)
+        if field == "num_vfs":
+            return self._sysfs.num_vfs(pf)
+        if field == "autoprobe":
+            return self._sysfs.autoprobe(pf)
+        if field == "eswitch_mode":
+            mode = eswitch_mode(pf.bus, pf.address)
+            return mode if isinstance(mode, Unknown) else str(mode)
+        return read_link_field(self._pf_link(pf), field)
+
+    def _write_pf(self, identity: str, field: str, value: Value) -> None:
+        pf = self._sysfs.pf(identity)
+        label = self._label(pf)
+        attempt = _attempt("pf", label, pf.address, field, value)
+        if field == "num_vfs":
+            wanted = number(value, 0, _MOST_VFS, attempt)
+            creation.set_num_vfs(self._sysfs, pf, wanted, where=label, command=attempt.command)
+        elif field == "autoprobe":
+            on = switch(value, attempt)
+            write_text(pf.folder / "sriov_drivers_autoprobe", "1" if on else "0", attempt)
+        elif field == "eswitch_mode":
+            if value not in tuple(EswitchMode):
+                raise UsageError(f"{value!r} is no eswitch mode", where=label, hint=", ".join(EswitchMode))
+            set_eswitch_mode(pf.bus, pf.address, EswitchMode(str(value)), attempt)
+        elif field in ("up", "mtu"):
+            ifindex = self._pf_ifindex(pf)
+            with RouteSocket() as route:
+                write_link_field(route, ifindex, field, value, attempt)
+        else:
+            hint = "num_vfs, autoprobe, eswitch_mode, up and mtu can"
+            raise UsageError(f"{field} of a PF cannot be written", where=label, hint=hint)
+
+    def _read_vf(self, identity: str, field: str) -> Known[Value]:
+        pf, index = self._vf(identity)
+        if field == "driver":
+            return self._sysfs.driver(self._sysfs.pci_folder(self._vf_pci(pf, index)))
+        link = self._pf_link(pf)
+        found = next((vf for vf in link.vfs if vf.index == index), None)
+        if found is not None:
+            return read_vf_field(found, field)
+        if index < (link.num_vfs or 0):
+            return Unknown("; ".join(link.problems) or "the driver does not report this VF")
+        raise UsageError(f"{self._label(pf)} has no VF {index}", hint=f"it has {link.num_vfs or 0} VFs now")
+
+    def _write_vf(self, identity: str, field: str, value: Value) -> None:
+        pf, index = self._vf(identity)
+        label = f"{self._label(pf)}/{index}"
+        attempt = _attempt("vf", label, pf.address, field, value)
+        if field != "driver":
+            ifindex = self._pf_ifindex(pf)
+            with RouteSocket() as route:
+                write_vf_field(route, ifindex, index, field, value, attempt)
+            return
+        if value is not None and (not isinstance(value, str) or not value or "/" in value):
+            raise UsageError(f"{value!r} is no driver", where=label, hint="a driver's name, native, or null for none")
+        bind_driver(self._sysfs, self._vf_pci(pf, index), value, where=label, command=attempt.command)
+
+    def _vf(self, identity: str) -> tuple[PfDevice, int]:
+        device, _, index = identity.rpartition("/")
+        if not index.isdecimal():
+            raise UsageError(f"{identity!r} is not the key of a VF", hint="write it like 0000:01:00.0/2")
+        ref = VfRef(device, int(index))
+        return self._sysfs.pf(ref.pf), ref.index
+
+    def _vf_pci(self, pf: PfDevice, index: int) -> PciAddress:
+        found = self._sysfs.virtfns(pf).get(index)
+        if found is None:
+            raise UsageError(f"{self._label(pf)} has no PCI device for VF {index}", hint="see `virtfn show`")
+        return found
+
+    def _pf_link(self, pf: PfDevice) -> Link:
+        ifindex = self._pf_ifindex(pf)
+        with RouteSocket() as route:
+            return route.get_link(ifindex, name=self._label(pf))
+
+    def _pf_ifindex(self, pf: PfDevice) -> int:
+        name, ifindex = observation.pf_name(self._sysfs, pf)
+        if ifindex:
+            return ifindex
+        why = name.reason if isinstance(name, Unknown) else "it has no netdev"
+        raise CapabilityError(f"nothing can be asked of its driver: {why}", where=pf.address)
+
+    def _label(self, pf: PfDevice) -> str:
+        name, _ = observation.pf_name(self._sysfs, pf)
+        return name if isinstance(name, str) else pf.address
+
+
+def _opened(sockets: ExitStack, kind: Callable[[], Socket]) -> Known[Socket]:
+    try:
+        return sockets.enter_context(kind())
+    except BackendUnreachable as error:
+        return Unknown(error.message)
+
+
+def _no_such_kind(kind: str) -> NoReturn:
+    raise UsageError(f"a host has no objects of the kind {kind!r}", hint="there are pf, vf and netdev")
+
+
+def _attempt(kind: str, label: str, device: str, field: str, value: Value) -> Attempt:
+    """Raises UsageError where the value has not the form that the field needs."""
+    try:
+        command = equivalent_command(kind, label, field, value, device=device)
+    except (KeyError, TypeError) as error:
+        raise UsageError(f"{field}: {value!r} is incomplete", where=label) from error
+    return Attempt(where=label, call=f"setting {field}", command=command)
+
+
+def _in_netns(identity: str, use: Callable[[RouteSocket, str], T]) -> T:
+    netns, _, name = identity.rpartition(":")
+
+    def inside() -> T:
+        with RouteSocket() as route:
+            return use(route, name)
+
+    return call_in(netns, inside)

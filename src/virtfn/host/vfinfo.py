@@ -1,0 +1,324 @@
+"""One RTM_NEWLINK message decoded: a link and, for a PF, every VF that its driver reports. Pure.
+
+The VF list is one nested attribute whose length field has 16 bits, while its content has none: with 196 octets a VF it
+wraps above 334 VFs (296 octets and 221 VFs with statistics), and a reader that believes it loses VFs or reads another
+attribute as one. Here the entries are walked past the wrapped length, bounded by the message, and a list is believed
+only where the walk is confirmed: by the length field modulo 2**16, or by the number of VFs in IFLA_NUM_VF.
+
+Sources: include/uapi/linux/if_link.h (layouts); net/core/rtnetlink.c rtnl_fill_ifinfo, rtnl_fill_vf, rtnl_fill_vfinfo
+(order; -1 presets for what a driver does not fill in; an entry is left out where ndo_get_vf_config fails).
+"""
+
+import struct
+from dataclasses import dataclass, field
+
+from virtfn.errors import BackendUnreachable
+from virtfn.host.netlink import align, attribute_head, attributes, text
+from virtfn.model.addresses import MacAddress
+from virtfn.model.inventory import Known, Unknown, VfLinkState, VfState, Vlan, VlanProtocol
+
+IFF_UP = 0x1
+ARPHRD_ETHER = 1
+
+_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER = 1, 3, 4, 5, 10
+_IFLA_OPERSTATE, _IFLA_LINKINFO = 16, 18
+_IFLA_NUM_VF, _IFLA_VFINFO_LIST, _IFLA_PROMISCUITY, _IFLA_CARRIER = 21, 22, 30, 33
+_IFLA_PARENT_DEV_NAME, _IFLA_PARENT_DEV_BUS_NAME = 56, 57
+_IFLA_INFO_KIND = 1
+
+_IFLA_VF_INFO = 1
+_VF_MAC, _VF_VLAN, _VF_TX_RATE, _VF_SPOOFCHK, _VF_LINK_STATE, _VF_RATE, _VF_RSS_QUERY_EN = 1, 2, 3, 4, 5, 6, 7
+_VF_TRUST, _VF_IB_NODE_GUID, _VF_IB_PORT_GUID, _VF_VLAN_LIST, _VF_BROADCAST = 9, 10, 11, 12, 13
+_VF_VLAN_INFO = 1
+
+_IFINFOMSG = struct.Struct("=BxHiII")
+_U32 = struct.Struct("=I")
+_TWO_U32 = struct.Struct("=II")
+_THREE_U32 = struct.Struct("=III")
+_VLAN_INFO = struct.Struct("=III2s")
+_GUID = struct.Struct("@IQ")
+_NOT_REPORTED = 0xFFFFFFFF
+_VF_MAC_LENGTH = 4 + 36
+
+_LINK_STATES = (VfLinkState.AUTO, VfLinkState.ENABLE, VfLinkState.DISABLE)
+_PROTOCOLS = {b"\x81\x00": VlanProtocol.C_TAG, b"\x88\xa8": VlanProtocol.S_TAG}
+
+
+@dataclass(frozen=True)
+class Link:
+    """What the kernel says of one netdev.
+
+    ``operstate`` is RFC 2863's as a number. ``parent`` is the device under it (a PCI address) and ``bus`` its bus, ""
+    where the kernel (before 5.14) does not say or there is none; ``kind`` is "" for hardware, else ``veth`` and so on.
+    ``lower`` is the ifindex of the netdev that it stands on, ``master`` of its bridge or bond, 0 for none.
+    ``num_vfs`` is None where the message has no VF part. ``vfs`` are in the order of their index, without PCI facts.
+    """
+
+    name: str
+    ifindex: int
+    link_type: int
+    flags: int
+    mac: Known[MacAddress]
+    mtu: Known[int]
+    carrier: Known[bool]
+    promiscuous: Known[bool]
+    operstate: int | None = None
+    parent: str = ""
+    bus: str = ""
+    kind: str = ""
+    lower: int = 0
+    master: int = 0
+    num_vfs: int | None = None
+    vfs: tuple[VfState, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    @property
+    def up(self) -> bool:
+        """Administratively up (IFF_UP)."""
+        return bool(self.flags & IFF_UP)
+
+
+@dataclass
+class _VfList:
+    end: int
+    entries: list[tuple[int, int]] = field(default_factory=list)
+    confirmed: bool = False
+
+
+def decode_link(message: bytes) -> Link:
+    """The link in ``message``, an RTM_NEWLINK without its nlmsghdr: struct ifinfomsg, then attributes.
+
+    What is wrong with the message is told in ``problems``; raises BackendUnreachable only where there is no header.
+    Equivalent: ``ip -d link show``.
+    """
+    if len(message) < _IFINFOMSG.size:
+        raise BackendUnreachable(f"the kernel's link message has {len(message)} octets, less than its header")
+    _, link_type, ifindex, flags, _ = _IFINFOMSG.unpack_from(message)
+    problems: list[str] = []
+    facts, vf_list = _top_level(message, problems)
+    num_vfs = _number(facts.get(_IFLA_NUM_VF))
+    vfs = _vf_states(message, vf_list, num_vfs, link_type, problems)
+    return Link(
+        name=text(facts.get(_IFLA_IFNAME, b"")),
+        ifindex=ifindex,
+        link_type=link_type,
+        flags=flags,
+        mac=_link_mac(facts.get(_IFLA_ADDRESS, b""), link_type),
+        mtu=_known_number(facts.get(_IFLA_MTU), "an MTU"),
+        carrier=_carrier(facts.get(_IFLA_CARRIER), flags),
+        promiscuous=_promiscuous(facts.get(_IFLA_PROMISCUITY)),
+        operstate=facts[_IFLA_OPERSTATE][0] if facts.get(_IFLA_OPERSTATE) else None,
+        parent=text(facts.get(_IFLA_PARENT_DEV_NAME, b"")),
+        bus=text(facts.get(_IFLA_PARENT_DEV_BUS_NAME, b"")),
+        kind=_link_kind(facts.get(_IFLA_LINKINFO, b"")),
+        lower=_number(facts.get(_IFLA_LINK)) or 0,
+        master=_number(facts.get(_IFLA_MASTER)) or 0,
+        num_vfs=num_vfs,
+        vfs=vfs,
+        problems=tuple(problems),
+    )
+
+
+def _top_level(message: bytes, problems: list[str]) -> tuple[dict[int, bytes], _VfList | None]:
+    facts: dict[int, bytes] = {}
+    vf_list: _VfList | None = None
+    offset = _IFINFOMSG.size
+    while offset + 4 <= len(message):
+        kind, length = attribute_head(message, offset)
+        if kind == _IFLA_VFINFO_LIST and vf_list is None:
+            vf_list = _walk_vf_list(message, offset, length, _number(facts.get(_IFLA_NUM_VF)))
+            offset = vf_list.end
+            continue
+        if length < 4 or offset + length > len(message):
+            problems.append(f"the kernel's link message cannot be read beyond octet {offset} of {len(message)}")
+            break
+        facts.setdefault(kind, message[offset + 4 : offset + length])
+        offset += align(length)
+    return facts, vf_list
+
+
+def _walk_vf_list(message: bytes, start: int, outer_length: int, num_vfs: int | None) -> _VfList:
+    """The entries that follow the list's header, to the last one or the ``num_vfs``-th.
+
+    No attribute that the kernel puts after the list has type 1, so the first that is not a VF entry ends it.
+    """
+    found = _VfList(end=start + 4)
+    while len(found.entries) != num_vfs and found.end + 8 <= len(message):
+        kind, length = attribute_head(message, found.end)
+        if kind != _IFLA_VF_INFO or length < 4 + _VF_MAC_LENGTH or found.end + length > len(message):
+            break
+        if attribute_head(message, found.end + 4) != (_VF_MAC, _VF_MAC_LENGTH):
+            break
+        found.entries.append((found.end + 4, found.end + length))
+        found.end += align(length)
+    length_fits = (found.end - start) & 0xFFFF == outer_length
+    found.confirmed = length_fits or (bool(num_vfs) and len(found.entries) == num_vfs)
+    return found
+
+
+def _vf_states(
+    message: bytes, vf_list: _VfList | None, num_vfs: int | None, link_type: int, problems: list[str]
+) -> tuple[VfState, ...]:
+    if vf_list is None:
+        if num_vfs:
+            problems.append(f"the driver reports none of its {num_vfs} VFs to 'ip link' (no VF list)")
+        return ()
+    if not vf_list.confirmed:
+        told = "an unknown number of" if num_vfs is None else str(num_vfs)
+        problems.append(
+            f"the kernel's VF list cannot be trusted: {len(vf_list.entries)} entries for {told} VFs, and its length "
+            "field does not fit them; none is shown"
+        )
+        return ()
+    states = [_vf_state(message, first, end, link_type) for first, end in vf_list.entries]
+    if None in states:
+        problems.append(
+            f"{states.count(None)} entries of the kernel's VF list name more than one VF; they are left out"
+        )
+    whole = [state for state in states if state is not None]
+    return _numbered(whole, num_vfs, problems)
+
+
+def _numbered(states: list[VfState], num_vfs: int | None, problems: list[str]) -> tuple[VfState, ...]:
+    """``states`` by index, without those whose index another has too or no VF can have."""
+    count: dict[int, int] = {}
+    for state in states:
+        count[state.index] = count.get(state.index, 0) + 1
+    limit = num_vfs if num_vfs is not None else len(states)
+    wrong = sorted(index for index, times in count.items() if times > 1 or index >= limit)
+    if wrong:
+        problems.append(f"the driver numbers its VFs wrongly (VF {_list(wrong)}); these are left out")
+    good = sorted((state for state in states if state.index not in wrong), key=lambda state: state.index)
+    missing = sorted(set(range(num_vfs or 0)) - {state.index for state in good}) if (num_vfs or 0) <= 0xFFFF else []
+    if missing and num_vfs:
+        problems.append(f"the driver reports {len(good)} of {num_vfs} VFs to 'ip link': VF {_list(missing)} left out")
+    return tuple(good)
+
+
+def _vf_state(message: bytes, first: int, end: int, link_type: int) -> VfState | None:
+    """One IFLA_VF_INFO entry, or None where its parts do not name the same VF."""
+    parts: dict[int, bytes] = {}
+    for kind, start, stop in attributes(message, first, end):
+        parts.setdefault(kind, message[start:stop])
+    index = _U32.unpack_from(parts[_VF_MAC])[0]
+    for kind in (_VF_VLAN, _VF_TX_RATE, _VF_SPOOFCHK, _VF_LINK_STATE, _VF_RATE, _VF_RSS_QUERY_EN, _VF_TRUST):
+        part = parts.get(kind)
+        if part is not None and (len(part) < 8 or _U32.unpack_from(part)[0] != index):
+            return None
+    low, high = _rates(parts)
+    return VfState(
+        index=index,
+        mac=_vf_mac(parts[_VF_MAC][4:10], link_type),
+        broadcast=_vf_mac(parts.get(_VF_BROADCAST, b"")[:6], link_type),
+        vlans=_vlans(parts),
+        spoofchk=_switch(parts.get(_VF_SPOOFCHK), "spoof checking"),
+        trust=_switch(parts.get(_VF_TRUST), "trust"),
+        link_state=_link_state(parts.get(_VF_LINK_STATE)),
+        min_tx_rate_mbps=low,
+        max_tx_rate_mbps=high,
+        rss_query=_switch(parts.get(_VF_RSS_QUERY_EN), "RSS query"),
+        node_guid=_guid(parts.get(_VF_IB_NODE_GUID), "a node GUID"),
+        port_guid=_guid(parts.get(_VF_IB_PORT_GUID), "a port GUID"),
+    )
+
+
+def _unreported(what: str) -> Unknown:
+    return Unknown(f"the driver does not report {what}")
+
+
+def _switch(part: bytes | None, what: str) -> Known[bool]:
+    setting = _NOT_REPORTED if part is None else _TWO_U32.unpack_from(part)[1]
+    return _unreported(what) if setting == _NOT_REPORTED else setting != 0
+
+
+def _link_state(part: bytes | None) -> Known[VfLinkState]:
+    number = _NOT_REPORTED if part is None else _TWO_U32.unpack_from(part)[1]
+    if number < len(_LINK_STATES):
+        return _LINK_STATES[number]
+    return _unreported("a link state" if number == _NOT_REPORTED else f"a link state that is known ({number})")
+
+
+def _rates(parts: dict[int, bytes]) -> tuple[Known[int], Known[int]]:
+    pair = parts.get(_VF_RATE, b"")
+    if len(pair) >= _THREE_U32.size:
+        _, low, high = _THREE_U32.unpack_from(pair)
+        return _rate(low, "a minimum rate"), _rate(high, "a maximum rate")
+    single = parts.get(_VF_TX_RATE)
+    high = _NOT_REPORTED if single is None else _TWO_U32.unpack_from(single)[1]
+    return _unreported("a minimum rate"), _rate(high, "a maximum rate")
+
+
+def _rate(number: int, what: str) -> Known[int]:
+    return _unreported(what) if number == _NOT_REPORTED else number
+
+
+def _vlans(parts: dict[int, bytes]) -> Known[tuple[Vlan, ...]]:
+    """The PF's VLANs of a VF; VLAN 0 without priority is none. The list came with Linux 4.9, before it was one."""
+    listed = parts.get(_VF_VLAN_LIST, b"")
+    found = [
+        _VLAN_INFO.unpack_from(listed, start)
+        for kind, start, end in attributes(listed, 0, len(listed))
+        if kind == _VF_VLAN_INFO and end - start >= _VLAN_INFO.size
+    ]
+    if not found and len(parts.get(_VF_VLAN, b"")) >= _THREE_U32.size:
+        found = [(*_THREE_U32.unpack_from(parts[_VF_VLAN]), b"\x81\x00")]
+    if not found:
+        return _unreported("a VLAN")
+    vlans = []
+    for _, vlan_id, qos, protocol in found:
+        if protocol not in _PROTOCOLS or vlan_id > 4095 or qos > 7:
+            return _unreported(f"a VLAN that is known (id {vlan_id}, qos {qos}, EtherType 0x{protocol.hex()})")
+        if vlan_id or qos:
+            vlans.append(Vlan(vlan_id, qos, _PROTOCOLS[protocol]))
+    return tuple(vlans)
+
+
+def _guid(part: bytes | None, what: str) -> Known[str]:
+    if part is None or len(part) < _GUID.size:
+        return _unreported(what)
+    number: int = _GUID.unpack_from(part)[1]
+    return number.to_bytes(8, "big").hex(":")
+
+
+def _vf_mac(octets: bytes, link_type: int) -> Known[MacAddress]:
+    if link_type != ARPHRD_ETHER:
+        return Unknown("not an Ethernet device")
+    return MacAddress(octets) if len(octets) == 6 else _unreported("an address")
+
+
+def _link_mac(octets: bytes, link_type: int) -> Known[MacAddress]:
+    if len(octets) == 6:
+        return MacAddress(octets)
+    return Unknown(f"its address has {len(octets)} octets (link type {link_type}), not the 6 of Ethernet")
+
+
+def _link_kind(linkinfo: bytes) -> str:
+    return next(
+        (text(linkinfo[s:e]) for kind, s, e in attributes(linkinfo, 0, len(linkinfo)) if kind == _IFLA_INFO_KIND), ""
+    )
+
+
+def _carrier(part: bytes | None, flags: int) -> Known[bool]:
+    """As sysfs has it: the carrier of a netdev that is down is not defined (net/core/net-sysfs.c carrier_show)."""
+    if not flags & IFF_UP:
+        return Unknown("the netdev is down")
+    return bool(part[0]) if part else Unknown("the kernel does not report a carrier")
+
+
+def _promiscuous(part: bytes | None) -> Known[bool]:
+    number = _number(part)
+    return Unknown("the kernel does not report it") if number is None else number > 0
+
+
+def _known_number(part: bytes | None, what: str) -> Known[int]:
+    number = _number(part)
+    return Unknown(f"the kernel does not report {what}") if number is None else number
+
+
+def _number(part: bytes | None) -> int | None:
+    return _U32.unpack_from(part)[0] if part is not None and len(part) >= _U32.size else None
+
+
+def _list(indices: list[int]) -> str:
+    shown = ", ".join(str(index) for index in indices[:8])
+    return f"{shown} and {len(indices) - 8} more" if len(indices) > 8 else shown

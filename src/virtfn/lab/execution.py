@@ -1,0 +1,43 @@
+"""Run another program to its end, bounded in time, and say its own last words when it fails."""
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from virtfn.errors import LabError
+
+_LAST_LINES = 8
+
+
+def last_words(text: str, lines: int = _LAST_LINES) -> str:
+    """The last ``lines`` non-empty lines of a program's output, for an error message."""
+    return "\n".join([line.rstrip() for line in text.splitlines() if line.strip()][-lines:])
+
+
+def execute(
+    argv: Sequence[str],
+    *,
+    timeout_s: float,
+    stdin: bytes | None = None,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    hint: str = "",
+) -> bytes:
+    """Run ``argv`` and return its standard output. Raises LabError with the program's last words.
+
+    The program is killed after ``timeout_s``; an interrupt kills it too (``subprocess.run`` does both).
+    """
+    source = {"input": stdin} if stdin is not None else {"stdin": subprocess.DEVNULL}
+    try:
+        done = subprocess.run(  # type: ignore[call-overload]
+            list(argv), capture_output=True, timeout=timeout_s, cwd=cwd, env=env, check=False, **source
+        )
+    except FileNotFoundError as missing:
+        raise LabError(f"{argv[0]} is not installed", hint=hint or "run: virtfn lab prepare") from missing
+    except subprocess.TimeoutExpired as late:
+        raise LabError(f"{argv[0]} did not end within {timeout_s:g} s", where=" ".join(argv[:4]), hint=hint) from late
+    if done.returncode:
+        words = last_words(done.stderr.decode(errors="replace")) or last_words(done.stdout.decode(errors="replace"))
+        raise LabError(f"{argv[0]} failed with {done.returncode}: {words}", where=" ".join(argv[:4]), hint=hint)
+    output: bytes = done.stdout
+    return output

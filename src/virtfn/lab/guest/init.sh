@@ -1,0 +1,43 @@
+#!/bin/busybox sh
+# The guest's first program: mounts the read-only root with a writable layer over it, loads the modules and becomes
+# the agent. The agent is process 1: when it dies the kernel panics, QEMU ends, and the console says why.
+bb=/bin/busybox
+$bb mount -t devtmpfs dev /dev
+exec >/dev/console 2>&1 </dev/console
+$bb mount -t proc proc /proc
+$bb mount -t sysfs sys /sys
+
+load() {
+    for module in $($bb cat "/lab/load-$1"); do
+        $bb insmod "/lib/modules/kernel/$module.ko" || echo "virtfn-lab: module $module was not loaded"
+    done
+}
+
+# A trial of the accelerator: getting this far is the proof.
+$bb grep -q virtfn.trial /proc/cmdline && { echo "virtfn-lab: trial passed"; $bb poweroff -f; }
+
+load boot
+$bb mount -t squashfs -o ro /dev/vda /lower || { echo "virtfn-lab: the root image cannot be mounted"; exit 1; }
+$bb mount -t tmpfs -o size=75% upper /upper
+$bb mkdir -p /upper/data /upper/work
+$bb mount -t overlay -o lowerdir=/lower,upperdir=/upper/data,workdir=/upper/work root /new
+
+release=$($bb uname -r)
+$bb mkdir -p "/new/lib/modules/$release" /new/lab/code
+$bb mv /lib/modules/kernel /lib/modules/modules.* "/new/lib/modules/$release/"
+$bb mv /lab/agent /lab/load-devices /new/lab/
+for place in dev proc sys; do $bb mount --move /$place /new/$place; done
+$bb mount -t tmpfs run /new/run
+$bb mount -t tmpfs tmp /new/tmp
+$bb mkdir -p /new/dev/pts /new/dev/shm /new/run/netns
+$bb mount -t devpts -o ptmxmode=666 pts /new/dev/pts
+$bb mount -t tmpfs shm /new/dev/shm
+
+exec $bb switch_root -c /dev/console /new /bin/sh -c '
+    export PATH=/lab/venv/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 PYTHONSAFEPATH=1
+    for module in $(cat /lab/load-devices); do
+        insmod "/lib/modules/$(uname -r)/kernel/$module.ko" || echo "virtfn-lab: module $module was not loaded"
+    done &
+    ip link set lo up
+    hostname lab
+    cd /lab/agent && PYTHONPATH=/lab/agent exec python3 -m guest.agent'

@@ -1,0 +1,210 @@
+"""Start a machine: from its snapshot where there is one, else cold, and then leave a snapshot for the next."""
+
+import contextlib
+import json
+import os
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from virtfn.errors import LabError
+from virtfn.lab import record as records
+from virtfn.lab.channel import Channel, GuestGone
+from virtfn.lab.execution import last_words
+from virtfn.lab.folders import Folders, private_folder
+from virtfn.lab.machine import DEFAULT_NAME, Machine
+from virtfn.lab.monitor import Monitor
+from virtfn.lab.parts import Parts
+from virtfn.lab.qemu import wire_sockets
+from virtfn.lab.record import Process, Record
+from virtfn.lab.shape import Shape
+from virtfn.lab.store import exclusive
+
+KIND = "snapshot"
+_QMP_S = 15.0
+_RESTORE_S = 30.0
+_SAVE_S = 120.0
+_COLD_S = 240.0
+_ANSWER_S = 20.0
+_TOPOLOGY_S = 180.0
+_TOPOLOGY = ("python3", "-m", "virtfn.lab.guest.topology")
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How to start. ``cold`` passes over the snapshot; ``owned`` ends the machine with this process."""
+
+    name: str = DEFAULT_NAME
+    shape: Shape = Shape()
+    cold: bool = False
+    owned: bool = False
+
+
+def start(parts: Parts, folders: Folders, wishes: Wishes, say: Callable[[str], None]) -> Machine:
+    """Start a lab and return when its VFs are in place. Raises LabError; then nothing is left running."""
+    run = folders.runtime / wishes.name
+    private_folder(folders.runtime)
+    lock = folders.runtime / f"{wishes.name}.lock"
+    with exclusive(lock, timeout_s=1.0, busy=f"another virtfn is starting or ending the lab {wishes.name}"):
+        return _Start(parts, run, wishes, say).start()
+
+
+@contextlib.contextmanager
+def throw_away(parts: Parts, folders: Folders, wishes: Wishes, say: Callable[[str], None]) -> Iterator[Machine]:
+    """A lab for the block only, under a name of its own. It ends with the block, or with this process if that is killed."""
+    owned = replace(wishes, name=f"once-{os.getpid()}-{os.urandom(3).hex()}", owned=True)
+    machine = start(parts, folders, owned, say)
+    try:
+        yield machine
+    finally:
+        with _interrupts_held():
+            machine.down()
+            (folders.runtime / f"{owned.name}.lock").unlink(missing_ok=True)
+
+
+class _Start:
+    """One start; it holds what the steps share."""
+
+    def __init__(self, parts: Parts, run: Path, wishes: Wishes, say: Callable[[str], None]) -> None:
+        self.parts, self.run, self.wishes, self.say = parts, run, wishes, say
+        self.board = parts.board(wishes.shape)
+        self.key = parts.snapshot_key(wishes.shape)
+        self.began = time.monotonic()
+
+    def start(self) -> Machine:
+        saved = None if self.wishes.cold else self.parts.store.find(KIND, self.key)
+        if saved:
+            try:
+                return self._restored(saved)
+            except LabError as failed:
+                self.say(f"the snapshot does not load ({failed}); starting cold")
+                self.parts.store.remove(KIND, self.key)
+        return self._cold()
+
+    def _restored(self, saved: Path) -> Machine:
+        with self._machine(self._uri(saved, reading=True)) as machine:
+            with self._monitor() as monitor:
+                monitor.resume(timeout_s=_RESTORE_S)
+            self._answers(machine, _ANSWER_S)
+            return self._finish(machine, restored=True)
+
+    def _cold(self) -> Machine:
+        self.say(f"starting the guest cold ({self.board.accelerator})")
+        with self._machine() as machine:
+            with self._monitor():
+                pass
+            self._answers(machine, _COLD_S)
+            machine.update()
+            self._topology(machine, "create")
+            if not self.wishes.cold:
+                self._save(machine)
+            return self._finish(machine, restored=False)
+
+    def _finish(self, machine: Machine, *, restored: bool) -> Machine:
+        self._topology(machine, "bind")
+        took = round(time.monotonic() - self.began, 2)
+        record = machine.record.standing(restored=restored, ready_after_s=took)
+        records.write(self.run, record)
+        return Machine(self.run, record)
+
+    @contextlib.contextmanager
+    def _machine(self, incoming: str = "") -> Iterator[Machine]:
+        """QEMU running and written down; ended again if the block fails, also by Ctrl-C."""
+        records.fresh(self.run)
+        command = self.board.command(self.run, incoming)
+        (self.run / "command").write_text(shlex.join(command) + "\n")
+        with _interrupts_held(), (self.run / "qemu.out").open("wb") as output:
+            bound = ["setpriv", "--pdeathsig", "KILL"] if self.wishes.owned else []
+            started = subprocess.Popen(
+                [*bound, *command], stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            )
+            record = self._record(started.pid)
+            records.write(self.run, record)
+        try:
+            yield Machine(self.run, record)
+        except BaseException:
+            with _interrupts_held():
+                record.qemu.end(grace_s=1.0)
+            raise
+
+    def _record(self, pid: int) -> Record:
+        return Record(
+            name=self.wishes.name, shape=self.wishes.shape, qemu=Process.of(pid), owner=Process.of(os.getpid()),
+            accelerator=self.board.accelerator, kernel=self.parts.kernel.release, python=self.parts.python,
+            since=time.time(),
+        )  # fmt: skip
+
+    def _monitor(self) -> Monitor:
+        deadline = time.monotonic() + _QMP_S
+        while not (self.run / "qmp").exists():
+            if not self._alive() or time.monotonic() > deadline:
+                raise LabError(f"QEMU does not start: {self._words()}", where=self.board.qemu.program)
+            time.sleep(0.01)
+        try:
+            return Monitor(self.run / "qmp", timeout_s=_RESTORE_S)
+        except LabError as failed:
+            failed.add_note(self._words())
+            raise
+
+    def _alive(self) -> bool:
+        record = records.read(self.run)
+        return bool(record and record.qemu.alive)
+
+    def _words(self) -> str:
+        text = (self.run / "qemu.out").read_text(errors="replace")
+        return last_words(text) or "it said nothing"
+
+    def _answers(self, machine: Machine, timeout_s: float) -> None:
+        try:
+            with Channel(self.run, wait_s=_QMP_S) as channel:
+                channel.greet(timeout_s=timeout_s)
+        except GuestGone as gone:
+            raise LabError(f"the guest stopped while starting:\n{machine.console()}\n{self._words()}") from gone
+
+    def _topology(self, machine: Machine, stage: str) -> None:
+        plan = json.dumps(self.wishes.shape.guest_plan()).encode()
+        done = machine.run([*_TOPOLOGY, stage], stdin=plan, timeout_s=_TOPOLOGY_S)
+        if done.returncode:
+            words = done.stderr.decode(errors="replace").strip()
+            raise LabError(f"the guest's {stage} stage failed: {words}", hint="the console: virtfn lab status")
+
+    def _save(self, machine: Machine) -> None:
+        """Keep the machine as it is now, with no client on its ports. A failure costs only the next start's time."""
+
+        def build(work: Path) -> None:
+            with self._monitor() as monitor:
+                try:
+                    monitor.save(self._uri(work, reading=False), timeout_s=_SAVE_S)
+                finally:
+                    monitor.resume(timeout_s=_RESTORE_S)
+
+        try:
+            self.parts.store.make(KIND, self.key, build, need_mb=2 * self.wishes.shape.memory_mb)
+        except LabError as failed:
+            self.say(f"no snapshot was kept: {failed}")
+
+    def _uri(self, folder: Path, *, reading: bool) -> str:
+        path = folder / "state"
+        if self.board.qemu.migrates_to_file:
+            return f"file:{path}"
+        return f"exec:cat {'<' if reading else '>'} {shlex.quote(str(path))}"
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C waits until the block is done, so that no QEMU is started and not written down."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def sockets(machine: Machine) -> dict[str, str]:
+    """For status: the paths of the wire's sockets on the host."""
+    ours, theirs = wire_sockets(machine.folder)
+    return {"host": str(ours), "qemu": str(theirs)}

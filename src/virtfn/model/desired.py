@@ -1,0 +1,69 @@
+"""What a host shall look like. UNSET leaves a thing alone; nothing that is not named is ever written."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final, Literal, TypeAlias, TypeVar
+
+from virtfn.model.addresses import MacAddress, PciAddress
+from virtfn.model.inventory import EswitchMode, VfLinkState, Vlan
+
+
+class _Unset(Enum):
+    UNSET = "unset"
+
+
+UNSET: Final = _Unset.UNSET
+T = TypeVar("T")
+Wanted: TypeAlias = T | Literal[_Unset.UNSET]
+"""``Wanted[int]`` is an int, or UNSET: leave alone."""
+
+
+@dataclass(frozen=True)
+class PfMatch:
+    """Which PFs are meant: all that is named must fit. ``vendor_device`` is like ``8086:10c9``."""
+
+    name: str | None = None
+    pci: PciAddress | None = None
+    driver: str | None = None
+    vendor_device: str | None = None
+
+    def __str__(self) -> str:
+        words = (("name", self.name), ("pci", self.pci), ("driver", self.driver), ("id", self.vendor_device))
+        return ", ".join(f"{key} {value}" for key, value in words if value is not None)
+
+
+@dataclass(frozen=True)
+class DesiredVf:
+    """One VF as it shall be. Rates in Mbit/s, 0: no limit. ``driver``: a name, "native", or None for no driver."""
+
+    mac: Wanted[MacAddress] = UNSET
+    vlan: Wanted[Vlan] = UNSET
+    spoofchk: Wanted[bool] = UNSET
+    trust: Wanted[bool] = UNSET
+    link_state: Wanted[VfLinkState] = UNSET
+    min_tx_rate_mbps: Wanted[int] = UNSET
+    max_tx_rate_mbps: Wanted[int] = UNSET
+    rss_query: Wanted[bool] = UNSET
+    driver: Wanted[str | None] = UNSET
+
+
+@dataclass(frozen=True)
+class DesiredPf:
+    """One PF entry of a spec, with its VFs by index; ``where`` is FILE:LINE of the entry, for errors."""
+
+    match: PfMatch
+    num_vfs: Wanted[int] = UNSET
+    mtu: Wanted[int] = UNSET
+    up: Wanted[bool] = UNSET
+    eswitch_mode: Wanted[EswitchMode] = UNSET
+    autoprobe: Wanted[bool] = UNSET
+    vfs: tuple[tuple[int, DesiredVf], ...] = ()
+    each: DesiredVf = field(default_factory=DesiredVf)
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class DesiredHost:
+    """All PF entries of one or several spec files, in their order."""
+
+    pfs: tuple[DesiredPf, ...] = ()

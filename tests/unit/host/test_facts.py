@@ -1,0 +1,116 @@
+import pytest
+
+from virtfn.errors import UsageError
+from virtfn.host.facts import VF_FIELDS, read_link_field, read_vf_field, write_vf_field
+from virtfn.host.refusals import Attempt
+from virtfn.host.rtnetlink import RouteSocket
+from virtfn.host.vfinfo import Link
+from virtfn.model.addresses import MacAddress
+from virtfn.model.inventory import Known, Unknown, VfLinkState, VfState, Vlan, VlanProtocol
+from virtfn.model.plan import Value
+
+MAC = MacAddress.parse("fa:16:3e:aa:33:59")
+VF = VfState(
+    3,
+    mac=MAC,
+    vlans=(Vlan(100, 3, VlanProtocol.S_TAG),),
+    spoofchk=True,
+    trust=False,
+    link_state=VfLinkState.DISABLE,
+    min_tx_rate_mbps=0,
+    max_tx_rate_mbps=500,
+    rss_query=Unknown("the driver does not report RSS query"),
+)
+ATTEMPT = Attempt("p2p1/3", "setting it")
+
+
+class Recorder(RouteSocket):
+    """Notes the attribute of a VF that would be sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+
+    def _set_vf(self, ifindex: int, part: bytes, attempt: Attempt) -> None:
+        self.sent.append(part)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("mac", "fa:16:3e:aa:33:59"),
+        ("vlan", {"id": 100, "qos": 3, "protocol": "802.1ad"}),
+        ("spoofchk", True),
+        ("trust", False),
+        ("link_state", "disable"),
+        ("rate", {"min_tx_rate_mbps": 0, "max_tx_rate_mbps": 500}),
+        ("rss_query", Unknown("the driver does not report RSS query")),
+    ],
+)
+def test_a_fact_is_read_in_the_form_in_which_it_is_written(field: str, value: Known[Value]) -> None:
+    found = read_vf_field(VF, field)
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize("field", [name for name in VF_FIELDS if name != "rss_query"])
+def test_what_was_read_can_be_written_back(field: str) -> None:
+    found = read_vf_field(VF, field)
+    assert not isinstance(found, Unknown)
+    recorder = Recorder()
+    write_vf_field(recorder, 4, 3, field, found, ATTEMPT)
+    assert len(recorder.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "octets"),
+    [
+        ("mac", "fa:16:3e:aa:33:59", "2800010003000000" + "fa163eaa3359" + "00" * 26),
+        ("vlan", {"id": 100, "qos": 3}, "1000020003000000" + "64000000" + "03000000"),
+        (
+            "vlan",
+            {"id": 100, "qos": 3, "protocol": "802.1ad"},
+            "18000c0014000100" + "03000000" + "64000000" + "03000000" + "88a80000",
+        ),
+        ("spoofchk", False, "0c000400" + "03000000" + "00000000"),
+        ("trust", True, "0c000900" + "03000000" + "01000000"),
+        ("rss_query", True, "0c000700" + "03000000" + "01000000"),
+        ("link_state", "enable", "0c000500" + "03000000" + "01000000"),
+        ("rate", {"min_tx_rate_mbps": 5, "max_tx_rate_mbps": 500}, "10000600" + "03000000" + "05000000" + "f4010000"),
+    ],
+)
+def test_the_octets_are_those_of_if_link_h(field: str, value: Value, octets: str) -> None:
+    recorder = Recorder()
+    write_vf_field(recorder, 4, 3, field, value, ATTEMPT)
+    assert recorder.sent[0].hex() == octets
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("mac", 12),
+        ("mac", "fa:16:3e"),
+        ("vlan", 100),
+        ("vlan", {"qos": 1}),
+        ("vlan", {"id": 4096}),
+        ("vlan", {"id": 1, "protocol": "0x9100"}),
+        ("spoofchk", "on"),
+        ("trust", 1),
+        ("link_state", "up"),
+        ("rate", {"max_tx_rate_mbps": 5}),
+        ("rate", {"min_tx_rate_mbps": 0, "max_tx_rate_mbps": -1}),
+        ("colour", "blue"),
+    ],
+)
+def test_a_value_of_the_wrong_form_is_refused_and_nothing_is_sent(field: str, value: Value) -> None:
+    recorder = Recorder()
+    with pytest.raises(UsageError):
+        write_vf_field(recorder, 4, 3, field, value, ATTEMPT)
+    assert recorder.sent == []
+
+
+def test_the_fields_of_a_netdev_are_plain_values() -> None:
+    link = Link("eth0", 12, 1, 1, MAC, 1500, Unknown("the netdev is down"), False)
+    assert [read_link_field(link, field) for field in ("up", "mac", "mtu")] == [True, str(MAC), 1500]
+    assert read_link_field(link, "carrier") == Unknown("the netdev is down")
+    with pytest.raises(UsageError, match="no field 'colour'"):
+        read_link_field(link, "colour")

@@ -1,0 +1,161 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from virtfn.mirroring.proof import (
+    FRAME_LENGTH,
+    Bench,
+    courses,
+    frame,
+    judge_control,
+    judge_mirror,
+    leg_of,
+    recognise,
+    report,
+    tally,
+    volley_of,
+)
+from virtfn.model.addresses import MacAddress
+from virtfn.model.probe import Caught, Endpoint, LegKind, Tally, Volley
+
+MACS = [MacAddress.parse(f"fa:16:3e:00:00:{number:02x}") for number in range(5)]
+PF, WIRE, SOURCE, COPY, OTHER = (
+    Endpoint(label, netns, netdev, mac)
+    for (label, netns, netdev), mac in zip(
+        [
+            ("p2p1", "", "p2p1"),
+            ("wire", "wire", "w0"),
+            ("p2p1/3", "vm3", "eth0"),
+            ("p2p1/2", "vm2", "eth0"),
+            ("p2p1/1", "vm1", "eth0"),
+        ],
+        MACS,
+        strict=True,
+    )
+)
+BENCH = Bench(SOURCE, COPY, SOURCE.mac, senders=(PF, WIRE), receivers=(WIRE,), watchers=(PF, WIRE, OTHER))
+VOLLEY = volley_of(BENCH, courses(BENCH)[0], b"nonce-01", 6)
+
+
+def all_of(volley: Volley) -> tuple[Caught, ...]:
+    return tuple(Caught(number, True) for number in range(volley.count))
+
+
+def test_a_frame_has_64_octets_and_is_recognised_as_sent() -> None:
+    octets = frame(VOLLEY, 4)
+    assert len(octets) == FRAME_LENGTH
+    assert octets[:6] == SOURCE.mac.octets
+    assert octets[12:14] == b"\x88\xb5"
+    assert recognise(VOLLEY, octets) == Caught(4, True)
+
+
+def test_a_vlan_tag_is_seen_in_the_frame_and_beside_it() -> None:
+    octets = frame(VOLLEY, 1)
+    tagged = octets[:12] + b"\x81\x00\x20\x64" + octets[12:]
+    assert recognise(VOLLEY, tagged) == Caught(1, True, vlan=100)
+    assert recognise(VOLLEY, octets, vlan=100) == Caught(1, True, vlan=100)
+
+
+def test_frames_of_another_volley_are_not_ours() -> None:
+    assert recognise(replace(VOLLEY, nonce=b"nonce-02"), frame(VOLLEY, 1)) is None
+    assert recognise(VOLLEY, b"") is None
+
+
+@given(number=st.integers(0, 5), place=st.integers(34, FRAME_LENGTH - 1), flip=st.integers(1, 255))
+def test_any_altered_octet_behind_the_head_is_seen(number: int, place: int, flip: int) -> None:
+    octets = bytearray(frame(VOLLEY, number))
+    octets[place] ^= flip
+    found = recognise(VOLLEY, bytes(octets))
+    assert found is not None
+    assert not found.intact
+
+
+@given(st.binary(max_size=80))
+def test_no_octets_break_the_reader(octets: bytes) -> None:
+    recognise(VOLLEY, octets)
+    recognise(VOLLEY, frame(VOLLEY, 0)[:34] + octets)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        ([0, 1, 2], Tally(frames=3)),
+        ([], Tally(missing=3)),
+        ([0, 2], Tally(frames=2, missing=1)),
+        ([0, 1, 1, 2], Tally(frames=4, duplicates=1)),
+        ([0, 2, 1], Tally(frames=3, out_of_order=1)),
+    ],
+)
+def test_a_tally_counts_what_is_wrong(numbers: list[int], expected: Tally) -> None:
+    assert tally(3, [Caught(number, True) for number in numbers]) == expected
+
+
+def test_an_altered_frame_counts_as_missing_and_altered() -> None:
+    assert tally(2, [Caught(0, True), Caught(1, False)]) == Tally(frames=2, missing=1, altered=1)
+
+
+@given(st.lists(st.integers(0, 9), max_size=30))
+def test_whole_means_exactly_once_each_in_order(numbers: list[int]) -> None:
+    whole = tally(10, [Caught(number, True) for number in numbers]).whole
+    assert whole == (numbers == list(range(10)))
+
+
+def test_the_sender_does_not_watch_itself() -> None:
+    assert "p2p1" not in [point.label for point in VOLLEY.watchers]
+
+
+def leg(caught: dict[str, tuple[Caught, ...]], course: int = 0):  # type: ignore[no-untyped-def]
+    return leg_of(BENCH, courses(BENCH)[course], VOLLEY, caught)
+
+
+def test_a_mirror_is_all_frames_at_both_and_none_elsewhere() -> None:
+    good = leg({"p2p1/3": all_of(VOLLEY), "p2p1/2": all_of(VOLLEY)})
+    assert judge_mirror(good).fault == ""
+    assert report(BENCH, "twin-mac", legs=[judge_mirror(good)]).proven
+
+
+@pytest.mark.parametrize(
+    ("caught", "fault"),
+    [
+        ({"p2p1/3": all_of(VOLLEY)}, "the copy got 0 of 6"),
+        ({"p2p1/2": all_of(VOLLEY)}, "the source got 0 of 6"),
+        ({"p2p1/3": all_of(VOLLEY), "p2p1/2": all_of(VOLLEY)[1:]}, "the copy got 5 of 6"),
+        ({"p2p1/3": all_of(VOLLEY), "p2p1/2": (*all_of(VOLLEY), Caught(5, True))}, "1 twice"),
+        ({"p2p1/3": all_of(VOLLEY), "p2p1/2": all_of(VOLLEY)[::-1]}, "out of order"),
+        (
+            {"p2p1/3": all_of(VOLLEY), "p2p1/2": tuple(replace(one, vlan=7) for one in all_of(VOLLEY))},
+            "with a VLAN tag",
+        ),
+        ({"p2p1/3": all_of(VOLLEY), "p2p1/2": all_of(VOLLEY), "p2p1/1": all_of(VOLLEY)[:1]}, "p2p1/1 got 1"),
+    ],
+)
+def test_anything_less_is_not_proven(caught: dict[str, tuple[Caught, ...]], fault: str) -> None:
+    judged = judge_mirror(leg(caught))
+    assert fault in judged.fault
+    assert not report(BENCH, "twin-mac", legs=[judged]).proven
+
+
+def test_a_control_with_one_frame_at_the_copy_is_not_clean() -> None:
+    judged = judge_control(leg({"p2p1/3": all_of(VOLLEY), "p2p1/2": all_of(VOLLEY)[:1]}))
+    assert "with no mirror in place" in judged.fault
+
+
+def test_frames_from_the_source_must_arrive_but_need_not_be_copied() -> None:
+    sent = leg({"wire": all_of(VOLLEY)}, course=2)
+    assert sent.kind is LegKind.FROM_SOURCE
+    assert judge_mirror(sent).fault == ""
+    assert "the addressee got 0 of 6" in judge_mirror(leg({}, course=2)).fault
+
+
+def test_directions_name_only_what_the_copy_got_whole() -> None:
+    both = {"p2p1/3": all_of(VOLLEY), "p2p1/2": all_of(VOLLEY)}
+    legs = [judge_mirror(leg(both)), judge_mirror(leg({"wire": all_of(VOLLEY)}, course=2))]
+    assert report(BENCH, "twin-mac", legs=legs).directions == ("to source",)
+
+
+def test_no_leg_to_the_source_proves_nothing() -> None:
+    found = report(BENCH, "twin-mac", legs=[judge_mirror(leg({"wire": all_of(VOLLEY)}, course=2))])
+    assert not found.proven
+    assert "nothing is proven" in found.faults[0]

@@ -1,0 +1,97 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from virtfn.errors import UsageError
+from virtfn.model.addresses import MacAddress, PciAddress
+from virtfn.model.inventory import Unknown, VfState
+from virtfn.model.plain import decode, encode
+from virtfn.model.plan import Impact, Plan, Step, Target, Undoing, Value, Writing, way_back
+
+texts = st.text(max_size=8)
+values: st.SearchStrategy[Value] = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=6,
+)
+targets = st.builds(Target, st.sampled_from(["pf", "vf"]), texts, texts)
+steps = st.builds(
+    Step,
+    targets,
+    texts,
+    values,
+    values,
+    texts,
+    st.sampled_from(Impact),
+    texts,
+    texts,
+    texts,
+    st.sampled_from(Writing),
+    st.sampled_from(Undoing),
+)
+plans = st.builds(Plan, texts, texts, st.lists(steps, max_size=3).map(tuple), st.lists(texts).map(tuple))
+
+
+@given(plans)
+def test_a_plan_survives_the_journal(plan: Plan) -> None:
+    assert decode(Plan, json.loads(json.dumps(encode(plan)))) == plan
+
+
+def test_what_is_unknown_is_null_and_its_reason_is_kept() -> None:
+    unknown: dict[str, str] = {}
+    plain = encode((VfState(0, trust=Unknown("the driver does not say"), spoofchk=True),), unknown=unknown, path="vfs")
+    assert isinstance(plain, list)
+    assert plain[0]["trust"] is None  # type: ignore[index,call-overload]
+    assert plain[0]["spoofchk"] is True  # type: ignore[index,call-overload]
+    assert unknown["vfs[0].trust"] == "the driver does not say"
+
+
+@given(st.binary(min_size=6, max_size=6))
+def test_a_mac_is_read_as_it_is_written(octets: bytes) -> None:
+    mac = MacAddress(octets)
+    assert MacAddress.parse(str(mac)) == mac
+    assert MacAddress.parse(str(mac).upper().replace(":", "-")) == mac
+    assert mac.neighbour(-1).neighbour(1) == mac
+
+
+def test_the_neighbour_is_the_last_octet_minus_one() -> None:
+    assert str(MacAddress.parse("fa:16:3e:aa:33:59").neighbour(-1)) == "fa:16:3e:aa:33:58"
+
+
+@given(st.integers(0, 0xFFFF), st.integers(0, 0xFF), st.integers(0, 0x1F), st.integers(0, 7))
+def test_a_pci_address_is_read_as_it_is_written(domain: int, bus: int, slot: int, function: int) -> None:
+    address = PciAddress(domain, bus, slot, function)
+    assert PciAddress.parse(str(address)) == address
+
+
+@pytest.mark.parametrize("text", ["", "fa:16:3e", "fa:16:3e:aa:33:5g", "fa163eaa3359", "fa:16:3e:aa:33:59:00"])
+def test_a_wrong_mac_is_named(text: str) -> None:
+    with pytest.raises(UsageError, match="is not a MAC address"):
+        MacAddress.parse(text)
+
+
+def test_the_way_back_writes_each_field_once_the_last_touched_first() -> None:
+    pf, vf = Target("pf", "a", "a"), Target("vf", "a/2", "a/2")
+    recipe = (
+        Step(pf, "up", True, False, ""),
+        Step(vf, "mac", "own", "twin", ""),
+        Step(pf, "up", False, True, ""),
+        Step(vf, "mac", "twin", "neighbour", ""),
+    )
+    back = way_back(recipe)
+    assert [(entry.target, entry.field, entry.value) for entry in back] == [(vf, "mac", "own"), (pf, "up", True)]
+    assert back[0].ours == ("own", "twin", "neighbour")
+
+
+def test_the_way_back_from_a_new_number_of_vfs_goes_through_none_and_restores_what_went_with_them() -> None:
+    pf, old, new = Target("pf", "a", "a"), Target("vf", "a/0", "a/0"), Target("vf", "a/5", "a/5")
+    plan = (
+        Step(old, "mac", "M", None, "", writing=Writing.IMPLIED),
+        Step(pf, "num_vfs", 4, 0, "", undoing=Undoing.RETRACE),
+        Step(pf, "num_vfs", 0, 6, "", undoing=Undoing.RETRACE),
+        Step(new, "mac", None, "N", "", writing=Writing.FRESH),
+    )
+    back = [(entry.target, entry.field, entry.value) for entry in way_back(plan)]
+    assert back == [(pf, "num_vfs", 0), (pf, "num_vfs", 4), (old, "mac", "M")]
