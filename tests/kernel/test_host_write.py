@@ -1,6 +1,7 @@
 """Writing, on the real drivers: each fact written with virtfn, witnessed by iproute2 or sysfs, and put back."""
 
 import json
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from virtfn.errors import CapabilityError, KernelRefused, UsageError
+from virtfn.errors import CapabilityError, GuardRefused, KernelRefused, UsageError
 from virtfn.host.kernel import KernelHost
+from virtfn.model.inventory import Holder, HolderKind
 from virtfn.model.plan import Target, Value
 from virtfn.planning.commands import equivalent_command
 
@@ -100,16 +102,33 @@ def test_a_vf_that_is_not_there_is_refused() -> None:
         KernelHost().write(vf(6), "spoofchk", True)
 
 
-def test_the_guests_address_is_set_in_its_namespace() -> None:
-    netdev = Target("netdev", "vm2:eth0", "vm2:eth0")
-    with put_back(netdev, "mac") as host:
-        host.write(netdev, "up", False)
+@pytest.fixture
+def spare_vf() -> Iterator[Target]:
+    """VF 0, which is nobody's: without a driver and with an all-zero MAC, before and after."""
+    host = KernelHost()
+    assert host.read(vf(0), "driver") is None
+    yield vf(0)
+    host.write(vf(0), "driver", None)
+    host.write(vf(0), "mac", "00:00:00:00:00:00")
+
+
+def test_the_address_of_a_guest_is_set_in_its_namespace(spare_vf: Target) -> None:
+    host = KernelHost()
+    host.write(spare_vf, "driver", "igbvf")
+    name = next((FOLDER / "virtfn0/net").iterdir()).name
+    subprocess.run(["ip", "netns", "add", "vmspare"], check=True)
+    try:
+        subprocess.run(["ip", "link", "set", name, "netns", "vmspare", "name", "eth9"], check=True)
+        netdev = Target("netdev", "vmspare:eth9", "vmspare:eth9")
         host.write(netdev, "mac", MAC)
         host.write(netdev, "up", True)
-        command = ["ip", "-n", "vm2", "-j", "link", "show", "dev", "eth0"]
+        assert (host.read(netdev, "mac"), host.read(netdev, "up")) == (MAC, True)
+        command = ["ip", "-n", "vmspare", "-j", "link", "show", "dev", "eth9"]
         seen = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)[0]
         assert seen["address"] == MAC
         assert "UP" in seen["flags"]
+    finally:
+        subprocess.run(["ip", "netns", "del", "vmspare"], check=True)
 
 
 def test_the_mtu_of_the_pf_is_written_and_put_back() -> None:
@@ -135,38 +154,60 @@ def test_a_device_without_devlink_cannot_leave_legacy() -> None:
         KernelHost().write(PF, "eswitch_mode", "switchdev")
 
 
-def test_a_vf_goes_to_its_driver_and_back_to_nobody() -> None:
+def test_a_vf_goes_to_its_driver_and_back_to_nobody(spare_vf: Target) -> None:
     host = KernelHost()
-    assert host.read(vf(0), "driver") is None
-    try:
-        host.write(vf(0), "driver", "igbvf")
-        assert host.read(vf(0), "driver") == "igbvf"
-        assert (FOLDER / "virtfn0/driver_override").read_text() == "(null)\n"
-        host.write(vf(0), "driver", None)
-        assert not (FOLDER / "virtfn0/driver").exists()
-        host.write(vf(0), "driver", "native")
-        assert (FOLDER / "virtfn0/driver").resolve().name == "igbvf"
-    finally:
-        host.write(vf(0), "driver", None)
+    host.write(spare_vf, "driver", "igbvf")
+    assert host.read(spare_vf, "driver") == "igbvf"
+    assert (FOLDER / "virtfn0/driver_override").read_text() == "(null)\n"
+    host.write(spare_vf, "driver", None)
+    assert not (FOLDER / "virtfn0/driver").exists()
+    host.write(spare_vf, "driver", "native")
+    assert (FOLDER / "virtfn0/driver").resolve().name == "igbvf"
 
 
-def test_binding_works_also_with_autoprobe_off() -> None:
+def test_a_vf_goes_to_vfio_and_is_seen_there_by_those_who_open_it(spare_vf: Target) -> None:
+    for module in ("vfio", "vfio-pci"):
+        subprocess.run(["modprobe", module], check=False, capture_output=True)
+    unsafe = Path("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode")
+    if not Path("/sys/bus/pci/drivers/vfio-pci").is_dir() or not unsafe.exists():
+        pytest.skip("this kernel has no vfio-pci without an IOMMU")
+    unsafe.write_text("Y")
+    host = KernelHost()
+    host.write(spare_vf, "driver", "vfio-pci")
+    holder = held(host)
+    assert (holder.kind, holder.opened) == (HolderKind.VFIO, False)
+    group = next(path for path in Path("/dev/vfio").iterdir() if path.name.startswith("noiommu-"))
+    with group.open("r+b", buffering=0):
+        holder = held(host)
+        assert holder.opened is True
+        assert f"pid {os.getpid()}" in holder.detail
+        with pytest.raises(GuardRefused, match="is open in"):
+            host.write(spare_vf, "driver", "igbvf")
+    host.write(spare_vf, "driver", "igbvf")
+    assert host.read(spare_vf, "driver") == "igbvf"
+
+
+def held(host: KernelHost) -> Holder:
+    pf = host.observe().pf(PF.id)
+    assert pf is not None
+    holder = pf.vfs[0].holder
+    assert isinstance(holder, Holder)
+    return holder
+
+
+def test_binding_works_also_with_autoprobe_off(spare_vf: Target) -> None:
     with put_back(PF, "autoprobe") as host:
         host.write(PF, "autoprobe", False)
-        host.write(vf(0), "driver", "igbvf")
-        assert host.read(vf(0), "driver") == "igbvf"
-        host.write(vf(0), "driver", None)
+        host.write(spare_vf, "driver", "igbvf")
+        assert host.read(spare_vf, "driver") == "igbvf"
 
 
-def test_the_equivalent_command_binds_too() -> None:
-    host = KernelHost()
+def test_the_equivalent_command_binds_too(spare_vf: Target) -> None:
     command = equivalent_command("vf", "p2p1/0", "driver", "igbvf", device="0000:01:00.0")
-    try:
-        subprocess.run(command, shell=True, check=True, capture_output=True)
-        assert host.read(vf(0), "driver") == "igbvf"
-    finally:
-        subprocess.run(equivalent_command("vf", "p2p1/0", "driver", None), shell=True, check=True)
-    assert host.read(vf(0), "driver") is None
+    subprocess.run(command, shell=True, check=True, capture_output=True)
+    assert KernelHost().read(spare_vf, "driver") == "igbvf"
+    subprocess.run(equivalent_command("vf", "p2p1/0", "driver", None), shell=True, check=True)
+    assert KernelHost().read(spare_vf, "driver") is None
 
 
 @pytest.fixture

@@ -120,7 +120,7 @@ def visible_vf(vf: VfState, generation: Generation) -> VfState:
         return replace(vf, vlans=without_none(vf.vlans))
     vf = replace(
         vf,
-        vlans=said_in_words(vf.vlans, generation),
+        vlans=said_in_words(vf, generation),
         min_tx_rate_mbps=vf.min_tx_rate_mbps or NOT_CAPTURED,
         max_tx_rate_mbps=vf.max_tx_rate_mbps or NOT_CAPTURED,
     )
@@ -135,12 +135,13 @@ def without_none(vlans: Known[tuple[Vlan, ...]]) -> Known[tuple[Vlan, ...]]:
     return vlans if isinstance(vlans, Unknown) else tuple(vlan for vlan in vlans if vlan != Vlan())
 
 
-def said_in_words(vlans: Known[tuple[Vlan, ...]], generation: Generation) -> Known[tuple[Vlan, ...]]:
-    if isinstance(vlans, Unknown):
-        return vlans
+def said_in_words(vf: VfState, generation: Generation) -> Known[tuple[Vlan, ...]]:
+    """No word of a VLAN means none, where something is said that is always printed after it."""
+    vlans = () if isinstance(vf.vlans, Unknown) else vf.vlans
     if generation is Generation.FIELD_NOTE:
         vlans = tuple(replace(vlan, protocol=VlanProtocol.C_TAG) for vlan in vlans[:1])
-    return tuple(vlan for vlan in vlans if vlan != Vlan()) or NOT_CAPTURED
+    silence: Known[tuple[Vlan, ...]] = NOT_CAPTURED if vf.spoofchk == NOT_CAPTURED == vf.link_state else ()
+    return tuple(vlan for vlan in vlans if vlan != Vlan()) or silence
 
 
 @pytest.mark.parametrize("generation", Generation)

@@ -132,7 +132,13 @@ def _vf(piece: _Piece, lines: Lines) -> VfEntry:
         lead = len(found.group()) - len(found.group().lstrip())
         if segment:
             entry = _with_segment(entry, segment, lines.at(piece.mark.end() + found.start() + lead))
-    return entry
+    return _without_vlan_if_silent(entry)
+
+
+def _without_vlan_if_silent(entry: VfEntry) -> VfEntry:
+    """iproute2 leaves VLAN 0 out, and prints VLANs before these two: where one of them is said, silence is no VLAN."""
+    said = {saying.attribute.fact for saying in entry.sayings}
+    return replace(entry, vlans=()) if entry.vlans is None and said & {"spoofchk", "link_state"} else entry
 
 
 def _with_segment(entry: VfEntry, segment: str, line: int) -> VfEntry:

@@ -1,15 +1,13 @@
 """``virtfn lab``: an emulated SR-IOV host for anyone, and the way of every other command into it."""
 
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import click
 
-from virtfn.errors import LabError, UsageError
+from virtfn.errors import UsageError
 
 _NAME = click.option("--name", default="lab", show_default=True, help="Which lab, where several are up.")
 
@@ -34,6 +32,25 @@ def _shape_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.group()
 def lab() -> None:
     """An emulated SR-IOV host: real kernel drivers on an emulated Intel 82576, no hardware and no KVM needed."""
+
+
+@lab.command()
+@click.option("--netdevsim", is_flag=True, help="Have the kernel's simulated NIC too (Debian: it is built, 1 minute).")
+@click.option("--programs", is_flag=True, help="Only install the programs that are missing (needs root).")
+@click.option("--refresh", is_flag=True, help="Look for a newer kernel.")
+@click.option("--no-trial", is_flag=True, help="Do not boot the lab once at the end.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
+def prepare(netdevsim: bool, programs: bool, refresh: bool, no_trial: bool, dry_run: bool) -> None:
+    """Install, fetch and build what the lab needs; quick where all is there."""
+    from virtfn.lab.folders import Folders
+    from virtfn.lab.prepare import Aims, Preparation
+
+    aims = Aims(netdevsim=netdevsim, programs_only=programs, refresh=refresh, trial=not no_trial)
+    preparation = Preparation(Folders.of_this_user(), _say)
+    for line in preparation.forecast(aims) if dry_run else preparation.run(aims):
+        size = "" if line.size_mb is None else f"{line.size_mb:.1f} MB"
+        took = f"{line.seconds:.1f} s" if line.seconds >= 0.1 else ""
+        click.echo(f"{line.part:<10} {line.how:<18} {size:>10} {took:>8}  {line.what}".rstrip())
 
 
 @lab.command()

@@ -4,9 +4,10 @@ The plain form is what plans and journals hold; a value is read in the form in w
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TypeAlias
 
-from virtfn.errors import UsageError
+from virtfn.errors import KernelRefused, UsageError
 from virtfn.host.refusals import Attempt
 from virtfn.host.rtnetlink import RouteSocket
 from virtfn.host.vfinfo import Link
@@ -40,7 +41,7 @@ def read_link_field(link: Link, field: str) -> Known[Value]:
     """``up``, ``mtu``, ``mac``, ``promiscuous`` or ``carrier`` of a netdev. Raises UsageError for any other."""
     if field == "up":
         return link.up
-    if field == "mac":
+    if field in ("mac", "guest_mac"):
         return link.mac if isinstance(link.mac, Unknown) else str(link.mac)
     values: dict[str, Known[Value]] = {"mtu": link.mtu, "promiscuous": link.promiscuous, "carrier": link.carrier}
     if field not in values:
@@ -49,8 +50,10 @@ def read_link_field(link: Link, field: str) -> Known[Value]:
 
 
 def write_link_field(route: RouteSocket, ifindex: int, field: str, value: Value, attempt: Attempt) -> None:
-    """Write ``up``, ``mtu`` or ``mac`` of a netdev.
+    """Write ``up``, ``mtu``, ``mac`` or ``guest_mac`` of a netdev.
 
+    ``guest_mac`` is what a guest does to change its address: down, address, up. A driver may refuse the address and
+    take another at "up" (igbvf takes the admin MAC); what came of it is found by reading.
     Raises UsageError for another field or a value of the wrong form; KernelRefused (EBUSY: this driver changes the
     address only of a netdev that is down), PermissionDenied, BackendUnreachable.
     """
@@ -60,8 +63,18 @@ def write_link_field(route: RouteSocket, ifindex: int, field: str, value: Value,
         route.set_mtu(ifindex, number(value, _LEAST_MTU, _MOST_MTU, attempt), attempt)
     elif field == "mac":
         route.set_mac(ifindex, _mac(value, attempt), attempt)
+    elif field == "guest_mac":
+        _cycle_with_mac(route, ifindex, _mac(value, attempt), attempt)
     else:
         raise UsageError(f"{field} of a netdev cannot be written", where=attempt.where, hint="up, mtu and mac can")
+
+
+def _cycle_with_mac(route: RouteSocket, ifindex: int, mac: MacAddress, attempt: Attempt) -> None:
+    """Down, address, up; a refused address does not keep the netdev down."""
+    route.set_up(ifindex, False, attempt)
+    with suppress(KernelRefused):
+        route.set_mac(ifindex, mac, attempt)
+    route.set_up(ifindex, True, attempt)
 
 
 def switch(value: Value, attempt: Attempt) -> bool:

@@ -16,6 +16,7 @@ _HINTS = {
     codes.ERANGE: "more than the device has: compare sriov_totalvfs",
     codes.ENOSPC: "the NIC's filter table is full: free an address or a VLAN first",
     codes.ENOMEM: "the PCI bus has no room for the VFs: check the BIOS (SR-IOV, above 4G) or boot with pci=realloc",
+    codes.EADDRNOTAVAIL: "the PF has set this VF's address and does not trust the VF: change it on the PF, or trust it",
     codes.EAGAIN: "the VF is in reset: try again in a moment",
     codes.ENOENT: "it is not there: the device went away, or the kernel lacks this interface",
     codes.EROFS: "/sys is mounted read-only here: run on the host, not in a container",

@@ -34,7 +34,7 @@ def _pump(job: Job) -> int:
     source: int | None = _stdin()
     while job.returncode is None:
         if source is not None and job.room:
-            ready, _, _ = select.select([source, job], [], [], _TURN_S)
+            ready, _, _ = select.select([source, job.fileno()], [], [], _TURN_S)
             if source in ready:
                 data = os.read(source, job.room)
                 if data:
@@ -42,7 +42,7 @@ def _pump(job: Job) -> int:
                 else:
                     job.end_input()
                     source = None
-            if job not in ready:
+            if job.fileno() not in ready:
                 continue
         elif source is None and not job.input_ended:
             job.end_input()

@@ -27,10 +27,9 @@ def execute(
 
     The program is killed after ``timeout_s``; an interrupt kills it too (``subprocess.run`` does both).
     """
-    source = {"input": stdin} if stdin is not None else {"stdin": subprocess.DEVNULL}
     try:
-        done = subprocess.run(  # type: ignore[call-overload]
-            list(argv), capture_output=True, timeout=timeout_s, cwd=cwd, env=env, check=False, **source
+        done = subprocess.run(
+            list(argv), input=stdin or b"", capture_output=True, timeout=timeout_s, cwd=cwd, env=env, check=False
         )
     except FileNotFoundError as missing:
         raise LabError(f"{argv[0]} is not installed", hint=hint or "run: virtfn lab prepare") from missing
@@ -39,5 +38,4 @@ def execute(
     if done.returncode:
         words = last_words(done.stderr.decode(errors="replace")) or last_words(done.stdout.decode(errors="replace"))
         raise LabError(f"{argv[0]} failed with {done.returncode}: {words}", where=" ".join(argv[:4]), hint=hint)
-    output: bytes = done.stdout
-    return output
+    return done.stdout

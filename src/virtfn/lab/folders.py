@@ -22,13 +22,13 @@ class Folders:
 
     @classmethod
     def of(cls, env: Mapping[str, str], uid: int) -> "Folders":
-        """Choose by the XDG variables in ``env``; nothing is created. The runtime folder is short and the user's own."""
+        """Choose by the XDG variables in ``env``; nothing is created. The runtime folder's path is short."""
         home = Path(env.get("HOME") or "/")
         base = Path(env["XDG_CACHE_HOME"]) if env.get("XDG_CACHE_HOME") else home / ".cache"
         wanted = env.get("XDG_RUNTIME_DIR", "")
         parent = Path(wanted) if _usable_as_parent(wanted) else Path(tempfile.gettempdir())
         if len(str(parent)) > _LONGEST_RUNTIME_PATH:
-            parent = Path("/tmp")  # noqa: S108 - private folder below it, checked by private_folder
+            parent = Path("/tmp")  # shared, but the folder below it is made private
         return cls(cache=base / "virtfn", runtime=parent / f"virtfn-lab-{uid}")
 
     @classmethod

@@ -2,8 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from virtfn.errors import LabError
@@ -46,12 +46,15 @@ class Kernel:
         return ModuleTree(self.folder / "modules", self.extra)
 
 
-def unpack(store: Store, packages: Sequence[tuple[str, str]], debs: Sequence[Path]) -> Kernel:
-    """Put the kernel of these packages (name, version; their files ``debs``) into the cache. Raises LabError."""
+def obtain(store: Store, packages: Sequence[tuple[str, str]], fetch: Callable[[], list[Path]]) -> Kernel:
+    """The kernel of these packages (name, version); ``fetch`` gives their files if it is not in the cache yet.
+
+    Raises LabError.
+    """
 
     def build(work: Path) -> None:
         raw = work / "raw"
-        for deb in debs:
+        for deb in fetch():
             execute(["dpkg-deb", "-x", str(deb), str(raw)], timeout_s=_UNPACK_S)
         release = _arrange(raw, work)
         names = [f"{name} {version}" for name, version in packages]
@@ -82,8 +85,3 @@ def _arrange(raw: Path, work: Path) -> str:
         raise LabError(f"the kernel packages hold no modules for {release}", where=str(raw))
     modules.rename(work / "modules")
     return release
-
-
-def describe(kernel: Kernel) -> dict[str, object]:
-    """For a report."""
-    return {key: str(value) for key, value in asdict(kernel).items()}

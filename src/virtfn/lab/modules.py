@@ -18,7 +18,7 @@ _SUFFIXES = ("", ".xz", ".zst", ".gz")
 
 @dataclass(frozen=True)
 class Module:
-    """One module, decompressed. ``needs`` must be loaded before it, ``prefers`` where they exist (soft dependencies)."""
+    """One module, decompressed. ``needs`` are loaded before it, ``prefers`` (soft dependencies) where they exist."""
 
     name: str
     data: bytes
@@ -70,6 +70,10 @@ class ModuleTree:
         self._builtin = _builtin_names(root)
         found = [path for suffix in _SUFFIXES for path in root.rglob(f"*.ko{suffix}")]
         self._paths = {module_name(path.name): path for path in [*found, *extra]}
+
+    def has(self, name: str) -> bool:
+        """True where this kernel has the module, or has it compiled in."""
+        return name in self._paths or name in self._builtin
 
     def load(self, wanted: tuple[str, ...], optional: tuple[str, ...] = ()) -> list[Module]:
         """The modules ``wanted`` and all they need, in an order in which they can be loaded.

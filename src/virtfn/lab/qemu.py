@@ -78,7 +78,7 @@ class Board:
     def command(self, run: Path, incoming: str = "") -> list[str]:
         """The command line of a machine whose sockets and console are in the folder ``run``."""
         command = [
-            *self._processor(), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-msg", "timestamp=off",
+            *self._processor(), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-kernel", str(self.kernel), "-initrd", str(self.initramfs), "-append", self._kernel_arguments(),
             "-serial", f"file:{_plain(run / 'console')}",
             "-qmp", f"unix:{_plain(run / 'qmp')},server=on,wait=off",

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from virtfn.errors import LabError
@@ -39,7 +39,7 @@ class Wishes:
     """How to start. ``cold`` passes over the snapshot; ``owned`` ends the machine with this process."""
 
     name: str = DEFAULT_NAME
-    shape: Shape = Shape()
+    shape: Shape = field(default_factory=Shape)
     cold: bool = False
     owned: bool = False
 
@@ -55,7 +55,7 @@ def start(parts: Parts, folders: Folders, wishes: Wishes, say: Callable[[str], N
 
 @contextlib.contextmanager
 def throw_away(parts: Parts, folders: Folders, wishes: Wishes, say: Callable[[str], None]) -> Iterator[Machine]:
-    """A lab for the block only, under a name of its own. It ends with the block, or with this process if that is killed."""
+    """A lab for the block only, under a name of its own. It ends with the block, or with this process if killed."""
     owned = replace(wishes, name=f"once-{os.getpid()}-{os.urandom(3).hex()}", owned=True)
     machine = start(parts, folders, owned, say)
     try:

@@ -83,17 +83,15 @@ def field_note(scene: Scene) -> Outcome:
         return Rejection(FIELD_NOTE, f"its last step would give {scene.copy_label} {neighbour}, which {owner} has")
     guest = Target("netdev", str(netdev), str(netdev))
     recipe = [
-        Step(guest, "up", True, False, "in the copy's guest: the interface down", Impact.PARTY),
         Step(
             guest,
-            "mac",
+            "guest_mac",
             str(netdev.mac),
             str(mac),
-            "in the copy's guest: take the source's MAC; a driver that is not trusted drops it again at the next up",
+            "in the copy's guest: down, take the source's MAC, up; a driver that is not trusted does not keep it",
             Impact.PARTY,
             undoing=Undoing.OVERWRITE,
         ),
-        Step(guest, "up", False, True, "in the copy's guest: the interface up", Impact.PARTY),
         *_pf_step(scene, before=True, reason="the note takes the PF down, and with it every VF of the NIC"),
         _vf_step(scene, "mac", str(own), str(mac), "the copy's filter gets the source's MAC: here the mirror begins"),
         *_spoofchk_step(scene),

@@ -55,6 +55,9 @@ def _link_command(ip: str, name: str, field: str, value: Value) -> str:
         return f"{ip} link set dev {name} mtu {_word(value)}"
     if field == "mac":
         return f"{ip} link set dev {name} address {_word(value)}"
+    if field == "guest_mac":
+        link = f"{ip} link set dev {name}"
+        return f"{link} down; {link} address {_word(value)}; {link} up"
     return ""
 
 

@@ -135,8 +135,8 @@ class FakeHost:
         return tuple(one for one in found if one)
 
     def _write_guest(self, vf: FakeVf, field: str, value: Value) -> FakeVf:
-        if field == "mac":
-            return replace(vf, guest_mac=str(value), mac=str(value) if vf.trust else vf.mac)
+        if field == "guest_mac":
+            return replace(vf, guest_mac=str(value), mac=str(value)) if vf.trust else replace(vf, guest_mac=vf.mac)
         if value and not vf.guest_up:
             own = vf.guest_mac or vf.mac
             return replace(vf, guest_up=True, mac=own) if vf.trust else replace(vf, guest_up=True, guest_mac=vf.mac)

@@ -231,7 +231,7 @@ class Agent:
 
 
 def set_clock(seconds: float) -> None:
-    """Set the wall clock where it is more than half a second off: a restored guest believes it is the day it was saved."""
+    """Set the wall clock where it is more than half a second off: a restored guest lives on the day it was saved."""
     if abs(time.time() - seconds) > 0.5:
         with contextlib.suppress(OSError):
             time.clock_settime(time.CLOCK_REALTIME, seconds)

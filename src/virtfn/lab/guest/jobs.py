@@ -165,7 +165,7 @@ def _start_on_terminal(request: Request, size: tuple[int, int]) -> Job:
 
 
 def _become(request: Request, streams: tuple[int, int, int]) -> NoReturn:
-    """In the child: a session of its own, the streams in place, then out of the agent. Nothing may fall back into it."""
+    """In the child: a session of its own and the streams in place, then out of the agent. Nothing may fall back."""
     try:
         os.setsid()
         if request.pty:
@@ -271,9 +271,9 @@ def _run_python(body: Callable[[], object]) -> NoReturn:
 
 
 def _open_standard_streams() -> None:
-    sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)  # type: ignore[misc]  # noqa: SIM115, PTH123
+    sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)  # type: ignore[misc]  # noqa: SIM115
     for number, name, errors in ((1, "stdout", "surrogateescape"), (2, "stderr", "backslashreplace")):
-        raw = io.open(number, "wb", closefd=False)  # noqa: SIM115, UP020, PTH123
+        raw = io.open(number, "wb", closefd=False)  # noqa: SIM115, UP020
         stream = io.TextIOWrapper(raw, encoding="utf-8", errors=errors, line_buffering=number == 2 or os.isatty(number))
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)

@@ -1,7 +1,7 @@
 """Take files from the host: a tar on standard input. Runs as a plain script, before there is any virtfn.
 
-``have`` prints the manifest of the code that is here; ``code`` brings ``/lab/code`` to a new manifest; ``files`` unpacks
-below ``/``.
+``have`` prints the manifest of the code that is here; ``code`` brings ``/lab/code`` to a new manifest; ``files``
+unpacks below ``/``; ``pack`` sends one back.
 """
 
 import contextlib

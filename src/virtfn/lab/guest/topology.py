@@ -1,4 +1,4 @@
-"""Turn the guest into the field note's host. Runs as ``python3 -m virtfn.lab.guest.topology STAGE`` with the plan (JSON).
+"""Turn the guest into the field note's host: ``python3 -m virtfn.lab.guest.topology STAGE``, the plan (JSON) on stdin.
 
 ``create`` names the PFs, creates the VFs and the wire; the snapshot is taken after it. ``bind`` gives the VFs to
 igbvf and moves each into its namespace as ``eth0``: a VF that was bound while the machine was saved comes back with
@@ -7,13 +7,13 @@ an empty PCI configuration and receives nothing, so this is done after every sta
 
 import fcntl
 import json
-
 import socket
 import struct
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -120,9 +120,9 @@ def bind(plan: dict[str, Any]) -> None:
     for pf, vf in guests(plan):
         _bind_one(vf_address(pf["pci"], vf["index"]), vf)
     for pf in plan["pfs"]:
-        wait_for(f"the carrier of {pf['name']}", lambda pf=pf: _running("", pf["name"]))
+        wait_for(f"the carrier of {pf['name']}", partial(_running, "", pf["name"]))
     for _, vf in guests(plan):
-        wait_for(f"the carrier of {vf['netns']}:eth0", lambda vf=vf: _running(vf["netns"], "eth0"))
+        wait_for(f"the carrier of {vf['netns']}:eth0", partial(_running, vf["netns"], "eth0"))
 
 
 def _bind_one(address: str, vf: dict[str, Any]) -> None:
