@@ -168,16 +168,14 @@ def test_a_vf_goes_to_its_driver_and_back_to_nobody(spare_vf: Target) -> None:
 def test_a_vf_goes_to_vfio_and_is_seen_there_by_those_who_open_it(spare_vf: Target) -> None:
     for module in ("vfio", "vfio-pci"):
         subprocess.run(["modprobe", module], check=False, capture_output=True)
-    unsafe = Path("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode")
-    if not Path("/sys/bus/pci/drivers/vfio-pci").is_dir() or not unsafe.exists():
-        pytest.skip("this kernel has no vfio-pci without an IOMMU")
-    unsafe.write_text("Y")
+    if not (FOLDER / "virtfn0/iommu_group").exists():
+        pytest.skip("this lab has no IOMMU, without which vfio takes no device")
     host = KernelHost()
     host.write(spare_vf, "driver", "vfio-pci")
     holder = held(host)
     assert (holder.kind, holder.opened) == (HolderKind.VFIO, False)
-    group = next(path for path in Path("/dev/vfio").iterdir() if path.name.startswith("noiommu-"))
-    with group.open("r+b", buffering=0):
+    group = (FOLDER / "virtfn0/iommu_group").resolve().name
+    with Path("/dev/vfio", group).open("r+b", buffering=0):
         holder = held(host)
         assert holder.opened is True
         assert f"pid {os.getpid()}" in holder.detail
@@ -185,6 +183,15 @@ def test_a_vf_goes_to_vfio_and_is_seen_there_by_those_who_open_it(spare_vf: Targ
             host.write(spare_vf, "driver", "igbvf")
     host.write(spare_vf, "driver", "igbvf")
     assert host.read(spare_vf, "driver") == "igbvf"
+
+
+def test_a_bind_that_the_driver_refuses_leaves_no_override_behind(spare_vf: Target) -> None:
+    subprocess.run(["modprobe", "vfio-pci"], check=False, capture_output=True)
+    if not Path("/sys/bus/pci/drivers/vfio-pci").is_dir() or (FOLDER / "virtfn0/iommu_group").exists():
+        pytest.skip("needs vfio-pci and no IOMMU, so that it refuses")
+    with pytest.raises(KernelRefused, match="binding 0000:01:10.0 to vfio-pci was refused"):
+        KernelHost().write(spare_vf, "driver", "vfio-pci")
+    assert (FOLDER / "virtfn0/driver_override").read_text() == "(null)\n"
 
 
 def held(host: KernelHost) -> Holder:

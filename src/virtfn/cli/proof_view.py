@@ -13,7 +13,9 @@ def print_proof(out: Console, report: ProofReport) -> None:
     if report.legs or report.control_before or report.control_after:
         out.print(_table(report))
     for point in report.waypoints:
-        out.print(f"after `{point.after}`: source {point.source}, copy {point.copy} of {point.sent}", soft_wrap=True)
+        silent = f" (all was silent for {point.waited_s} s)" if point.waited_s else ""
+        got = f"source {point.source}, copy {point.copy} of {point.sent}"
+        out.print(f"midway, after {point.after}: {got}{silent}", soft_wrap=True)
     out.print(_verdict(report), soft_wrap=True)
     for fault in report.faults:
         out.print(Text(f"  fault: {fault}", style="red"), soft_wrap=True)
@@ -53,14 +55,20 @@ def _copy(leg: Leg | None, *, wanted: bool = False) -> Text:
 
 
 def _verdict(report: ProofReport) -> Text:
-    line = f"{report.source} -> {report.copy}"
+    word, style = _word(report)
+    return Text(f"{report.source} -> {report.copy}: {word}", style=style)
+
+
+def _word(report: ProofReport) -> tuple[str, str]:
+    if any(leg.fault for leg in report.legs):
+        back = ", rolled back" if report.control_after else ""
+        clean = " and clean again" if back and not any(leg.fault for leg in report.control_after) else ""
+        return f"NOT PROVEN{back}{clean}", "bold red"
     if report.control_after:
-        word, style = ("REMOVED: the copy gets nothing", "bold green") if report.proven else ("NOT CLEAN", "bold red")
-    elif report.legs:
-        word, style = ("PROVEN", "bold green") if report.proven else ("NOT PROVEN", "bold red")
-    else:
-        word, style = "CONTROL FAILED", "bold red"
-    return Text(f"{line}: {word}", style=style)
+        return ("REMOVED: the copy gets nothing", "bold green") if report.proven else ("NOT CLEAN", "bold red")
+    if report.legs:
+        return ("PROVEN", "bold green") if report.proven else ("NOT PROVEN", "bold red")
+    return "CONTROL FAILED", "bold red"
 
 
 def _remarks(report: ProofReport) -> list[str]:
@@ -71,5 +79,8 @@ def _remarks(report: ProofReport) -> list[str]:
         remarks.append(f"copied: {copied}" + (f"; not copied: {', '.join(missing)}" if missing else ""))
     if any(leg.copy.other_host for leg in report.legs):
         remarks.append("a sniffer at the copy sees these frames; its IP stack drops them (they bear the source's MAC)")
+    last = report.waypoints[-1] if report.waypoints else None
+    if last and last.copy == last.sent and any(leg.fault and not leg.copy.frames for leg in report.legs):
+        remarks.append(f"the mirror worked until then ({last.copy} of {last.sent}): the recipe's last step ended it")
     remarks += [f"not probed from {gap}" for gap in report.not_probed]
     return remarks

@@ -266,10 +266,11 @@ def _vlans(parts: dict[int, bytes]) -> Known[tuple[Vlan, ...]]:
         return _unreported("a VLAN")
     vlans = []
     for _, vlan_id, qos, protocol in found:
+        if not vlan_id and not qos:  # netdevsim (6.12) reports protocol 0 with it
+            continue
         if protocol not in _PROTOCOLS or vlan_id > 4095 or qos > 7:
             return _unreported(f"a VLAN that is known (id {vlan_id}, qos {qos}, EtherType 0x{protocol.hex()})")
-        if vlan_id or qos:
-            vlans.append(Vlan(vlan_id, qos, _PROTOCOLS[protocol]))
+        vlans.append(Vlan(vlan_id, qos, _PROTOCOLS[protocol]))
     return tuple(vlans)
 
 

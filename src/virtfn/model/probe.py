@@ -93,12 +93,16 @@ class Leg:
 
 @dataclass(frozen=True)
 class Waypoint:
-    """A look in the middle of a recipe: what the copy got after this step."""
+    """A look in the middle of a recipe: what source and copy got after this step.
+
+    ``waited_s`` is how long the source had got nothing before (the NIC may be silent after a reset).
+    """
 
     after: str
     sent: int
     source: int
     copy: int
+    waited_s: float = 0.0
 
 
 @dataclass(frozen=True)

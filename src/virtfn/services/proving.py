@@ -1,5 +1,6 @@
 """Proving by frames: control, proof, and a look in the middle, on one bench."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,12 +17,14 @@ from virtfn.services.transaction import Progress, never_cancelled, show
 class Probing:
     """How a mirror is proven: how many frames a leg, and how often a proof that fails is tried.
 
-    ``nonce`` gives 8 octets that no other volley has.
+    ``nonce`` gives 8 octets that no other volley has; ``patience_s`` is how long a NIC that was reset in the middle of
+    a recipe may stay silent.
     """
 
     nonce: Callable[[], bytes]
     frames: int = 20
     attempts: int = 2
+    patience_s: float = 15.0
 
 
 class Prover:
@@ -66,11 +69,20 @@ class Prover:
             attempt += 1
 
     def look(self, bench: Bench, after: Step) -> Waypoint:
-        """One volley to the source in the middle of a recipe."""
+        """Volleys to the source in the middle of a recipe, until one arrives whole or ``patience_s`` is over."""
         course = proof.courses(bench)[0]
-        leg = proof.leg_of(bench, course, *self._fire(bench, course))
+        start = time.monotonic()
+        while True:
+            asked = time.monotonic()
+            leg = proof.leg_of(bench, course, *self._fire(bench, course))
+            if leg.source.whole or time.monotonic() - start > self._probing.patience_s or self._cancelled():
+                break
         return Waypoint(
-            f"{after.target} {after.field} {show(after.after)}", leg.sent, leg.source.frames, leg.copy.frames
+            after=f"{after.target} {after.field} {show(after.after)}",
+            sent=leg.sent,
+            source=leg.source.frames,
+            copy=leg.copy.frames,
+            waited_s=round(asked - start, 1),
         )
 
     def _shoot(self, bench: Bench, judge: Callable[[Leg], Leg]) -> tuple[Leg, ...]:

@@ -1,6 +1,11 @@
-"""Answers to RTM_GETLINK as real drivers gave them (tests/golden/netlink/<case>/message.hex), decoded."""
+"""Answers to RTM_GETLINK as real drivers gave them on Linux 6.12 (tests/golden/netlink/<case>/message.gz), decoded.
 
+igb is the lab's PF; netdevsim has as many VFs as are asked for, each with a MAC that tells its number.
+"""
+
+import gzip
 import json
+import struct
 from pathlib import Path
 
 import pytest
@@ -8,16 +13,32 @@ import pytest
 from virtfn.host.vfinfo import decode_link
 from virtfn.model.plain import encode
 
-CASES = sorted((Path(__file__).parents[2] / "golden/netlink").glob("*/message.hex"))
+GOLDEN = Path(__file__).parents[2] / "golden/netlink"
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: str(case.parent.name))
-def test_a_recorded_answer_is_read_as_it_was(case: Path) -> None:
+def recorded(case: str) -> bytes:
+    return gzip.decompress((GOLDEN / case / "message.gz").read_bytes())
+
+
+@pytest.mark.parametrize("case", ["igb-4-vfs", "igb-4-vfs-with-statistics"])
+def test_the_answer_of_igb_is_read_as_it_was(case: str) -> None:
     unknown: dict[str, str] = {}
-    link = encode(decode_link(bytes.fromhex(case.read_text())), unknown=unknown)
+    link = encode(decode_link(recorded(case)), unknown=unknown)
     reasons = {path: why for path, why in unknown.items() if why != "not in the captured text"}
-    assert {"link": link, "unknown": reasons} == json.loads((case.parent / "link.json").read_text())
+    assert {"link": link, "unknown": reasons} == json.loads((GOLDEN / case / "link.json").read_text())
 
 
-def test_there_are_recorded_answers() -> None:
-    assert CASES
+@pytest.mark.parametrize(
+    ("case", "count", "octets"),
+    [
+        ("netdevsim-335-vfs-wrapped", 335, 196),
+        ("netdevsim-256-vfs-with-statistics-wrapped", 256, 296),
+    ],
+)
+def test_all_vfs_are_read_though_the_kernel_itself_wrapped_the_length(case: str, count: int, octets: int) -> None:
+    message = recorded(case)
+    wrapped = (4 + count * octets) & 0xFFFF
+    assert struct.pack("=HH", wrapped, 22) in message
+    found = decode_link(message)
+    assert [str(vf.mac) for vf in found.vfs] == [f"fa:16:3e:00:{n >> 8:02x}:{n & 255:02x}" for n in range(count)]
+    assert (found.num_vfs, found.problems, found.bus) == (count, (), "netdevsim")

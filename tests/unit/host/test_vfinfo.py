@@ -191,6 +191,10 @@ def test_a_vlan_of_an_unknown_protocol_is_unknown() -> None:
     assert isinstance(vf.vlans, Unknown)
 
 
+def test_no_vlan_is_no_vlan_whatever_protocol_the_driver_gives_it() -> None:
+    assert decode_link(link([Vf(0, vlan_proto=0)])).vfs[0].vlan == NO_VLAN
+
+
 def test_an_infiniband_vf_has_guids_and_no_mac() -> None:
     found = decode_link(link([Vf(0, guid=0x0011223344556677)], link_type=32))
     assert found.vfs[0].node_guid == "00:11:22:33:44:55:66:77"

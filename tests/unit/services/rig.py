@@ -42,7 +42,7 @@ class Rig:
         )
         prover = Prover(
             self.prober or self.host,
-            Probing(lambda: next(numbers).to_bytes(8), frames=5),
+            Probing(lambda: next(numbers).to_bytes(8), frames=5, patience_s=0.0),
             progress=self.told.append,
             cancelled=self._cancelled,
         )
