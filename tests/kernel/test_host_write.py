@@ -189,7 +189,7 @@ def test_a_bind_that_the_driver_refuses_leaves_no_override_behind(spare_vf: Targ
     subprocess.run(["modprobe", "vfio-pci"], check=False, capture_output=True)
     if not Path("/sys/bus/pci/drivers/vfio-pci").is_dir() or (FOLDER / "virtfn0/iommu_group").exists():
         pytest.skip("needs vfio-pci and no IOMMU, so that it refuses")
-    with pytest.raises(KernelRefused, match="binding 0000:01:10.0 to vfio-pci was refused"):
+    with pytest.raises(KernelRefused, match="to vfio-pci was refused"):
         KernelHost().write(spare_vf, "driver", "vfio-pci")
     assert (FOLDER / "virtfn0/driver_override").read_text() == "(null)\n"
 

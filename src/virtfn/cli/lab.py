@@ -136,6 +136,7 @@ def _run(command: Sequence[str], wishes: Any, *, terminal: bool) -> int:
 
     if Machine.is_up(wishes.name):
         return attach_console(Machine.attach(wishes.name), command, terminal=terminal)
+    _say(f"no lab named {wishes.name} is up: starting a throw-away one")
     parts, folders = _parts()
     with throw_away(parts, folders, wishes, _say) as machine:
         return attach_console(machine, command, terminal=terminal)

@@ -42,9 +42,23 @@ class SameMacDelivery(StrEnum):
     NOT_KNOWN = "not known"
 
 
+class ModeChange(StrEnum):
+    """What a driver wants of the VFs when its eswitch mode is changed; UNSUPPORTED: it is legacy for good."""
+
+    UNSUPPORTED = "unsupported"
+    NO_VFS = "no VFs may exist"
+    VFS_UNBOUND = "VFs must be unbound"
+    VFS_MAY_STAY = "VFs may stay"
+    NOT_KNOWN = "not known"
+
+
 @dataclass(frozen=True)
 class DriverFacts:
-    """One row: what a driver does, backed by ``evidence``; ``max_vfs`` is per PF where the chip fixes it."""
+    """One row: what a driver does, backed by ``evidence``; ``max_vfs`` is per PF where the chip fixes it.
+
+    ``vf_driver`` is the kernel's own driver for its VFs. ``mac_needs_reload``: a VF's driver takes a new admin MAC only
+    when it is reset or bound again. What a driver refuses is in ``limits``.
+    """
 
     driver: str
     admin_mac: AdminMacEffect
@@ -54,6 +68,9 @@ class DriverFacts:
     pf_down_cuts_vfs: bool | None
     max_vfs: int | None
     evidence: tuple[Evidence, ...]
+    vf_driver: str | None = None
+    mode_change: ModeChange = ModeChange.NOT_KNOWN
+    mac_needs_reload: bool | None = None
 
 
 _LINUX = "Linux 6.12 drivers/net/ethernet/"
@@ -90,7 +107,15 @@ TABLE: tuple[DriverFacts, ...] = (
                 Rung.EMULATED,
                 "mirror frames 20 of 20 before the guest's ifdown/ifup, 0 of 20 after",
             ),
+            Evidence(
+                'the VF\'s netdev keeps its old MAC until its driver is reset: "Reload the VF driver"',
+                Rung.EMULATED,
+                "QEMU 10.0 igb, Linux 6.12; " + _LINUX + "intel/igb/igb_main.c:igb_ndo_set_vf_mac",
+            ),
         ),
+        vf_driver="igbvf",
+        mode_change=ModeChange.UNSUPPORTED,
+        mac_needs_reload=True,
     ),
     DriverFacts(
         driver="ixgbe",
@@ -106,7 +131,20 @@ TABLE: tuple[DriverFacts, ...] = (
                 Rung.SOURCE,
                 _LINUX + "intel/ixgbe/ixgbe_sriov.c:ixgbe_set_vf_mac_addr",
             ),
+            Evidence(
+                'no message to the VF: "Reload the VF driver"',
+                Rung.SOURCE,
+                _LINUX + "intel/ixgbe/ixgbe_sriov.c:ixgbe_ndo_set_vf_mac",
+            ),
+            Evidence(
+                "a change of trust makes the VF initialise anew",
+                Rung.SOURCE,
+                _LINUX + "intel/ixgbe/ixgbe_sriov.c:ixgbe_ndo_set_vf_trust",
+            ),
         ),
+        vf_driver="ixgbevf",
+        mode_change=ModeChange.UNSUPPORTED,
+        mac_needs_reload=True,
     ),
     DriverFacts(
         driver="i40e",
@@ -122,7 +160,15 @@ TABLE: tuple[DriverFacts, ...] = (
                 Rung.SOURCE,
                 _LINUX + "intel/i40e/i40e_virtchnl_pf.c:i40e_ndo_set_vf_mac",
             ),
+            Evidence(
+                "a change of trust resets the VF",
+                Rung.SOURCE,
+                _LINUX + "intel/i40e/i40e_virtchnl_pf.c:i40e_ndo_set_vf_trust",
+            ),
         ),
+        vf_driver="iavf",
+        mode_change=ModeChange.UNSUPPORTED,
+        mac_needs_reload=False,
     ),
     DriverFacts(
         driver="ice",
@@ -143,7 +189,20 @@ TABLE: tuple[DriverFacts, ...] = (
                 Rung.SOURCE,
                 _LINUX + "intel/ice/ice_switch.c:ice_add_update_vsi_list",
             ),
+            Evidence(
+                "a change of trust resets the VF",
+                Rung.SOURCE,
+                _LINUX + "intel/ice/ice_sriov.c:ice_set_vf_trust",
+            ),
+            Evidence(
+                '"Changing eswitch mode is allowed only if there is no VFs created" (EOPNOTSUPP)',
+                Rung.SOURCE,
+                _LINUX + "intel/ice/ice_eswitch.c:ice_eswitch_mode_set",
+            ),
         ),
+        vf_driver="iavf",
+        mode_change=ModeChange.NO_VFS,
+        mac_needs_reload=False,
     ),
     DriverFacts(
         driver="mlx5_core",
@@ -159,7 +218,15 @@ TABLE: tuple[DriverFacts, ...] = (
                 Rung.SOURCE,
                 _LINUX + "mellanox/mlx5/core/eswitch.c:mlx5_esw_set_vport_mac_locked",
             ),
+            Evidence(
+                "which kernels change the mode under bound VFs is not known; unbinding them first is the careful way",
+                Rung.NOT_KNOWN,
+                "https://github.com/k8snetworkplumbingwg/sriov-network-operator/pull/1019",
+            ),
         ),
+        vf_driver="mlx5_core",
+        mode_change=ModeChange.VFS_UNBOUND,
+        mac_needs_reload=True,
     ),
     DriverFacts(
         driver="bnxt_en",
@@ -175,7 +242,38 @@ TABLE: tuple[DriverFacts, ...] = (
                 Rung.SOURCE,
                 _LINUX + "broadcom/bnxt/bnxt_sriov.c:bnxt_set_vf_mac",
             ),
+            Evidence(
+                "representors are made for the VFs that there are",
+                Rung.SOURCE,
+                _LINUX + "broadcom/bnxt/bnxt_vfr.c:bnxt_dl_eswitch_mode_set",
+            ),
         ),
+        vf_driver="bnxt_en",
+        mode_change=ModeChange.VFS_MAY_STAY,
+        mac_needs_reload=True,
+    ),
+    DriverFacts(
+        driver="netdevsim",
+        admin_mac=AdminMacEffect.ADDRESS_ONLY,
+        same_mac=SameMacDelivery.NOT_KNOWN,
+        rung=Rung.SOURCE,
+        trust_resets_vf=False,
+        pf_down_cuts_vfs=False,
+        max_vfs=None,
+        evidence=(
+            Evidence(
+                "values are stored and nothing else: the simulator forwards no frames",
+                Rung.SOURCE,
+                "Linux 6.12 drivers/net/netdevsim/netdev.c:nsim_set_vf_mac",
+            ),
+            Evidence(
+                "representors are made for the VFs that there are",
+                Rung.SOURCE,
+                "Linux 6.12 drivers/net/netdevsim/dev.c:nsim_esw_switchdev_enable",
+            ),
+        ),
+        mode_change=ModeChange.VFS_MAY_STAY,
+        mac_needs_reload=False,
     ),
 )
 

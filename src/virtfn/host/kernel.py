@@ -1,27 +1,22 @@
 """The kernel as one object: observe the host, read one fact, write one fact."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
-from virtfn.errors import BackendUnreachable, CapabilityError, UsageError
+from virtfn.errors import BackendUnreachable, CapabilityError, UsageError, VirtfnError
 from virtfn.host import creation, observation
 from virtfn.host.binding import bind_driver
 from virtfn.host.devlink import DevlinkSocket, eswitch_mode, set_eswitch_mode
-from virtfn.host.facts import (
-    number,
-    read_link_field,
-    read_vf_field,
-    switch,
-    write_link_field,
-    write_vf_field,
-)
+from virtfn.host.facts import number, read_link_field, switch, write_link_field
+from virtfn.host.messages import Change, messages
 from virtfn.host.neighbours import outside_macs
 from virtfn.host.netns import call_in
 from virtfn.host.refusals import Attempt
 from virtfn.host.rtnetlink import RouteSocket
 from virtfn.host.sysfs import PfDevice, Sysfs, write_text
+from virtfn.host.vf_fields import VF_FIELDS, encode_vf_field, read_vf_field
 from virtfn.host.vfinfo import Link
 from virtfn.model.addresses import MacAddress, PciAddress, VfRef
 from virtfn.model.inventory import EswitchMode, Inventory, Known, Unknown
@@ -68,10 +63,7 @@ class KernelHost:
         Raises CapabilityError where the kernel or the driver does not tell; UsageError where there is no such target or
         field; KernelRefused, PermissionDenied, BackendUnreachable.
         """
-        found = self._readers(target.kind)(target.id, field)
-        if isinstance(found, Unknown):
-            raise CapabilityError(f"{field} cannot be read: {found.reason}", where=target.label)
-        return found
+        return _told(self._readers(target.kind)(target.id, field), target, field)
 
     def write(self, target: Target, field: str, value: Value) -> None:
         """Set one field. Whether the driver did it is found by reading.
@@ -83,6 +75,50 @@ class KernelHost:
         value that cannot be written; GuardRefused, VerifyFailed for num_vfs and driver; BackendUnreachable.
         """
         self._writers(target.kind)(target.id, field, value)
+
+    def read_all(self, keys: Sequence[tuple[Target, str]]) -> list[Value | VirtfnError]:
+        """Many fields, each its value or the error that ``read`` would raise; a PF is asked once for all its VFs."""
+        links: dict[str, Link] = {}
+        return [self._read_shared(links, target, field) for target, field in keys]
+
+    def write_all(self, changes: Sequence[Change]) -> None:
+        """Many fields, in this order; neighbours that the kernel takes in one message go in one.
+
+        Raises what ``write`` raises, for the first that is refused; those before it are set.
+        """
+        ports: dict[str, tuple[int, str]] = {}
+        with RouteSocket() as route:
+            for group in messages(changes):
+                if len(group) == 1:
+                    self.write(*group[0])
+                else:
+                    self._write_group(route, ports, group)
+
+    def _write_group(self, route: RouteSocket, ports: dict[str, tuple[int, str]], group: list[Change]) -> None:
+        """Fields of one VF in one message; where it is refused, one by one, so that the error names the field."""
+        device, _, index = group[0][0].id.rpartition("/")
+        if device not in ports:
+            pf = self._sysfs.pf(device)
+            ports[device] = self._pf_ifindex(pf), self._label(pf)
+        ifindex, label = ports[device]
+        attempt = Attempt(f"{label}/{index}", f"setting {', '.join(field for _, field, _ in group)}")
+        parts = [encode_vf_field(int(index), field, value, attempt) for _, field, value in group]
+        try:
+            route.set_vf(ifindex, parts, attempt)
+        except VirtfnError:
+            for change in group:
+                self.write(*change)
+
+    def _read_shared(self, links: dict[str, Link], target: Target, field: str) -> Value | VirtfnError:
+        try:
+            if target.kind != "vf" or field not in VF_FIELDS:
+                return self.read(target, field)
+            device, _, index = target.id.rpartition("/")
+            if device not in links:
+                links[device] = self._pf_link(self._sysfs.pf(device))
+            return _told(self._vf_of(links[device], device, int(index), field), target, field)
+        except VirtfnError as error:
+            return error
 
     def _readers(self, kind: str) -> Callable[[str, str], Known[Value]]:
         found = {"pf": self._read_pf, "vf": self._read_vf, "netdev": self._read_netdev}.get(kind)
@@ -140,13 +176,16 @@ class KernelHost:
         pf, index = self._vf(identity)
         if field == "driver":
             return self._sysfs.driver(self._sysfs.pci_folder(self._vf_pci(pf, index)))
-        link = self._pf_link(pf)
-        found = next((vf for vf in link.vfs if vf.index == index), None)
+        return self._vf_of(self._pf_link(pf), self._label(pf), index, field)
+
+    def _vf_of(self, link: Link, pf: str, index: int, field: str) -> Known[Value]:
+        found = link.vfs[index] if index < len(link.vfs) and link.vfs[index].index == index else None
+        found = found or next((vf for vf in link.vfs if vf.index == index), None)
         if found is not None:
             return read_vf_field(found, field)
         if index < (link.num_vfs or 0):
             return Unknown("; ".join(link.problems) or "the driver does not report this VF")
-        raise UsageError(f"{self._label(pf)} has no VF {index}", hint=f"it has {link.num_vfs or 0} VFs now")
+        raise UsageError(f"{pf} has no VF {index}", hint=f"it has {link.num_vfs or 0} VFs now")
 
     def _write_vf(self, identity: str, field: str, value: Value) -> None:
         pf, index = self._vf(identity)
@@ -155,7 +194,7 @@ class KernelHost:
         if field != "driver":
             ifindex = self._pf_ifindex(pf)
             with RouteSocket() as route:
-                write_vf_field(route, ifindex, index, field, value, attempt)
+                route.set_vf(ifindex, [encode_vf_field(index, field, value, attempt)], attempt)
             return
         if value is not None and (not isinstance(value, str) or not value or "/" in value):
             raise UsageError(f"{value!r} is no driver", where=label, hint="a driver's name, native, or null for none")
@@ -196,6 +235,12 @@ def _opened(sockets: ExitStack, kind: Callable[[], Socket]) -> Known[Socket]:
         return sockets.enter_context(kind())
     except BackendUnreachable as error:
         return Unknown(error.message)
+
+
+def _told(found: Known[Value], target: Target, field: str) -> Value:
+    if isinstance(found, Unknown):
+        raise CapabilityError(f"{field} cannot be read: {found.reason}", where=target.label)
+    return found
 
 
 def _no_such_kind(kind: str) -> NoReturn:

@@ -102,18 +102,18 @@ def other_namespaces(*, root: Path = _SLASH, most: int = 1024) -> NamespaceList:
     At most ``most`` are listed. An ordinary user sees only his own processes' namespaces; ``problems`` then says so.
     Equivalent: ``lsns -t net``.
     """
-    current = _identity(root / "proc" / "self" / "ns" / "net")
+    current = _identity(f"{root}/proc/self/ns/net")
     if isinstance(current, int):
         return NamespaceList((), (f"this kernel shows no network namespaces ({errno_word(current)})",))
     seen = {current}
     names: list[str] = []
     problems: list[str] = []
     hidden = 0
-    for netns in [*_named(root), *_by_process(root)]:
+    for netns, path in [*_named(root), *_by_process(root)]:
         if len(names) == most:
             problems.append(f"more than {most} network namespaces: the rest was not looked at")
             break
-        identity = _identity(namespace_path(netns, root=root))
+        identity = _identity(path)
         if isinstance(identity, int):
             hidden += identity in (codes.EACCES, codes.EPERM)
             continue
@@ -126,22 +126,23 @@ def other_namespaces(*, root: Path = _SLASH, most: int = 1024) -> NamespaceList:
     return NamespaceList(tuple(names), tuple(problems))
 
 
-def _named(root: Path) -> list[str]:
+def _named(root: Path) -> list[tuple[str, str]]:
     try:
-        return sorted(os.listdir(root / "run" / "netns"))  # noqa: PTH208 - names only, no Path each
+        names = sorted(os.listdir(root / "run" / "netns"))  # noqa: PTH208 - names only, no Path each
     except OSError:
         return []
+    return [(name, f"{root}/run/netns/{name}") for name in names]
 
 
-def _by_process(root: Path) -> list[str]:
+def _by_process(root: Path) -> list[tuple[str, str]]:
     try:
         pids = sorted(int(entry) for entry in os.listdir(root / "proc") if entry.isdecimal())  # noqa: PTH208
     except OSError:
         return []
-    return [f"pid:{pid}" for pid in pids]
+    return [(f"pid:{pid}", f"{root}/proc/{pid}/ns/net") for pid in pids]
 
 
-def _identity(path: Path) -> tuple[int, int] | int:
+def _identity(path: str) -> tuple[int, int] | int:
     """Device and inode of the namespace, or the errno that hides it."""
     try:
         stat = os.stat(path)  # noqa: PTH116 - hot: one per process of the host

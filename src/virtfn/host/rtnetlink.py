@@ -1,4 +1,5 @@
-"""Links asked and told over rtnetlink: one RTM_GETLINK per PF reads all its VFs, one RTM_SETLINK writes one fact.
+"""Links asked and told over rtnetlink: one RTM_GETLINK per PF reads all its VFs, one RTM_SETLINK
+writes one fact of a netdev, or several of one VF.
 
 Written with our own socket, not with pyroute2: one code path on every pyroute2 version (0.8.1 and 0.9.7 differ in
 calls, exceptions and in what ``ext_mask`` does), no 200 ms import for one ``ip link set``, the kernel's extack text.
@@ -7,22 +8,18 @@ Layouts: include/uapi/linux/if_link.h. The kernel's side: net/core/rtnetlink.c r
 
 import socket
 import struct
+from collections.abc import Sequence
 from typing import Self
 
 from virtfn.host.netlink import NetlinkSocket, attribute, text_attribute, u32_attribute
 from virtfn.host.refusals import Attempt
 from virtfn.host.vfinfo import IFF_UP, Link, decode_link
 from virtfn.model.addresses import MacAddress
-from virtfn.model.inventory import VfLinkState, Vlan, VlanProtocol
 
 _RTM_GETLINK, _RTM_SETLINK = 18, 19
 _RTEXT_FILTER_VF, _RTEXT_FILTER_SKIP_STATS = 0x1, 0x8
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_VFINFO_LIST, _IFLA_EXT_MASK = 1, 3, 4, 22, 29
 _IFLA_VF_INFO = 1
-_IFLA_VF_MAC, _IFLA_VF_VLAN, _IFLA_VF_SPOOFCHK, _IFLA_VF_LINK_STATE, _IFLA_VF_RATE = 1, 2, 4, 5, 6
-_IFLA_VF_RSS_QUERY_EN, _IFLA_VF_TRUST, _IFLA_VF_VLAN_LIST, _IFLA_VF_VLAN_INFO = 7, 9, 12, 1
-_LINK_STATES = {VfLinkState.AUTO: 0, VfLinkState.ENABLE: 1, VfLinkState.DISABLE: 2}
-_ETH_P_8021AD = 0x88A8
 
 
 def _ifinfomsg(ifindex: int, flags: int = 0, change: int = 0) -> bytes:
@@ -76,41 +73,10 @@ class RouteSocket:
         """The netdev's own address (not a VF's administrative one). ``ip link set dev NAME address MAC``."""
         self._netlink.tell(_RTM_SETLINK, _ifinfomsg(ifindex) + attribute(_IFLA_ADDRESS, mac.octets), attempt)
 
-    def set_vf_mac(self, ifindex: int, vf: int, mac: MacAddress, attempt: Attempt) -> None:
-        """The administrative MAC. ``ip link set dev PF vf N mac MAC``."""
-        self._set_vf(ifindex, attribute(_IFLA_VF_MAC, struct.pack("=I32s", vf, mac.octets)), attempt)
+    def set_vf(self, ifindex: int, parts: Sequence[bytes], attempt: Attempt) -> None:
+        """Fields of one VF in one message, each encoded by ``vf_fields``. ``ip link set dev PF vf N ...``.
 
-    def set_vf_vlan(self, ifindex: int, vf: int, vlan: Vlan, attempt: Attempt) -> None:
-        """One VLAN, id 0 for none. ``ip link set dev PF vf N vlan ID qos Q proto P``.
-
-        An 802.1Q tag goes in the old IFLA_VF_VLAN, which every kernel knows; 802.1ad needs the list of Linux 4.9.
+        The kernel sets them one after the other and stops at the first that the driver refuses.
         """
-        part = attribute(_IFLA_VF_VLAN, struct.pack("=III", vf, vlan.id, vlan.qos))
-        if vlan.protocol is VlanProtocol.S_TAG:
-            info = struct.pack("=III", vf, vlan.id, vlan.qos) + struct.pack("!H2x", _ETH_P_8021AD)
-            part = attribute(_IFLA_VF_VLAN_LIST, attribute(_IFLA_VF_VLAN_INFO, info))
-        self._set_vf(ifindex, part, attempt)
-
-    def set_vf_spoofchk(self, ifindex: int, vf: int, on: bool, attempt: Attempt) -> None:
-        """``ip link set dev PF vf N spoofchk on|off``."""
-        self._set_vf(ifindex, attribute(_IFLA_VF_SPOOFCHK, struct.pack("=II", vf, on)), attempt)
-
-    def set_vf_trust(self, ifindex: int, vf: int, on: bool, attempt: Attempt) -> None:
-        """Resets the VF on i40e, ice and ixgbe. ``ip link set dev PF vf N trust on|off``."""
-        self._set_vf(ifindex, attribute(_IFLA_VF_TRUST, struct.pack("=II", vf, on)), attempt)
-
-    def set_vf_rss_query(self, ifindex: int, vf: int, on: bool, attempt: Attempt) -> None:
-        """``ip link set dev PF vf N query_rss on|off``."""
-        self._set_vf(ifindex, attribute(_IFLA_VF_RSS_QUERY_EN, struct.pack("=II", vf, on)), attempt)
-
-    def set_vf_link_state(self, ifindex: int, vf: int, state: VfLinkState, attempt: Attempt) -> None:
-        """``ip link set dev PF vf N state auto|enable|disable``."""
-        self._set_vf(ifindex, attribute(_IFLA_VF_LINK_STATE, struct.pack("=II", vf, _LINK_STATES[state])), attempt)
-
-    def set_vf_rate(self, ifindex: int, vf: int, low_mbps: int, high_mbps: int, attempt: Attempt) -> None:
-        """Both limits in Mbit/s, 0 for none. ``ip link set dev PF vf N min_tx_rate A max_tx_rate B``."""
-        self._set_vf(ifindex, attribute(_IFLA_VF_RATE, struct.pack("=III", vf, low_mbps, high_mbps)), attempt)
-
-    def _set_vf(self, ifindex: int, part: bytes, attempt: Attempt) -> None:
-        listed = attribute(_IFLA_VFINFO_LIST, attribute(_IFLA_VF_INFO, part))
+        listed = attribute(_IFLA_VFINFO_LIST, attribute(_IFLA_VF_INFO, b"".join(parts)))
         self._netlink.tell(_RTM_SETLINK, _ifinfomsg(ifindex) + listed, attempt)

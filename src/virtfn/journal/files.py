@@ -9,7 +9,7 @@ import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,15 +75,15 @@ class FileJournal:
             _sync_folder(self._folder)
         return transaction
 
-    def record_intent(self, transaction: Transaction, step: int) -> Transaction:
-        """Record that this step's write may happen from now on."""
-        self._append(transaction, {"event": "intent", "step": step})
-        return replace(transaction, begun=(*transaction.begun, step))
+    def record_intent(self, transaction: Transaction, steps: Sequence[int]) -> Transaction:
+        """Record that the writes of these steps may happen from now on."""
+        self._append(transaction, {"event": "intent", "steps": list(steps)})
+        return replace(transaction, begun=(*transaction.begun, *steps))
 
-    def record_done(self, transaction: Transaction, step: int) -> Transaction:
-        """Record that this step's write has returned."""
-        self._append(transaction, {"event": "done", "step": step})
-        return replace(transaction, done=(*transaction.done, step))
+    def record_done(self, transaction: Transaction, steps: Sequence[int]) -> Transaction:
+        """Record that the writes of these steps have returned."""
+        self._append(transaction, {"event": "done", "steps": list(steps)})
+        return replace(transaction, done=(*transaction.done, *steps))
 
     def record_status(
         self, transaction: Transaction, status: Status, *, remaining: tuple[str, ...] = ()
@@ -165,9 +165,9 @@ def _fold(path: Path, text: str, boot_id: str) -> Transaction:
 def _apply(transaction: Transaction, event: dict[str, Any]) -> Transaction:
     match event["event"]:
         case "intent":
-            return replace(transaction, begun=(*transaction.begun, int(event["step"])))
+            return replace(transaction, begun=(*transaction.begun, *map(int, event["steps"])))
         case "done":
-            return replace(transaction, done=(*transaction.done, int(event["step"])))
+            return replace(transaction, done=(*transaction.done, *map(int, event["steps"])))
         case "status":
             return replace(transaction, status=Status(event["status"]), remaining=tuple(event.get("remaining", ())))
         case "failure":

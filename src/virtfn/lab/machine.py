@@ -39,7 +39,9 @@ class Machine:
         """The running lab of this name. Raises LabError where it is not up."""
         run = (folders or Folders.of_this_user()).runtime / name
         record = records.read(run)
-        if record is None or not record.alive or not record.ready:
+        if record and record.ready and not record.alive:
+            raise LabError(_obituary(cls(run, record)), where=f"lab {name}", hint="start it again: virtfn lab up")
+        if record is None or not record.ready:
             raise LabError(f"no lab named {name} is up", hint="start one: virtfn lab up")
         return cls(run, record)
 
@@ -145,8 +147,9 @@ class Machine:
             deadline = time.monotonic() + 2.0
             while self.record.qemu.alive and time.monotonic() < deadline:
                 time.sleep(0.02)
-            raise LabError(
-                f"the guest died; its console ends with:\n{self.console() or '(nothing)'}",
-                where=f"lab {self.record.name}",
-                hint="start it again: virtfn lab up",
-            ) from gone
+            where, hint = f"lab {self.record.name}", "start it again: virtfn lab up"
+            raise LabError(_obituary(self), where=where, hint=hint) from gone
+
+
+def _obituary(machine: Machine) -> str:
+    return f"the guest died; its console ends with:\n{machine.console() or '(nothing)'}"

@@ -89,4 +89,6 @@ def _make(root: Path, source: Path, release: str) -> Path:
             link.symlink_to(kbuild / link.name)
     settings = ["CONFIG_NETDEVSIM=m", "CONFIG_DEBUG_INFO_BTF_MODULES=", "CC=gcc"]  # BTF would need pahole
     execute(["make", "-C", str(headers), f"M={source}", *settings, "modules"], timeout_s=_BUILD_S)
-    return source / "netdevsim.ko"
+    built = source / "netdevsim.ko"
+    execute(["strip", "--strip-debug", str(built)], timeout_s=_BUILD_S)
+    return built

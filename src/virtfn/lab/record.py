@@ -1,5 +1,6 @@
 """What is written down about a machine, so that another process finds it, and never kills a stranger."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -39,29 +40,28 @@ class Process:
 
     def end(self, *, grace_s: float = _GRACE_S) -> None:
         """SIGTERM, then SIGKILL after ``grace_s``; returns when it is gone. Nothing happens to another process."""
-        for number, patience_s in ((signal.SIGTERM, grace_s), (signal.SIGKILL, grace_s)):
-            if not self.alive:
-                return
-            try:
-                os.kill(self.pid, number)
-            except ProcessLookupError:
-                return
-            _wait_until_gone(self, time.monotonic() + patience_s)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if self.alive:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self.pid, number)
+            _wait_until_gone(self, time.monotonic() + grace_s)
         if self.alive:
             raise LabError(f"process {self.pid} does not end", hint="look at it with ps")
+        if self._is_child:
+            os.waitpid(self.pid, os.WNOHANG)
+
+    @property
+    def _is_child(self) -> bool:
+        """Ended, but not reaped by this process yet."""
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+            return int(fields[1]) == os.getpid() and int(fields[19]) == self.started
+        return False
 
 
 def _wait_until_gone(process: Process, deadline: float) -> None:
     while process.alive and time.monotonic() < deadline:
-        _reap(process.pid)
         time.sleep(0.01)
-
-
-def _reap(pid: int) -> None:
-    try:
-        os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        return
 
 
 def _start_time(pid: int) -> int | None:
@@ -127,6 +127,15 @@ def clean(run: Path) -> None:
     if record:
         record.qemu.end()
     shutil.rmtree(run, ignore_errors=True)
+
+
+def sweep(runtime: Path, prefix: str) -> None:
+    """Remove what throw-away machines whose owners were killed have left behind."""
+    for run in runtime.glob(f"{prefix}*"):
+        record = read(run) if run.is_dir() else None
+        if record and not record.qemu.alive:
+            shutil.rmtree(run, ignore_errors=True)
+            (runtime / f"{run.name}.lock").unlink(missing_ok=True)
 
 
 def fresh(run: Path) -> Path:

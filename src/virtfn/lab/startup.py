@@ -5,7 +5,6 @@ import json
 import os
 import shlex
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -31,6 +30,7 @@ _SAVE_S = 120.0
 _COLD_S = 240.0
 _ANSWER_S = 20.0
 _TOPOLOGY_S = 180.0
+_ONCE = "once-"
 _TOPOLOGY = ("python3", "-m", "virtfn.lab.guest.topology")
 
 
@@ -47,7 +47,7 @@ class Wishes:
 def start(parts: Parts, folders: Folders, wishes: Wishes, say: Callable[[str], None]) -> Machine:
     """Start a lab and return when its VFs are in place. Raises LabError; then nothing is left running."""
     run = folders.runtime / wishes.name
-    private_folder(folders.runtime)
+    records.sweep(private_folder(folders.runtime), _ONCE)
     lock = folders.runtime / f"{wishes.name}.lock"
     with exclusive(lock, timeout_s=1.0, busy=f"another virtfn is starting or ending the lab {wishes.name}"):
         return _Start(parts, run, wishes, say).start()
@@ -56,7 +56,7 @@ def start(parts: Parts, folders: Folders, wishes: Wishes, say: Callable[[str], N
 @contextlib.contextmanager
 def throw_away(parts: Parts, folders: Folders, wishes: Wishes, say: Callable[[str], None]) -> Iterator[Machine]:
     """A lab for the block only, under a name of its own. It ends with the block, or with this process if killed."""
-    owned = replace(wishes, name=f"once-{os.getpid()}-{os.urandom(3).hex()}", owned=True)
+    owned = replace(wishes, name=f"{_ONCE}{os.getpid()}-{os.urandom(3).hex()}", owned=True)
     machine = start(parts, folders, owned, say)
     try:
         yield machine
@@ -117,12 +117,8 @@ class _Start:
         records.fresh(self.run)
         command = self.board.command(self.run, incoming)
         (self.run / "command").write_text(shlex.join(command) + "\n")
-        with _interrupts_held(), (self.run / "qemu.out").open("wb") as output:
-            bound = ["setpriv", "--pdeathsig", "KILL"] if self.wishes.owned else []
-            started = subprocess.Popen(
-                [*bound, *command], stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-            )
-            record = self._record(started.pid)
+        with _interrupts_held():
+            record = self._record(_spawn(self._bound(command), self.run / "qemu.out"))
             records.write(self.run, record)
         try:
             yield Machine(self.run, record)
@@ -130,6 +126,10 @@ class _Start:
             with _interrupts_held():
                 record.qemu.end(grace_s=1.0)
             raise
+
+    def _bound(self, command: list[str]) -> list[str]:
+        """A throw-away machine is killed by the kernel when this process ends, however that comes about."""
+        return ["/usr/bin/setpriv", "--pdeathsig", "KILL", *command] if self.wishes.owned else command
 
     def _record(self, pid: int) -> Record:
         return Record(
@@ -192,6 +192,16 @@ class _Start:
         if self.board.qemu.migrates_to_file:
             return f"file:{path}"
         return f"exec:cat {'<' if reading else '>'} {shlex.quote(str(path))}"
+
+
+def _spawn(command: list[str], output: Path) -> int:
+    """Start a program in a session of its own (Ctrl-C passes it by), its output in a file; its process id."""
+    files = [
+        (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, str(output), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    return os.posix_spawn(command[0], command, os.environ, file_actions=files, setsid=True, setsigmask=[])
 
 
 @contextlib.contextmanager

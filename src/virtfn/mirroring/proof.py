@@ -121,7 +121,7 @@ def leg_of(bench: Bench, course: Course, volley: Volley, caught: Catch) -> Leg:
     expected = {bench.source.label, bench.copy.label, course.addressee.label}
     if course.kind is LegKind.TO_SOURCE:
         expected |= bench.copies
-    others = tuple((label, found.frames) for label, found in tallies.items() if label not in expected)
+    others = {label: found.frames for label, found in tallies.items() if label not in expected}
     return Leg(
         name=course.name,
         kind=course.kind,
@@ -198,7 +198,7 @@ def _addressee_fault(leg: Leg) -> str:
 
 
 def _strangers_fault(leg: Leg) -> str:
-    strays = ", ".join(f"{label} got {count}" for label, count in leg.others if count)
+    strays = ", ".join(f"{label} got {count}" for label, count in leg.others.items() if count)
     return f"frames went to others: {strays}" if strays else ""
 
 

@@ -1,6 +1,6 @@
 """What a host shall look like. UNSET leaves a thing alone; nothing that is not named is ever written."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final, Literal, TypeAlias, TypeVar
 
@@ -46,10 +46,18 @@ class DesiredVf:
     rss_query: Wanted[bool] = UNSET
     driver: Wanted[str | None] = UNSET
 
+    def over(self, other: "DesiredVf") -> "DesiredVf":
+        """This one, and where it leaves a field alone, what ``other`` says."""
+        return replace(other, **{name: value for name, value in vars(self).items() if value is not UNSET})
+
 
 @dataclass(frozen=True)
 class DesiredPf:
-    """One PF entry of a spec, with its VFs by index; ``where`` is FILE:LINE of the entry, for errors."""
+    """One PF entry of a spec. ``vfs`` are in order of their index and say only what differs from ``each``.
+
+    ``each`` is for every VF of the PF, named in ``vfs`` or not; ``vf`` puts both together. ``where`` is FILE:LINE of
+    the entry, for errors; two entries that say the same at different places are equal.
+    """
 
     match: PfMatch
     num_vfs: Wanted[int] = UNSET
@@ -59,7 +67,11 @@ class DesiredPf:
     autoprobe: Wanted[bool] = UNSET
     vfs: tuple[tuple[int, DesiredVf], ...] = ()
     each: DesiredVf = field(default_factory=DesiredVf)
-    where: str = ""
+    where: str = field(default="", compare=False)
+
+    def vf(self, index: int) -> DesiredVf:
+        """VF ``index`` as it shall be: what ``vfs`` says of it, else what ``each`` says."""
+        return dict(self.vfs).get(index, DesiredVf()).over(self.each)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Probe frames: who sends them, who watches, what was caught, and what that proves."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -82,13 +83,13 @@ class Leg:
     source: Tally
     copy: Tally
     destination: Tally | None = None
-    others: tuple[tuple[str, int], ...] = ()
+    others: Mapping[str, int] = field(default_factory=dict)
     fault: str = ""
 
     @property
     def strangers(self) -> int:
         """Frames that somebody got who should not."""
-        return sum(count for _, count in self.others)
+        return sum(self.others.values())
 
 
 @dataclass(frozen=True)

@@ -175,8 +175,7 @@ class Mirrors:
         waypoints: list[Waypoint] = []
 
         def look(step: int) -> None:
-            if step in proposal.waypoints:
-                waypoints.append(self._prover.look(bench, proposal.plan.steps[step]))
+            waypoints.append(self._prover.look(bench, proposal.plan.steps[step]))
 
         def prove() -> Evidence:
             report = self._prover.prove(bench, proposal.strategy, control, tuple(waypoints))
@@ -184,7 +183,7 @@ class Mirrors:
                 raise ProofFailed("not proven: " + "; ".join(report.faults), where=proposal.plan.title, report=report)
             return _evidence(report)
 
-        transaction = self._engine.run(proposal.plan, after_step=look, prove=prove)
+        transaction = self._engine.run(proposal.plan, stops=frozenset(proposal.waypoints), at_stop=look, prove=prove)
         return transaction, _last_proof(transaction) or proof.report(bench, proposal.strategy, legs=())
 
     def _control_after(self, inventory: Inventory, mirror: Mirror) -> ProofReport:

@@ -1,9 +1,10 @@
 """What the use cases need from the edges, as Protocols. The edges implement them; fakes do, too."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from virtfn.errors import VirtfnError
 from virtfn.mirroring.proof import Catch
 from virtfn.model.addresses import MacAddress
 from virtfn.model.inventory import Inventory
@@ -20,6 +21,12 @@ class World(Protocol):
 
     def write(self, target: Target, field: str, value: Value) -> None:
         """Set the field. Raises a VirtfnError; whether anything was changed is then found by reading."""
+
+    def read_all(self, keys: Sequence[tuple[Target, str]]) -> list[Value | VirtfnError]:
+        """Many fields, each its value or the error that ``read`` would raise, in the order asked."""
+
+    def write_all(self, changes: Sequence[tuple[Target, str, Value]]) -> None:
+        """Many fields in this order, until one is refused: then what ``write`` raises."""
 
 
 class Observer(Protocol):
@@ -56,11 +63,11 @@ class Journal(Protocol):
     def begin(self, plan: Plan) -> Transaction:
         """Record a new transaction with its plan, before anything is changed."""
 
-    def record_intent(self, transaction: Transaction, step: int) -> Transaction:
-        """Record that this step's write may happen from now on."""
+    def record_intent(self, transaction: Transaction, steps: Sequence[int]) -> Transaction:
+        """Record that the writes of these steps may happen from now on."""
 
-    def record_done(self, transaction: Transaction, step: int) -> Transaction:
-        """Record that this step's write has returned."""
+    def record_done(self, transaction: Transaction, steps: Sequence[int]) -> Transaction:
+        """Record that the writes of these steps have returned."""
 
     def record_status(
         self, transaction: Transaction, status: Status, *, remaining: tuple[str, ...] = ()

@@ -1,11 +1,11 @@
 """The one engine: journal, check, write, verify, prove, commit, or roll back. It knows nothing of NICs or clouds."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from virtfn.errors import ConflictError, Interrupted, RollbackIncomplete, VerifyFailed, VirtfnError
-from virtfn.model.plan import Plan, Restore, Step, Target, Undoing, Value, Writing
+from virtfn.model.plan import Impact, Plan, Restore, Step, Target, Undoing, Value, Writing
 from virtfn.model.transaction import Status, Transaction
 from virtfn.services.ports import Cancelled, Journal, World
 
@@ -49,24 +49,28 @@ class Transactions:
         self._settle = settle or Settle()
 
     def run(
-        self, plan: Plan, *, after_step: Callable[[int], None] | None = None, prove: Proof | None = None
+        self,
+        plan: Plan,
+        *,
+        stops: frozenset[int] = frozenset(),
+        at_stop: Callable[[int], None] | None = None,
+        prove: Proof | None = None,
     ) -> Transaction:
         """Apply the plan and return the committed transaction.
 
-        Whatever goes wrong, what was done is undone before the error leaves: it then carries a note that says so.
+        ``at_stop`` is called after each of the steps numbered in ``stops``. Whatever goes wrong, what was done is undone
+        before the error leaves: it then carries a note that says so.
         Raises the first error, Interrupted, or RollbackIncomplete where the way back failed.
         """
         transaction = self._journal.begin(plan)
         try:
-            for number, step in enumerate(plan.steps):
-                self._check(step)
-                transaction = self._journal.record_intent(transaction, number)
-                self._progress(f"{step.target}: {step.field} {show(step.before)} -> {show(step.after)}")
-                if step.writing is not Writing.IMPLIED:
-                    self._world.write(step.target, step.field, step.after)
-                transaction = self._journal.record_done(transaction, number)
-                if after_step:
-                    after_step(number)
+            for stride in strides(plan.steps, stops):
+                self._check([plan.steps[number] for number in stride])
+                transaction = self._journal.record_intent(transaction, stride)
+                self._write([plan.steps[number] for number in stride])
+                transaction = self._journal.record_done(transaction, stride)
+                if at_stop and stride[-1] in stops:
+                    at_stop(stride[-1])
             self._verify(plan)
             if prove:
                 transaction = self._journal.attach(transaction, prove())
@@ -95,37 +99,55 @@ class Transactions:
 
     def drift(self, transaction: Transaction) -> tuple[str, ...]:
         """How the world differs from what a committed transaction left, in words; nothing where it is the same."""
-        final = {(step.target, step.field): step for step in transaction.plan.steps if _insisted_on(step)}
-        found = []
-        for step in final.values():
-            now = self._read_or_fault(step.target, step.field)
-            if now != step.after:
-                found.append(f"{step.target} {step.field} is {show(now)}, we left {show(step.after)}")
-        return tuple(found)
+        left = {(step.target, step.field): step.after for step in transaction.plan.steps if _insisted_on(step)}
+        found = self._world.read_all(list(left))
+        return tuple(
+            f"{target} {field} is {_show_or_fault(now)}, we left {show(want)}"
+            for ((target, field), want), now in zip(left.items(), found, strict=True)
+            if isinstance(now, VirtfnError) or now != want
+        )
 
-    def _check(self, step: Step) -> None:
-        """The step's precondition: the field still is what it was when the plan was made."""
+    def _check(self, steps: list[Step]) -> None:
+        """The precondition: every field still is what it was when the plan was made."""
         self._stop_if_cancelled()
-        if step.writing is not Writing.CHECKED:
-            return
-        now = self._world.read(step.target, step.field)
-        if now != step.before:
-            raise ConflictError(
-                f"{step.field} is {show(now)}, but was {show(step.before)} when the plan was made",
-                where=str(step.target),
-                hint="somebody else changes this host: look with `virtfn show`, then plan again",
-            )
+        checked = [step for step in steps if step.writing is Writing.CHECKED]
+        found = self._world.read_all([(step.target, step.field) for step in checked])
+        for step, now in zip(checked, found, strict=True):
+            if isinstance(now, VirtfnError):
+                raise now
+            if now != step.before:
+                raise ConflictError(
+                    f"{step.field} is {show(now)}, but was {show(step.before)} when the plan was made",
+                    where=str(step.target),
+                    hint="somebody else changes this host: look with `virtfn show`, then plan again",
+                )
+
+    def _write(self, steps: list[Step]) -> None:
+        written = [step for step in steps if step.writing is not Writing.IMPLIED]
+        for step in written:
+            self._progress(f"{step.target}: {step.field} {show(step.before)} -> {show(step.after)}")
+        if len(written) == 1:
+            self._world.write(written[0].target, written[0].field, written[0].after)
+        else:
+            self._world.write_all([(step.target, step.field, step.after) for step in written])
 
     def _verify(self, plan: Plan) -> None:
         """Read every final value back until it is as written, or raise VerifyFailed with all that is not."""
-        final = {(step.target, step.field): step.after for step in plan.steps if _insisted_on(step)}
-        wrong = [
-            f"{target} {field} reads {show(now)}, written was {show(want)}"
-            for (target, field), want in final.items()
-            if (now := self._read_until(target, field, want)) != want
-        ]
-        if wrong:
-            raise VerifyFailed("read back, the host is not as written: " + "; ".join(wrong), where=plan.title)
+        pending = {(step.target, step.field): step.after for step in plan.steps if _insisted_on(step)}
+        deadline = time.monotonic() + self._settle.deadline_s
+        while True:
+            found = self._world.read_all(list(pending))
+            wrong = {
+                key: (want, now)
+                for (key, want), now in zip(pending.items(), found, strict=True)
+                if isinstance(now, VirtfnError) or now != want
+            }
+            if not wrong:
+                return
+            if time.monotonic() >= deadline:
+                raise VerifyFailed("read back, the host is not as written: " + _mismatches(wrong), where=plan.title)
+            pending = {key: want for key, (want, _) in wrong.items()}
+            time.sleep(self._settle.pause_s)
 
     def _note_status(self, transaction: Transaction, status: Status, remaining: tuple[str, ...] = ()) -> Transaction:
         """Record where a rollback stands. A journal that fails now must not keep the host from being put back."""
@@ -173,15 +195,32 @@ class Transactions:
             )
         return "" if now == restore.value else f"{what} still reads {show(now)}, should be {show(restore.value)}"
 
-    def _read_or_fault(self, target: Target, field: str) -> Value:
-        try:
-            return self._world.read(target, field)
-        except VirtfnError as fault:
-            return f"unreadable ({fault})"
-
     def _stop_if_cancelled(self) -> None:
         if self._cancelled():
             raise Interrupted("interrupted")
+
+
+def strides(steps: Sequence[Step], stops: frozenset[int] = frozenset(), longest: int = 256) -> Iterator[list[int]]:
+    """Step numbers in order, cut into what is checked, journalled and written at once. Pure.
+
+    A step that disturbs bystanders goes alone, a field is in a stride once, and a stride ends at each of ``stops``. How
+    far one that was cut short came is found by reading, so its length costs no safety.
+    """
+    stride: list[int] = []
+    fields: set[tuple[Target, str]] = set()
+    for number, step in enumerate(steps):
+        key = (step.target, step.field)
+        alone = step.impact is Impact.BYSTANDERS
+        if stride and (alone or key in fields or len(stride) >= longest):
+            yield stride
+            stride, fields = [], set()
+        stride.append(number)
+        fields.add(key)
+        if alone or number in stops:
+            yield stride
+            stride, fields = [], set()
+    if stride:
+        yield stride
 
 
 def _insisted_on(step: Step) -> bool:
@@ -198,3 +237,14 @@ def show(value: Value) -> str:
     if isinstance(value, Mapping):
         return " ".join(f"{key} {show(item)}" for key, item in value.items())
     return str(value)
+
+
+def _show_or_fault(now: Value | VirtfnError) -> str:
+    return f"unreadable ({now})" if isinstance(now, VirtfnError) else show(now)
+
+
+def _mismatches(wrong: Mapping[tuple[Target, str], tuple[Value, Value | VirtfnError]]) -> str:
+    return "; ".join(
+        f"{target} {field} reads {_show_or_fault(now)}, written was {show(want)}"
+        for (target, field), (want, now) in wrong.items()
+    )

@@ -1,124 +1,134 @@
-"""A host with one igb PF in memory: what is read, what may be written, and who gets a frame.
+"""A host with SR-IOV PFs in memory: what is read, what may be written, and who gets a frame.
 
 It keeps the rules measured on the emulated NIC: the admin MAC works at once; a guest without trust cannot change its
 filter, and adopts the admin MAC when its driver is reset; with trust, a reset writes the guest's own MAC back.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
-from virtfn.errors import KernelRefused, UsageError
+from virtfn.errors import UsageError, VirtfnError
 from virtfn.eswitch.forwarding import PF, WIRE, Port, receivers
 from virtfn.mirroring.proof import Catch, frame, recognise
 from virtfn.model.addresses import MacAddress, PciAddress
 from virtfn.model.inventory import (
-    EswitchMode,
     Holder,
     HolderKind,
     Inventory,
+    Known,
     Netdev,
     PfState,
-    VfLinkState,
+    Unknown,
     VfState,
     Vlan,
 )
 from virtfn.model.plan import Target, Value
 from virtfn.model.probe import Caught, Volley
+from virtfn.planning.commands import needs_override
+from virtfn.testing.fake_pf import FakePf, FakeVf
 
 Hook = Callable[[str, Target, str, Value], None]
-
-
-@dataclass(frozen=True)
-class FakeVf:
-    """One VF as the PF knows it, and the guest that has it: netdev ``eth0`` in namespace ``vmN``."""
-
-    mac: str
-    vlan: int = 0
-    trust: bool = False
-    spoofchk: bool = True
-    guest_mac: str = ""
-    guest_up: bool = True
-    reachable: bool = True
+_SIMULATED = Unknown("a simulated VF has no PCI device")
 
 
 class FakeHost:
-    """Implements the Host and the Prober protocols. ``hook`` is called before each read and write and may raise."""
+    """Implements the Host and the Prober protocols. ``hook`` is called before each read and write and may raise.
 
-    def __init__(self, vfs: tuple[FakeVf, ...], *, driver: str = "igb", hook: Hook | None = None) -> None:
-        self.vfs = list(vfs)
-        self.driver = driver
-        self.up = True
+    Without ``pfs`` it has the one PF ``p2p1`` with ``vfs``; ``vfs``, ``driver`` and ``up`` are always the first PF's,
+    as are the guests (``vmN:eth0``) and the frames.
+    """
+
+    def __init__(
+        self,
+        vfs: tuple[FakeVf, ...] = (),
+        *,
+        driver: str = "igb",
+        hook: Hook | None = None,
+        pfs: tuple[FakePf, ...] = (),
+    ) -> None:
+        self.pfs = list(pfs) or [FakePf(list(vfs), driver)]
         self.hook = hook
         self.outside: dict[MacAddress, str] = {}
         self.bystander_losses = 0
-        self._device = "0000:01:00.0"
-        self._name = "p2p1"
-        self._mac = MacAddress.parse("a0:36:9f:68:fc:f4")
         self._wire = MacAddress.parse("52:54:00:00:00:01")
 
+    @property
+    def vfs(self) -> list[FakeVf]:
+        """The first PF's VFs."""
+        return self.pfs[0].vfs
+
+    @vfs.setter
+    def vfs(self, vfs: list[FakeVf]) -> None:
+        self.pfs[0].vfs = vfs
+
+    @property
+    def driver(self) -> str:
+        """The first PF's driver."""
+        return self.pfs[0].driver
+
+    @driver.setter
+    def driver(self, driver: str) -> None:
+        self.pfs[0].driver = driver
+
+    @property
+    def up(self) -> bool:
+        """Whether the first PF is up."""
+        return self.pfs[0].up
+
+    @up.setter
+    def up(self, up: bool) -> None:
+        self.pfs[0].up = up
+
     def observe(self) -> Inventory:
-        """The one PF with its VFs."""
-        pf = PfState(
-            device=self._device,
-            name=self._name,
-            ifindex=2,
-            mac=self._mac,
-            driver=self.driver,
-            vendor_device="8086:10c9",
-            num_vfs=len(self.vfs),
-            total_vfs=7,
-            up=self.up,
-            carrier=self.up,
-            promiscuous=False,
-            mtu=1500,
-            numa_node=None,
-            eswitch_mode=EswitchMode.LEGACY,
-            autoprobe=True,
-            vfs=tuple(self._vf(index) for index in range(len(self.vfs))),
-        )
-        return Inventory((pf,))
+        """All PFs with their VFs."""
+        return Inventory(tuple(self._pf(number, pf) for number, pf in enumerate(self.pfs)))
 
     def outside_macs(self, pf_netdev: str) -> Mapping[MacAddress, str]:
         """What was put into ``outside``."""
-        return dict(self.outside) if pf_netdev == self._name else {}
+        return dict(self.outside) if pf_netdev == self.pfs[0].name else {}
 
     def read(self, target: Target, field: str) -> Value:
         """One field in normal form. Raises UsageError for what does not exist."""
         self._tell("read", target, field, None)
         if target.kind == "pf":
-            return self.up
-        if target.kind == "netdev" and target.id == "wire:w0":
+            return self._named(target.id).read(field)
+        if target.kind == "vf":
+            pf, index = self._vf_at(target)
+            return pf.read_vf(index, field)
+        if target.id == "wire:w0":
             return str(self._wire)
-        vf = self.vfs[self._index(target)]
-        if target.kind == "netdev":
-            return vf.guest_up if field == "up" else (vf.guest_mac or vf.mac)
-        facts: dict[str, Value] = {"mac": vf.mac, "trust": vf.trust, "spoofchk": vf.spoofchk}
-        return facts[field]
+        vf = self.vfs[self._guest(target)]
+        return vf.guest_up if field == "up" else (vf.guest_mac or vf.mac)
+
+    def read_all(self, keys: Sequence[tuple[Target, str]]) -> list[Value | VirtfnError]:
+        """Many fields, one after the other: each its value or its error."""
+        return [self._read_or_error(target, field) for target, field in keys]
+
+    def write_all(self, changes: Sequence[tuple[Target, str, Value]]) -> None:
+        """Many fields, one after the other, until one is refused."""
+        for target, field, value in changes:
+            self.write(target, field, value)
 
     def write(self, target: Target, field: str, value: Value) -> None:
         """Set one field by the kernel's rules. Raises KernelRefused, UsageError."""
         self._tell("write", target, field, value)
         if target.kind == "pf":
-            self.bystander_losses += 0 if value else len(self.vfs)
-            self.up = bool(value)
-            return
-        index = self._index(target)
-        vf = self.vfs[index]
-        if target.kind == "netdev":
-            self.vfs[index] = self._write_guest(vf, field, value)
-        elif field == "mac":
-            mac = MacAddress.parse(str(value))
-            if mac.is_multicast:
-                raise KernelRefused("Invalid argument (EINVAL)", where=target.label, errno=22)
-            self.vfs[index] = replace(vf, mac=str(mac), guest_mac=vf.guest_mac or vf.mac)
+            pf = self._named(target.id)
+            self.bystander_losses += len(pf.vfs) if field == "up" and not value else 0
+            pf.write(field, value)
+        elif target.kind == "vf":
+            pf, index = self._vf_at(target)
+            pf.write_vf(index, field, value)
         else:
-            self.vfs[index] = replace(vf, trust=bool(value)) if field == "trust" else replace(vf, spoofchk=bool(value))
+            index = self._guest(target)
+            self.vfs[index] = _write_guest(self.vfs[index], field, value)
 
     def shoot(self, volley: Volley) -> Catch:
         """Forward every frame of the volley by the switch's rules."""
-        names = {f"{self._name}/{index}": index for index in range(len(self.vfs))}
+        pf = self.pfs[0]
+        names = {f"{pf.name}/{index}": index for index in range(len(self.vfs))}
         sender = volley.sender.label
-        port = {"wire:w0": WIRE, self._name: PF}.get(sender, sender)
+        port = {"wire:w0": WIRE, pf.name: PF}.get(sender, sender)
         vlan = self.vfs[names[sender]].vlan if sender in names else 0
         ports = tuple(
             Port(name, frozenset({MacAddress.parse(self.vfs[index].mac)}), self.vfs[index].vlan)
@@ -128,49 +138,104 @@ class FakeHost:
         return {watcher.label: self._caught(watcher.label, arrivals, volley) for watcher in volley.watchers}
 
     def _caught(self, label: str, arrivals: frozenset[str], volley: Volley) -> tuple[Caught, ...]:
-        port = {"wire:w0": WIRE, self._name: PF}.get(label, label)
+        port = {"wire:w0": WIRE, self.pfs[0].name: PF}.get(label, label)
         if not self.up or port not in arrivals:
             return ()
         found = (recognise(volley, frame(volley, number)) for number in range(volley.count))
         return tuple(one for one in found if one)
 
-    def _write_guest(self, vf: FakeVf, field: str, value: Value) -> FakeVf:
-        if field == "guest_mac":
-            return replace(vf, guest_mac=str(value), mac=str(value)) if vf.trust else replace(vf, guest_mac=vf.mac)
-        if value and not vf.guest_up:
-            own = vf.guest_mac or vf.mac
-            return replace(vf, guest_up=True, mac=own) if vf.trust else replace(vf, guest_up=True, guest_mac=vf.mac)
-        return replace(vf, guest_up=bool(value))
-
-    def _vf(self, index: int) -> VfState:
-        vf = self.vfs[index]
-        mac = MacAddress.parse(vf.guest_mac or vf.mac)
-        netdev = Netdev("eth0", f"vm{index}", 10 + index, mac, 1500, vf.guest_up, vf.guest_up)
-        held = Holder(HolderKind.NETNS, netdev) if vf.reachable else Holder(HolderKind.VFIO, detail="qemu (pid 7)")
-        return VfState(
-            index=index,
-            pci=PciAddress(0, 1, 0x10 + index * 2 // 8, index * 2 % 8),
-            mac=MacAddress.parse(vf.mac),
-            vlans=(Vlan(vf.vlan),) if vf.vlan else (),
-            spoofchk=vf.spoofchk,
-            trust=vf.trust,
-            link_state=VfLinkState.AUTO,
-            min_tx_rate_mbps=0,
-            max_tx_rate_mbps=0,
-            driver="igbvf" if vf.reachable else "vfio-pci",
-            holder=held,
+    def _pf(self, number: int, pf: FakePf) -> PfState:
+        return PfState(
+            device=pf.device,
+            name=pf.name,
+            ifindex=2 + number,
+            mac=MacAddress.parse(pf.mac),
+            driver=pf.driver,
+            vendor_device=pf.vendor_device,
+            num_vfs=len(pf.vfs),
+            total_vfs=pf.total_vfs,
+            up=pf.up,
+            carrier=pf.up,
+            promiscuous=False,
+            mtu=pf.mtu,
+            numa_node=None,
+            eswitch_mode=pf.eswitch_mode,
+            autoprobe=pf.autoprobe,
+            vfs=tuple(_vf(pf, number, index) for index in range(len(pf.vfs))),
         )
 
-    def _index(self, target: Target) -> int:
-        guest = target.id.partition(":")[0].removeprefix("vm")
-        number = target.id.rpartition("/")[2] if target.kind == "vf" else guest
+    def _named(self, device: str) -> FakePf:
+        found = next((pf for pf in self.pfs if pf.device == device), None)
+        if found is None:
+            raise UsageError(f"there is no PF {device}")
+        return found
+
+    def _vf_at(self, target: Target) -> tuple[FakePf, int]:
+        device, _, number = target.id.rpartition("/")
+        pf = self._named(device)
+        if not number.isdigit() or int(number) >= len(pf.vfs):
+            raise UsageError(f"there is no vf {target.id}")
+        return pf, int(number)
+
+    def _guest(self, target: Target) -> int:
+        number = target.id.partition(":")[0].removeprefix("vm")
         if not number.isdigit() or int(number) >= len(self.vfs):
             raise UsageError(f"there is no {target.kind} {target.id}")
         return int(number)
 
+    def _read_or_error(self, target: Target, field: str) -> Value | VirtfnError:
+        try:
+            return self.read(target, field)
+        except VirtfnError as error:
+            return error
+
     def _tell(self, action: str, target: Target, field: str, value: Value) -> None:
         if self.hook:
             self.hook(action, target, field, value)
+
+
+def _write_guest(vf: FakeVf, field: str, value: Value) -> FakeVf:
+    if field == "mac":
+        return replace(vf, guest_mac=str(value), mac=str(value) if vf.trust else vf.mac)
+    if value and not vf.guest_up:
+        own = vf.guest_mac or vf.mac
+        return replace(vf, guest_up=True, mac=own) if vf.trust else replace(vf, guest_up=True, guest_mac=vf.mac)
+    return replace(vf, guest_up=bool(value))
+
+
+def _vf(pf: FakePf, number: int, index: int) -> VfState:
+    vf = pf.vfs[index]
+    simulated = pf.driver == "netdevsim"
+    return VfState(
+        index=index,
+        pci=_SIMULATED if simulated else PciAddress(0, 1 + number, 0x10 + index * 2 // 8, index * 2 % 8),
+        mac=MacAddress.parse(vf.mac),
+        vlans=(Vlan(vf.vlan, vf.qos, vf.protocol),) if vf.vlan else (),
+        spoofchk=vf.spoofchk,
+        trust=vf.trust,
+        link_state=vf.link_state,
+        min_tx_rate_mbps=vf.min_tx_rate_mbps,
+        max_tx_rate_mbps=vf.max_tx_rate_mbps,
+        rss_query=Unknown("the driver does not tell") if vf.rss_query is None else vf.rss_query,
+        driver=_SIMULATED if simulated else pf.driver_of(vf),
+        holder=_SIMULATED if simulated else _holder(pf, number, index),
+    )
+
+
+def _holder(pf: FakePf, number: int, index: int) -> Known[Holder]:
+    vf = pf.vfs[index]
+    driver = pf.driver_of(vf)
+    if not vf.reachable:
+        return Holder(HolderKind.VFIO, detail="qemu (pid 7)", opened=True)
+    if driver is None:
+        return Holder(HolderKind.NOBODY)
+    if needs_override(driver):
+        return Holder(HolderKind.VFIO, detail="group 12")
+    mac = MacAddress.parse(vf.guest_mac or vf.mac)
+    inside = vf.place == "vm"
+    name, netns = ("eth0", f"vm{index}") if inside else (f"{pf.name}v{index}", "")
+    netdev = Netdev(name, netns, 10 + 100 * number + index, mac, 1500, vf.guest_up, vf.guest_up)
+    return Holder(HolderKind.NETNS if inside else HolderKind.HOST, netdev)
 
 
 def field_note_host() -> FakeHost:

@@ -291,7 +291,7 @@ def test_something_else_unfinished_stops_a_new_mirror(rig: Rig) -> None:
 
 def test_an_unfinished_mirror_is_rolled_back_by_the_next_command(rig: Rig) -> None:
     plan = rig.mirrors.propose("p2p1/3", "p2p1/2").proposals[0].plan
-    entry = rig.journal.record_intent(rig.journal.begin(plan), 0)
+    entry = rig.journal.record_intent(rig.journal.begin(plan), [0])
     rig.host.write(plan.steps[0].target, "mac", SOURCE_MAC)
     assert rig.mirrors.standing()[0].state is MirrorState.UNFINISHED
     receipt = rig.mirrors.add("p2p1/3", "p2p1/2")

@@ -194,9 +194,10 @@ class Port:
 class Agent:
     """All ports, and the reaping of every process that ends in the guest."""
 
-    def __init__(self, devices: list[str]) -> None:
+    def __init__(self, handles: list[int]) -> None:
+        """Serve these open, non-blocking descriptors, one port each."""
         self.poll = select.epoll()
-        self.ports = [Port(os.open(device, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC), self.poll) for device in devices]
+        self.ports = [Port(handle, self.poll) for handle in handles]
         for port in self.ports:
             self.poll.register(port.handle, select.EPOLLIN | select.EPOLLOUT | select.EPOLLET)
         self.wake_read, self.wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -270,7 +271,7 @@ def main() -> None:
     """Preload, open the ports, serve; in a forked child run the job instead."""
     preload()
     try:
-        agent = Agent(find_ports())
+        agent = Agent([os.open(device, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC) for device in find_ports()])
         print("virtfn-lab: agent ready at", Path("/proc/uptime").read_text().split()[0], flush=True)  # noqa: T201
         agent.serve()
     except BecomeJob as job:

@@ -1,0 +1,250 @@
+"""What a host plan must not do unasked, and why. Every guard is asked; all that refuse are told at once. Pure."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from virtfn.eswitch.drivers import facts_of
+from virtfn.eswitch.limits import Limit, limits_on
+from virtfn.model.addresses import VfRef
+from virtfn.model.inventory import EswitchMode, HolderKind, Inventory, PfState, Unknown, VfState
+from virtfn.model.mirror import Objection
+from virtfn.model.plan import Plan, Step, Writing
+from virtfn.planning.aftermath import Claim, mac_claims
+from virtfn.planning.meaning import user_of
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What depends on this host: netdevs with a default route, those that carry an SSH connection, VFs of mirrors.
+
+    Names are netdevs of the host's own namespace; a bond's or a bridge's ports belong in, too.
+    """
+
+    default_route_netdevs: frozenset[str] = frozenset()
+    ssh_netdevs: frozenset[str] = frozenset()
+    mirrors: tuple[VfRef, ...] = ()
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """A plan, the host it was made for, and what depends on that host."""
+
+    plan: Plan
+    inventory: Inventory
+    surroundings: Surroundings
+
+
+Guard = Callable[[Prospect], Iterator[Objection]]
+_PF_WIDE = ("num_vfs", "eswitch_mode", "up", "mtu")
+
+
+def objections(
+    plan: Plan, inventory: Inventory, surroundings: Surroundings, *, forced: frozenset[str] = frozenset()
+) -> tuple[Objection, ...]:
+    """All that speaks against the plan, in the order of the table; guards named in ``forced`` keep silent.
+
+    An absolute objection cannot be forced. ``inventory`` is the one the plan was made from.
+    """
+    prospect = Prospect(plan, inventory, surroundings)
+    found = (objection for guard in GUARDS.values() for objection in guard(prospect))
+    return tuple(one for one in found if one.absolute or one.guard not in forced)
+
+
+def destroyed(plan: Plan, inventory: Inventory) -> tuple[tuple[PfState, VfState], ...]:
+    """The VFs that exist now and do not survive the plan, each with its PF."""
+    gone = {step.target.id for step in plan.steps if step.field == "num_vfs" and step.before and not step.after}
+    return tuple((pf, vf) for pf in inventory.pfs if pf.device in gone for vf in pf.vfs)
+
+
+def _vf_in_use(prospect: Prospect) -> Iterator[Objection]:
+    for pf, vf, what in _hit(prospect):
+        if user := _user(vf):
+            yield Objection(
+                "vf-in-use",
+                f"{pf.label}/{vf.index} is in use by {user}, and the plan {what}",
+                "stop or detach its user first",
+            )
+
+
+def _hit(prospect: Prospect) -> Iterator[tuple[PfState, VfState, str]]:
+    """The VFs that the plan takes away, re-binds or moves, with what it does to them."""
+    gone = destroyed(prospect.plan, prospect.inventory)
+    for pf, vf in gone:
+        yield pf, vf, "destroys it"
+    lost = {str(pf.ref(vf.index)) for pf, vf in gone}
+    for pf in prospect.inventory.pfs:
+        wide = next((step for step in _written(prospect, pf.device) if _stops_vfs(step)), None)
+        for vf in pf.vfs:
+            identity = str(pf.ref(vf.index))
+            if identity in lost:
+                continue
+            fields = [step.field for step in _written(prospect, identity) if step.field in ("mac", "vlan", "driver")]
+            if fields:
+                yield pf, vf, f"changes its {' and '.join(dict.fromkeys(fields))}"
+            elif wide:
+                yield pf, vf, f"sets {wide.field} of {pf.label} to {_word(wide)}"
+
+
+def _stops_vfs(step: Step) -> bool:
+    return step.field == "eswitch_mode" or (step.field == "up" and step.after is False)
+
+
+def _user(vf: VfState) -> str:
+    """Who has the VF, with doubt counted as use; a netdev on the host itself is no user that would be cut off."""
+    holder = vf.holder
+    if isinstance(holder, Unknown):
+        return f"somebody not known ({holder.reason})" if not isinstance(vf.pci, Unknown) else ""
+    if holder.kind is HolderKind.HOST:
+        return ""
+    user = user_of(vf)
+    if user and isinstance(holder.opened, Unknown):
+        return f"perhaps a process (it has it through vfio; {holder.opened.reason})"
+    return user
+
+
+def _vf_count(prospect: Prospect) -> Iterator[Objection]:
+    for pf in prospect.inventory.pfs:
+        count = sum(1 for owner, _ in destroyed(prospect.plan, prospect.inventory) if owner.device == pf.device)
+        if count:
+            yield Objection(
+                "vf-count",
+                f"the plan destroys all {count} VFs of {pf.label}, also those that nobody uses now: "
+                "their PCI devices and netdevs go, and what was set up on them",
+                "--force vf-count if that is meant",
+            )
+
+
+def _default_route(prospect: Prospect) -> Iterator[Objection]:
+    for pf, what in _on_netdevs(prospect, prospect.surroundings.default_route_netdevs):
+        yield Objection("default-route", f"the default route goes over {what}", _over(pf))
+
+
+def _ssh_connection(prospect: Prospect) -> Iterator[Objection]:
+    for pf, what in _on_netdevs(prospect, prospect.surroundings.ssh_netdevs):
+        yield Objection("ssh-connection", f"your SSH connection comes in over {what}", _over(pf))
+
+
+def _over(pf: PfState) -> str:
+    return f"work from a console, or move that traffic off {pf.label} first"
+
+
+def _on_netdevs(prospect: Prospect, netdevs: frozenset[str]) -> Iterator[tuple[PfState, str]]:
+    """PFs and VFs among these netdevs that the plan interrupts, in words."""
+    for pf in prospect.inventory.pfs:
+        wide = [step.field for step in _written(prospect, pf.device) if step.field in _PF_WIDE]
+        if pf.label in netdevs and wide:
+            yield pf, f"{pf.label}, and the plan changes its {' and '.join(dict.fromkeys(wide))}"
+    for pf, vf, what in _hit(prospect):
+        on_host = vf.netdev is not None and not vf.netdev.netns
+        if vf.netdev and on_host and vf.netdev.name in netdevs:
+            yield pf, f"{vf.netdev.name}, which is {pf.label}/{vf.index}, and the plan {what}"
+
+
+def _mac_twice(prospect: Prospect) -> Iterator[Objection]:
+    claims = mac_claims(prospect.plan, prospect.inventory)
+    for claim in (one for one in claims if one.written):
+        others = [other.label for other in claims if other.mac == claim.mac and other.label != claim.label]
+        if others:
+            yield _told_twice(claim, others)
+
+
+def _told_twice(claim: Claim, others: list[str]) -> Objection:
+    return Objection(
+        "mac-twice",
+        f"{claim.label} would have {claim.mac}, and so would {', '.join(others)}: frames for one reach both or neither",
+        "give each its own MAC; to copy frames on purpose use `virtfn mirror add`",
+    )
+
+
+def _mirror_in_use(prospect: Prospect) -> Iterator[Objection]:
+    gone = {str(pf.ref(vf.index)): "destroys it" for pf, vf in destroyed(prospect.plan, prospect.inventory)}
+    for ref in dict.fromkeys(prospect.surroundings.mirrors):
+        own = [step.field for step in _written(prospect, str(ref))]
+        wide = [step.field for step in _written(prospect, ref.pf) if step.field in _PF_WIDE]
+        what = gone.get(str(ref)) or next((f"changes its {field}" for field in own), "")
+        what = what or next((f"changes {field} of its PF" for field in wide), "")
+        if what:
+            yield Objection(
+                "mirror-in-use",
+                f"{_label(prospect, ref)} is part of a mirror that stands, and the plan {what}",
+                "`virtfn mirror rm` takes the mirror down first",
+            )
+
+
+def _unsupported_value(prospect: Prospect) -> Iterator[Objection]:
+    for pf in prospect.inventory.pfs:
+        yield from _too_many(prospect, pf)
+        driver = pf.driver if isinstance(pf.driver, str) else None
+        mode = _final_mode(prospect, pf)
+        refused: dict[Limit, list[str]] = {}
+        for step in _steps_on(prospect, pf):
+            for row in limits_on(driver, step.field, step.after, mode=mode):
+                refused.setdefault(row, []).append(step.target.label)
+        for row, labels in refused.items():
+            yield Objection(
+                "unsupported-value",
+                f"{row.field} of {_listed(labels)}: {row.evidence.fact} ({row.evidence.source})",
+                "leave this field out, or use a NIC that offers it",
+                absolute=row.absolute,
+            )
+
+
+def _steps_on(prospect: Prospect, pf: PfState) -> list[Step]:
+    """All steps that write to the PF or to one of its VFs, made anew or not."""
+    return [
+        step
+        for step in prospect.plan.steps
+        if pf.device in (step.target.id, step.target.id.rpartition("/")[0]) and step.writing is not Writing.IMPLIED
+    ]
+
+
+def _too_many(prospect: Prospect, pf: PfState) -> Iterator[Objection]:
+    facts = facts_of(pf.driver) if isinstance(pf.driver, str) else None
+    most = pf.total_vfs if isinstance(pf.total_vfs, int) else facts.max_vfs if facts else None
+    for step in _written(prospect, pf.device):
+        if step.field == "num_vfs" and isinstance(step.after, int) and most is not None and step.after > most:
+            yield Objection(
+                "unsupported-value",
+                f"{pf.label} can have {most} VFs, not {step.after} (sriov_totalvfs; ERANGE)",
+                "ask for fewer, or raise the limit in the NIC's firmware settings",
+                absolute=True,
+            )
+
+
+def _listed(labels: list[str]) -> str:
+    unique = list(dict.fromkeys(labels))
+    more = f" and {len(unique) - 3} more" if len(unique) > 3 else ""
+    return ", ".join(unique[:3]) + more
+
+
+def _final_mode(prospect: Prospect, pf: PfState) -> EswitchMode | None:
+    wanted = [step.after for step in _written(prospect, pf.device) if step.field == "eswitch_mode"]
+    if wanted:
+        return EswitchMode(str(wanted[-1]))
+    return pf.eswitch_mode if isinstance(pf.eswitch_mode, EswitchMode) else None
+
+
+def _written(prospect: Prospect, identity: str) -> list[Step]:
+    """The steps that write to this target as it is now; a VF that is made anew is another one."""
+    return [step for step in prospect.plan.steps if step.target.id == identity and step.writing is Writing.CHECKED]
+
+
+def _label(prospect: Prospect, ref: VfRef) -> str:
+    pf = prospect.inventory.pf(ref.pf)
+    return f"{pf.label}/{ref.index}" if pf else str(ref)
+
+
+def _word(step: Step) -> str:
+    return "down" if step.field == "up" else str(step.after)
+
+
+GUARDS: dict[str, Guard] = {
+    "vf-in-use": _vf_in_use,
+    "vf-count": _vf_count,
+    "default-route": _default_route,
+    "ssh-connection": _ssh_connection,
+    "mac-twice": _mac_twice,
+    "mirror-in-use": _mirror_in_use,
+    "unsupported-value": _unsupported_value,
+}
+"""Every guard by its name, in the order in which they are told."""

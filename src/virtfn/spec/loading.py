@@ -1,0 +1,153 @@
+"""Files in, one desired state out; or everything that is wrong with them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from virtfn.errors import SpecError
+from virtfn.model.desired import DesiredHost, DesiredPf, PfMatch
+from virtfn.spec.document import read
+from virtfn.spec.entries import HostEntry
+from virtfn.spec.events import Refused
+from virtfn.spec.problems import Findings, Path, Problem, quoted, refusal
+from virtfn.spec.rules import MAX_NAMED, differences, settle
+from virtfn.spec.wording import place_of, worded
+from virtfn.spec.words import FORMAT
+
+_ROUNDS = 12
+"""Faults hide behind faults, but at most once a level of the format."""
+
+
+@dataclass(frozen=True)
+class _Read:
+    """An entry of ``pfs`` and where it stands."""
+
+    pf: DesiredPf
+    file: str
+    line: int
+    path: str
+
+
+def load(sources: Sequence[tuple[str, str]]) -> DesiredHost:
+    """The host that the files declare together. Each source is the name of a file, for errors, and its text.
+
+    The entries keep their order. An entry with the ``match`` of an earlier one is left out where it says the same, and is
+    a fault where it says anything else. Pure: nothing is read but the texts. The format: docs/reference/host-spec.md.
+
+    Raises SpecError with every fault of every file (``problems``, each ``FILE:LINE: what; what to do``), and nothing else.
+    """
+    if not sources:
+        raise SpecError("no spec is given", where="spec", hint="name a file", problems=("spec: no spec is given",))
+    problems: list[Problem] = []
+    entries: list[_Read] = []
+    for file, text in sources:
+        found, faults = _file(file, text)
+        entries += found
+        problems += faults
+    kept, clashes = _merged(entries)
+    if problems or clashes:
+        raise refusal([*problems, *clashes], files=[file for file, _ in sources])
+    return DesiredHost(tuple(kept))
+
+
+def _file(file: str, text: str) -> tuple[list[_Read], list[Problem]]:
+    """The entries of one file that have a ``match``, and the faults of the file."""
+    try:
+        document = read(text, file)
+    except Refused as refused:
+        return [], [refused.problem]
+    findings = document.findings
+    if not _is_our_format(document.data, findings):
+        return [], findings.problems
+    draft = _Draft(document.data, findings)
+    host = draft.checked()
+    if host is None:
+        return [], findings.problems
+    budget = [MAX_NAMED]
+    entries = []
+    for number, entry in enumerate(host.pfs):
+        path: Path = ("pfs", number)
+        pf = settle(entry, path, findings, budget)
+        if number not in draft.without_match:
+            entries.append(_Read(pf, file, findings.line(path), f"pfs[{number}]"))
+    return entries, findings.problems
+
+
+def _is_our_format(data: Any, findings: Findings) -> bool:
+    """Whether the file can be judged: that of another version is not, as its keys may be right there."""
+    said = data.get("virtfn") if isinstance(data, dict) else None
+    if said is None or said == FORMAT:
+        return True
+    findings.add(("virtfn",), f"{quoted(said)} is not a format that this virtfn reads", f"write virtfn: {FORMAT}")
+    return False
+
+
+class _Draft:
+    """Plain values on their way to a HostEntry: what is faulty is noted and taken out until the rest is right.
+
+    So what spans several keys can still be checked among those that are right, and all faults are told at once.
+    """
+
+    def __init__(self, data: Any, findings: Findings) -> None:
+        self._data = data
+        self._findings = findings
+        self.without_match: set[int] = set()
+
+    def checked(self) -> HostEntry | None:
+        """The entry, or None where nothing is left to check."""
+        for _ in range(_ROUNDS):
+            try:
+                return HostEntry.model_validate(self._data)
+            except ValidationError as error:
+                faults = error.errors(include_url=False)
+            for fault in faults:
+                self._findings.add(place_of(fault), *worded(fault))
+            if not all([self._take_out(place_of(fault)) for fault in faults]):
+                return None
+        return None
+
+    def _take_out(self, path: Path) -> bool:
+        """Make the values right without what is at ``path``; whether that can be done."""
+        if path in ((), ("pfs",)):
+            return False
+        if path == ("virtfn",):
+            self._data["virtfn"] = FORMAT
+            return True
+        if path[0] == "pfs" and (len(path) == 2 or path[2] == "match"):
+            self._stand_in(int(path[1]), is_entry=len(path) == 2)
+            return True
+        cut = path.index("vlan") + 1 if "vlan" in path else len(path)
+        self._delete(path[:cut])
+        return True
+
+    def _stand_in(self, number: int, *, is_entry: bool) -> None:
+        self.without_match.add(number)
+        match = {"name": "unread"}
+        if is_entry:
+            self._data["pfs"][number] = {"match": match}
+        else:
+            self._data["pfs"][number]["match"] = match
+
+    def _delete(self, path: Path) -> None:
+        holder = self._data
+        for part in path[:-1]:
+            if not (isinstance(holder, list) or (isinstance(holder, dict) and part in holder)):
+                return  # gone with a fault above it
+            holder = holder[part]
+        if isinstance(holder, dict):
+            holder.pop(path[-1], None)
+
+
+def _merged(entries: Iterable[_Read]) -> tuple[list[DesiredPf], list[Problem]]:
+    """One entry for each ``match``, and a fault for each that contradicts an earlier one."""
+    first: dict[PfMatch, _Read] = {}
+    clashes = []
+    for entry in entries:
+        earlier = first.setdefault(entry.pf.match, entry)
+        keys = differences(earlier.pf, entry.pf)
+        if keys:
+            what = f"{entry.path}: the PF ({entry.pf.match}) has an entry at {earlier.pf.where} that differs in {keys}"
+            clashes.append(Problem(entry.file, entry.line, what, "keep one of them"))
+    return [entry.pf for entry in first.values()], clashes

@@ -1,0 +1,138 @@
+"""What no single key can tell: which VF gets what, and what does not go together.
+
+Precedence, for each field by itself: the entry of the one VF, else the ranges that name it, else ``each``.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+from virtfn.model.addresses import MacAddress
+from virtfn.model.desired import UNSET, DesiredPf, DesiredVf
+from virtfn.spec.entries import PfEntry
+from virtfn.spec.problems import Findings, Path
+from virtfn.spec.selection import Selection
+from virtfn.spec.words import MAX_NUM_VFS
+
+MAX_NAMED = MAX_NUM_VFS + 1
+"""VFs that the ranges of one file may name together, a VF counted at each range."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """A value of a VF and where it stands."""
+
+    value: Any
+    path: Path
+
+
+@dataclass
+class Layer:
+    """The values of VFs by index and field, from entries that go before each other in no way."""
+
+    values: dict[int, dict[str, Said]] = field(default_factory=dict)
+
+    def add(self, selection: Selection, said: Mapping[str, Said]) -> Iterator[tuple[Said, Said, int]]:
+        """Put in what an entry says; yields each value that contradicts an earlier one, that one, and the VF."""
+        for index in selection.indexes:
+            values = self.values.setdefault(index, {})
+            for name, one in said.items():
+                earlier = values.setdefault(name, one)
+                if earlier.value != one.value:
+                    yield one, earlier, index
+
+
+def settle(entry: PfEntry, path: Path, findings: Findings, budget: list[int]) -> DesiredPf:
+    """The PF as the model has it; what does not go together is noted in ``findings``.
+
+    ``budget`` holds the number of VFs that ranges may still name in this file, and is drawn on.
+    """
+    each = _said(entry.each.value(), (*path, "each"))
+    vfs = _spread(entry, path, findings, budget)
+    _check_indexes(entry, path, findings)
+    _check_rates(each, vfs, findings)
+    _check_macs(entry, each, vfs, path, findings)
+    said = {key: getattr(entry, key) for key in entry.model_fields_set - {"match", "each", "vfs"}}
+    return DesiredPf(
+        match=entry.match.value(),
+        **said,
+        vfs=tuple((index, DesiredVf(**{name: one.value for name, one in vfs[index].items()})) for index in sorted(vfs)),
+        each=entry.each.value(),
+        where=findings.where(path),
+    )
+
+
+def _said(vf: DesiredVf, path: Path) -> dict[str, Said]:
+    return {name: Said(value, (*path, name)) for name, value in vars(vf).items() if value is not UNSET}
+
+
+def _spread(entry: PfEntry, path: Path, findings: Findings, budget: list[int]) -> dict[int, dict[str, Said]]:
+    """What each VF under ``vfs`` gets, the entry of one VF before ranges."""
+    ranges, singles = Layer(), Layer()
+    clashes: dict[tuple[Path, Path], list[int]] = {}
+    for key, vf in entry.vfs.items():
+        selection, place = Selection.parse(key), (*path, "vfs", key)
+        if len(selection) > budget[0]:
+            findings.add(place, f"the ranges name more than {MAX_NAMED} VFs", "say what all VFs shall be in each")
+            continue
+        budget[0] -= len(selection)
+        layer = singles if len(selection) == 1 else ranges
+        for one, earlier, index in layer.add(selection, _said(vf.value(), place)):
+            clashes.setdefault((one.path, earlier.path), []).append(index)
+    for (one_path, earlier_path), indexes in clashes.items():
+        what = f"VF {Selection.of(indexes)} gets another value on line {findings.line(earlier_path)}"
+        findings.add(one_path, what, "let the ranges name different VFs, or give the VF an entry of its own")
+    named = sorted({*ranges.values, *singles.values})
+    return {index: {**ranges.values.get(index, {}), **singles.values.get(index, {})} for index in named}
+
+
+def _check_indexes(entry: PfEntry, path: Path, findings: Findings) -> None:
+    if "num_vfs" not in entry.model_fields_set:
+        return
+    line = findings.line((*path, "num_vfs"))
+    for key in entry.vfs:
+        last = Selection.parse(key).last
+        if last >= entry.num_vfs:
+            what = f"there is no VF {last}: num_vfs is {entry.num_vfs} (line {line})"
+            remedy = f"VFs are counted from 0 to {entry.num_vfs - 1}" if entry.num_vfs else "leave vfs out"
+            findings.add((*path, "vfs", key), what, remedy)
+
+
+def _check_rates(each: Mapping[str, Said], vfs: Mapping[int, Mapping[str, Said]], findings: Findings) -> None:
+    """A limit below the guarantee is refused by the kernel: net/core/rtnetlink.c, rtnl_set_vf_rate."""
+    seen: set[tuple[Path, Path]] = set()
+    for said in chain((each,), ({**each, **own} for own in vfs.values())):
+        low, high = said.get("min_tx_rate_mbps"), said.get("max_tx_rate_mbps")
+        if low is None or high is None or not 0 < high.value < low.value or (low.path, high.path) in seen:
+            continue
+        seen.add((low.path, high.path))
+        what = f"{low.value} is more than max_tx_rate_mbps {high.value} (line {findings.line(high.path)})"
+        findings.add(low.path, what, "lower it, or raise the maximum; 0 is no limit")
+
+
+def _check_macs(
+    entry: PfEntry, each: Mapping[str, Said], vfs: Mapping[int, Mapping[str, Said]], path: Path, findings: Findings
+) -> None:
+    several = [each["mac"].path] if "mac" in each and not each["mac"].value.is_zero else []
+    for key, vf in entry.vfs.items():
+        is_set = "mac" in vf.model_fields_set and not vf.mac.is_zero
+        if is_set and len(Selection.parse(key)) > 1:
+            several.append((*path, "vfs", key, "mac"))
+    for place in several:
+        findings.add(place, "several VFs would get one MAC", "give each VF its own, under its index")
+    first: dict[MacAddress, tuple[int, Path]] = {}
+    for index in sorted(vfs):
+        said = vfs[index].get("mac")
+        if said is None or said.value.is_zero or said.path in several:
+            continue
+        other, place = first.setdefault(said.value, (index, said.path))
+        if place != said.path:
+            what = f"{said.value} is the MAC of VF {other}, too (line {findings.line(place)})"
+            findings.add(said.path, what, "give each VF its own")
+
+
+def differences(one: DesiredPf, other: DesiredPf) -> str:
+    """The keys in which two entries for the same PF differ; "" where they say the same."""
+    keys = [name for name in vars(one) if name not in ("match", "where")]
+    return ", ".join(name for name in keys if getattr(one, name) != getattr(other, name))

@@ -1,0 +1,138 @@
+"""The kinds of value that keys take, as pydantic types: each reads plain YAML into a model value and describes itself.
+
+A refusal carries ``what`` and ``remedy`` in its context; ``wording`` puts them into a problem.
+"""
+
+import difflib
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from virtfn.errors import UsageError
+from virtfn.model.addresses import MacAddress, PciAddress
+from virtfn.model.inventory import EswitchMode, VfLinkState, VlanProtocol
+from virtfn.spec import words
+from virtfn.spec.problems import quoted
+from virtfn.spec.selection import Selection
+
+
+def refused(what: str, remedy: str) -> PydanticCustomError:
+    """The error that a validator raises: what is wrong and what to do about it."""
+    return PydanticCustomError("spec", "{what}; {remedy}", {"what": what, "remedy": remedy})
+
+
+def _text(value: object, example: str) -> str:
+    if isinstance(value, str):
+        return value
+    raise refused(f"{quoted(value)} is not text", f"put it in quotes, like {example}")
+
+
+def _mac(value: object) -> MacAddress:
+    try:
+        mac = MacAddress.parse(_text(value, '"fa:16:3e:aa:33:59"'))
+    except UsageError as error:
+        raise refused(f"{quoted(value)} is not a MAC address", error.hint) from error
+    if mac.is_multicast:
+        remedy = "its first octet is odd: take an even one, like fa or 52"
+        raise refused(f"{mac} is a multicast address, which no VF can have", remedy)
+    return mac
+
+
+def _pci(value: object) -> PciAddress:
+    try:
+        return PciAddress.parse(_text(value, '"0000:01:00.0"'))
+    except UsageError as error:
+        raise refused(f"{quoted(value)} is not a PCI address", error.hint) from error
+
+
+def _name(value: object) -> str:
+    name = _text(value, '"p2p1"')
+    if name in (".", "..") or not re.fullmatch(words.NETDEV_NAME, name) or len(name.encode()) > 15:
+        remedy = "write the name as ip link shows it: at most 15 letters, no space, no slash, no colon"
+        raise refused(f"{quoted(name)} is not the name of a network device", remedy)
+    return name
+
+
+def _driver_name(value: object) -> str:
+    name = _text(value, '"igb"')
+    if not re.fullmatch(words.DRIVER_NAME, name):
+        raise refused(f"{quoted(name)} is not the name of a driver", "write it like igb or vfio-pci")
+    return name
+
+
+def _pf_driver(value: object) -> str:
+    name = _driver_name(value)
+    if name in (words.NATIVE, words.NO_DRIVER):
+        raise refused(f"{quoted(name)} is not the name of a PF's driver", "write it like igb or ice")
+    return name
+
+
+def _vf_driver(value: object) -> str | None:
+    name = _driver_name(value)
+    return None if name == words.NO_DRIVER else name
+
+
+def _vendor_device(value: object) -> str:
+    text = _text(value, '"8086:10c9"')
+    if not re.fullmatch(words.VENDOR_DEVICE, text):
+        raise refused(f"{quoted(text)} is not a vendor and device id", "write it as lspci -n shows it, like 8086:10c9")
+    return text.lower()
+
+
+def _selection(text: str) -> str:
+    try:
+        Selection.parse(text)
+    except ValueError as error:
+        what, _, remedy = str(error).partition("; ")
+        raise refused(f"{quoted(text)}: {what}", remedy) from error
+    return text
+
+
+def _choice(*allowed: str) -> Callable[[object], str]:
+    def chosen(value: object) -> str:
+        if value in allowed and isinstance(value, str):
+            return value
+        raise refused(f"{quoted(value)} is not one of {', '.join(allowed)}", advice(str(value), allowed))
+
+    return chosen
+
+
+def advice(word: str, known: tuple[str, ...]) -> str:
+    """``did you mean ...?`` where a known word is near, else all of them."""
+    plain = {name.lower().replace("_", "").replace("-", ""): name for name in known}
+    near = difflib.get_close_matches(word[:40].lower().replace("_", "").replace("-", ""), plain, n=1, cutoff=0.6)
+    return f"did you mean {plain[near[0]]}?" if near else f"write one of {', '.join(known)}"
+
+
+def _chosen(kind: Callable[[str], Any], *allowed: str) -> tuple[PlainValidator, WithJsonSchema]:
+    choose = _choice(*allowed)
+    return PlainValidator(lambda value: kind(choose(value))), WithJsonSchema({"enum": list(allowed)})
+
+
+def _worded(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": pattern})
+
+
+Mac: TypeAlias = Annotated[MacAddress, PlainValidator(_mac), _worded(words.MAC_ADDRESS)]
+Pci: TypeAlias = Annotated[PciAddress, PlainValidator(_pci), _worded(words.PCI_ADDRESS)]
+NetdevName: TypeAlias = Annotated[str, PlainValidator(_name), _worded(words.NETDEV_NAME)]
+PfDriver: TypeAlias = Annotated[str, PlainValidator(_pf_driver), _worded(words.DRIVER_NAME)]
+VfDriver: TypeAlias = Annotated[str | None, PlainValidator(_vf_driver), _worded(words.DRIVER_NAME)]
+VendorDevice: TypeAlias = Annotated[str, PlainValidator(_vendor_device), _worded(words.VENDOR_DEVICE)]
+SelectionText: TypeAlias = Annotated[str, AfterValidator(_selection)]
+
+_STATE, _STATE_SCHEMA = _chosen(VfLinkState, *VfLinkState)
+LinkState: TypeAlias = Annotated[VfLinkState, _STATE, _STATE_SCHEMA]
+_MODE, _MODE_SCHEMA = _chosen(EswitchMode, EswitchMode.LEGACY, EswitchMode.SWITCHDEV)
+Mode: TypeAlias = Annotated[EswitchMode, _MODE, _MODE_SCHEMA]
+_PROTOCOL, _PROTOCOL_SCHEMA = _chosen(VlanProtocol, *VlanProtocol)
+Protocol: TypeAlias = Annotated[VlanProtocol, _PROTOCOL, _PROTOCOL_SCHEMA]
+
+NumVfs: TypeAlias = Annotated[int, Field(ge=0, le=words.MAX_NUM_VFS)]
+Mtu: TypeAlias = Annotated[int, Field(ge=words.MIN_MTU, le=words.MAX_MTU)]
+VlanId: TypeAlias = Annotated[int, Field(ge=0, le=words.MAX_VLAN_ID)]
+Qos: TypeAlias = Annotated[int, Field(ge=0, le=words.MAX_QOS)]
+Rate: TypeAlias = Annotated[int, Field(ge=0, le=words.MAX_RATE_MBPS)]

@@ -1,0 +1,233 @@
+"""One PF in memory with its VFs: which fields it has, and which writes its driver takes.
+
+The rules are the kernel's and the driver table's: VFs are made and destroyed through 0 only, a fresh VF has defaults, a
+VF that a process has open through vfio cannot be taken away, and what ``eswitch.limits`` knows a driver to refuse is
+refused (or, where the driver lies, answered with success and not done).
+"""
+
+import errno as codes
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from virtfn.errors import CapabilityError, GuardRefused, KernelRefused, UsageError
+from virtfn.eswitch.drivers import ModeChange, facts_of
+from virtfn.eswitch.limits import limits_on
+from virtfn.model.addresses import MacAddress
+from virtfn.model.inventory import EswitchMode, VfLinkState, Vlan, VlanProtocol
+from virtfn.model.plan import Value
+from virtfn.planning.commands import needs_override
+
+NATIVE = "native"
+NO_MAC = "00:00:00:00:00:00"
+_NO_SPOOFCHK_AT_FIRST = ("mlx5_core", "netdevsim")
+_KNOWS_RSS_QUERY = ("ixgbe", "netdevsim")
+
+
+@dataclass(frozen=True)
+class FakeVf:
+    """One VF as the PF knows it, and who has it.
+
+    ``driver``: a name, "native" for the kernel's own, None for none. ``place``: where its netdev is while it has one,
+    "vm" (``eth0`` in namespace ``vmN``) or "host". ``reachable`` False: a guest has it open through vfio.
+    ``rss_query`` None: the driver does not tell.
+    """
+
+    mac: str
+    vlan: int = 0
+    trust: bool = False
+    spoofchk: bool = True
+    guest_mac: str = ""
+    guest_up: bool = True
+    reachable: bool = True
+    qos: int = 0
+    protocol: VlanProtocol = VlanProtocol.C_TAG
+    link_state: VfLinkState = VfLinkState.AUTO
+    min_tx_rate_mbps: int = 0
+    max_tx_rate_mbps: int = 0
+    rss_query: bool | None = None
+    driver: str | None = NATIVE
+    place: str = "vm"
+
+
+@dataclass
+class FakePf:
+    """One PF. ``refuses_twins``: its driver refuses a MAC that another of its VFs has (ice, for some releases).
+
+    ``modules`` are the VF drivers that are loaded; None: all.
+    """
+
+    vfs: list[FakeVf]
+    driver: str = "igb"
+    device: str = "0000:01:00.0"
+    name: str = "p2p1"
+    mac: str = "a0:36:9f:68:fc:f4"
+    vendor_device: str = "8086:10c9"
+    total_vfs: int = 7
+    mtu: int = 1500
+    up: bool = True
+    autoprobe: bool = True
+    eswitch_mode: EswitchMode = EswitchMode.LEGACY
+    refuses_twins: bool = False
+    modules: frozenset[str] | None = None
+    destroyed: list[FakeVf] = field(default_factory=list)
+
+    @property
+    def native(self) -> str:
+        """The kernel's driver for these VFs."""
+        facts = facts_of(self.driver)
+        return (facts.vf_driver if facts else None) or f"{self.driver}vf"
+
+    def driver_of(self, vf: FakeVf) -> str | None:
+        """The driver that has the VF now, by its own name."""
+        if not vf.reachable:
+            return "vfio-pci"
+        return self.native if vf.driver == NATIVE else vf.driver
+
+    def read(self, name: str) -> Value:
+        """A field of the PF. Raises UsageError for one that it has not."""
+        values: dict[str, Value] = {
+            "num_vfs": len(self.vfs),
+            "autoprobe": self.autoprobe,
+            "eswitch_mode": str(self.eswitch_mode),
+            "mtu": self.mtu,
+            "up": self.up,
+        }
+        if name not in values:
+            raise UsageError(f"a PF has no field {name!r}")
+        return values[name]
+
+    def write(self, name: str, value: Value) -> None:
+        """Set a field of the PF. Raises UsageError, KernelRefused, GuardRefused."""
+        if name == "num_vfs":
+            self._set_num_vfs(_number(value))
+        elif name == "eswitch_mode":
+            self._set_mode(EswitchMode(str(value)))
+        elif name == "mtu":
+            self.mtu = _number(value)
+        elif name == "autoprobe":
+            self.autoprobe = bool(value)
+        elif name == "up":
+            self.up = bool(value)
+        else:
+            raise UsageError(f"{name} of a PF cannot be written")
+
+    def read_vf(self, index: int, name: str) -> Value:
+        """A field of a VF. Raises UsageError for one that it has not, CapabilityError where the driver does not tell."""
+        vf = self.vfs[index]
+        values: dict[str, Value] = {
+            "mac": vf.mac,
+            "vlan": {"id": vf.vlan, "qos": vf.qos, "protocol": str(vf.protocol)},
+            "spoofchk": vf.spoofchk,
+            "trust": vf.trust,
+            "rate": {"min_tx_rate_mbps": vf.min_tx_rate_mbps, "max_tx_rate_mbps": vf.max_tx_rate_mbps},
+            "link_state": str(vf.link_state),
+            "rss_query": vf.rss_query,
+            "driver": self.driver_of(vf),
+        }
+        if name not in values:
+            raise UsageError(f"a VF has no field {name!r}")
+        if name == "rss_query" and vf.rss_query is None:
+            raise CapabilityError("rss_query cannot be read: the driver does not tell", where=self._label(index))
+        return values[name]
+
+    def write_vf(self, index: int, name: str, value: Value) -> None:
+        """Set a field of a VF by its driver's rules. Raises KernelRefused, UsageError, GuardRefused."""
+        for row in limits_on(self.driver, name, value, mode=self.eswitch_mode):
+            if row.silent:
+                return
+            raise self._refused(index, codes.EINVAL if row.absolute else codes.EOPNOTSUPP, row.evidence.fact)
+        vf = self.vfs[index]
+        if name == "mac":
+            self._refuse_twin(index, str(value))
+            self.vfs[index] = replace(vf, mac=str(MacAddress.parse(str(value))), guest_mac=vf.guest_mac or vf.mac)
+        elif name == "driver":
+            self.vfs[index] = self._bound(index, vf, value)
+        else:
+            self.vfs[index] = _with(vf, name, value)
+
+    def _set_num_vfs(self, wanted: int) -> None:
+        now = len(self.vfs)
+        if now == wanted:
+            return
+        if now and wanted:
+            raise UsageError(f"the number of VFs cannot go from {now} to {wanted}", where=self.name)
+        if wanted > self.total_vfs:
+            raise KernelRefused("Numerical result out of range (ERANGE)", where=self.name, errno=codes.ERANGE)
+        for index in range(now):
+            self._refuse_open(index)
+        self.destroyed += self.vfs
+        self.vfs[:] = [self._fresh() for _ in range(wanted)]
+
+    def _fresh(self) -> FakeVf:
+        known = self.modules is None or self.native in self.modules
+        return FakeVf(
+            NO_MAC,
+            spoofchk=self.driver not in _NO_SPOOFCHK_AT_FIRST,
+            rss_query=False if self.driver in _KNOWS_RSS_QUERY else None,
+            driver=NATIVE if self.autoprobe and known and self.driver != "netdevsim" else None,
+            place="host",
+            guest_up=False,
+        )
+
+    def _set_mode(self, wanted: EswitchMode) -> None:
+        facts = facts_of(self.driver)
+        rule = facts.mode_change if facts else ModeChange.VFS_MAY_STAY
+        bound = any(vf.driver is not None for vf in self.vfs)
+        if rule is ModeChange.UNSUPPORTED or (rule is ModeChange.NO_VFS and self.vfs):
+            raise KernelRefused("Operation not supported (EOPNOTSUPP)", where=self.name, errno=codes.EOPNOTSUPP)
+        if rule is ModeChange.VFS_UNBOUND and bound:
+            raise KernelRefused("Device or resource busy (EBUSY)", where=self.name, errno=codes.EBUSY)
+        self.eswitch_mode = wanted
+
+    def _refuse_twin(self, index: int, mac: str) -> None:
+        others = {vf.mac for number, vf in enumerate(self.vfs) if number != index}
+        if self.refuses_twins and mac != NO_MAC and mac in others:
+            raise self._refused(index, codes.EINVAL, "the MAC already exists on this PF")
+
+    def _bound(self, index: int, vf: FakeVf, wanted: Value) -> FakeVf:
+        """As ``host.binding``: the driver that has it already is left alone; a new one finds the admin MAC."""
+        if wanted == self.driver_of(vf):
+            return vf
+        self._refuse_open(index)
+        name = self.native if wanted == NATIVE else wanted
+        if name is not None and self.modules is not None and name not in self.modules:
+            raise UsageError(f"the driver {name} is not loaded", where=self._label(index))
+        if name is None or needs_override(str(name)):
+            return replace(vf, driver=None if name is None else str(name), place="host", guest_up=False)
+        own = vf.mac if vf.mac != NO_MAC else vf.guest_mac
+        chosen = NATIVE if name == self.native else str(name)
+        return replace(vf, driver=chosen, place="host", guest_up=False, guest_mac=own)
+
+    def _refuse_open(self, index: int) -> None:
+        if not self.vfs[index].reachable:
+            raise GuardRefused(f"{self._label(index)} is open in qemu (pid 7)", where=self.name)
+
+    def _refused(self, index: int, number: int, word: str) -> KernelRefused:
+        return KernelRefused(f"{codes.errorcode[number]}: {word}", where=self._label(index), errno=number)
+
+    def _label(self, index: int) -> str:
+        return f"{self.name}/{index}"
+
+
+def _with(vf: FakeVf, name: str, value: Value) -> FakeVf:
+    if name == "vlan" and isinstance(value, Mapping):
+        plain = Vlan(_number(value["id"]), _number(value["qos"]), VlanProtocol(str(value["protocol"])))
+        return replace(vf, vlan=plain.id, qos=plain.qos, protocol=plain.protocol)
+    if name == "rate" and isinstance(value, Mapping):
+        low, high = _number(value["min_tx_rate_mbps"]), _number(value["max_tx_rate_mbps"])
+        return replace(vf, min_tx_rate_mbps=low, max_tx_rate_mbps=high)
+    if name == "link_state":
+        return replace(vf, link_state=VfLinkState(str(value)))
+    switches = {"trust": "trust", "spoofchk": "spoofchk", "rss_query": "rss_query"}
+    if name not in switches:
+        raise UsageError(f"{name} of a VF cannot be written")
+    on = bool(value)
+    if name == "trust":
+        return replace(vf, trust=on)
+    return replace(vf, spoofchk=on) if name == "spoofchk" else replace(vf, rss_query=on)
+
+
+def _number(value: Value) -> int:
+    if not isinstance(value, int):
+        raise UsageError(f"{value!r} is not a whole number")
+    return value
