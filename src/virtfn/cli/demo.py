@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from virtfn.cli.output import console, grid
+from virtfn.cli.output import console, grid, progress
 from virtfn.errors import ExitCode, LabError
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ _RATE = 100
 _SHOW = ("virtfn", "show")
 _ADD = ("virtfn", "mirror", "add", "p2p1/3", "p2p1/2", "--yes", "-q")
 _REMOVE = ("virtfn", "mirror", "rm", "p2p1/3", "-q")
-_NOTE = (*_ADD, "--strategy", "field-note", "--literal")
+_NOTE = (*_ADD, "--strategy", "field-note")
+_LITERAL = (*_NOTE, "--literal")
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class _Story:
     def bystander(self) -> Iterator[Callable[[], Bystander]]:
         """A stream of 100 frames a second from the wire to VF 1 while the block runs; then call for its figures."""
         argv = ["python3", "-m", "virtfn.lab.guest.stream", "--from", "wire:w0", "--to", "vm1:eth0"]
-        argv += ["--rate", str(_RATE), "--seconds", str(_STREAM_S), "--json"]
+        argv += ["--rate", str(_RATE), "--seconds", str(_STREAM_S), "--json", "--stop-on-eof"]
         with self.machine.start(argv) as job:
             figures: list[Bystander] = []
             yield lambda: figures[0]
@@ -94,7 +95,10 @@ def tell_the_story(machine: "Machine", out: Console) -> int:
 
     story.tell("The recipe of 2015, as it was typed, with its PF down and up and its last step")
     with story.bystander() as theirs:
-        story.run(*_NOTE, expect=ExitCode.NOT_PROVEN)
+        story.run(*_LITERAL, expect=ExitCode.NOT_PROVEN)
+
+    story.tell("The same recipe without the PF's down and up: what its last step does")
+    story.run(*_NOTE, expect=ExitCode.NOT_PROVEN)
 
     story.tell("What it cost")
     out.print(_bill(ours(), theirs()))
@@ -125,7 +129,11 @@ Examples:
 )
 def demo() -> None:
     """Tell the whole story in a throw-away lab: show, mirror, proof, removal, and the 2015 recipe beside it."""
-    from virtfn.cli.lab import throw_away_lab
+    from virtfn.lab.folders import Folders
+    from virtfn.lab.parts import assemble
+    from virtfn.lab.startup import Wishes, throw_away
 
-    with throw_away_lab("demo") as machine:
+    folders = Folders.of_this_user()
+    tell = progress(quiet=False)
+    with throw_away(assemble(folders, tell), folders, Wishes(name="demo"), tell) as machine:
         sys.exit(tell_the_story(machine, console()))

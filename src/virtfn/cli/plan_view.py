@@ -30,4 +30,5 @@ def print_plan(out: Console, plan: Plan, *, explain: bool = False) -> None:
 def _summary(plan: Plan) -> str:
     changes = len({(step.target, step.field) for step in plan.steps})
     bystanders = ", DISRUPTIVE: others on this NIC are cut off meanwhile" if plan.disruptive else ""
-    return f"{changes} to change in {len(plan.steps)} steps{bystanders}."
+    steps = f" in {len(plan.steps)} steps" if len(plan.steps) != changes else ""
+    return f"{changes} to change{steps}{bystanders}."

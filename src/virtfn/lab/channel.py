@@ -21,11 +21,15 @@ _POLL_S = 0.02
 
 @dataclass(frozen=True)
 class Hello:
-    """What the agent says of the guest: the hash of the code it has, its Python's bytecode number, its uptime."""
+    """What the agent says of the guest: the hash of the code it has, its Python's bytecode number, its uptime.
+
+    ``warm`` says that everything is imported that jobs will want.
+    """
 
     code: str
     magic: str
     uptime_s: float
+    warm: bool
 
 
 class GuestGone(LabError):
@@ -103,7 +107,7 @@ class Channel:
             self.say(t="hello", nonce=nonce, clock=time.time(), seed=_seed())
             answer = self._answer(nonce, min(deadline, time.monotonic() + retry_s))
             if answer:
-                return Hello(str(answer["code"]), str(answer["magic"]), float(answer["uptime_s"]))
+                return Hello(str(answer["code"]), str(answer["magic"]), float(answer["uptime_s"]), bool(answer["warm"]))
         raise LabError(f"the lab's agent did not answer within {timeout_s:g} s", hint="see: virtfn lab status")
 
     def _answer(self, nonce: str, until: float) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
 """Run another program to its end, bounded in time, and say its own last words when it fails."""
 
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,6 +8,17 @@ from pathlib import Path
 from virtfn.errors import LabError
 
 _LAST_LINES = 8
+
+
+_CAUSE = re.compile(r"Kernel panic|BUG:|Oops|sysrq: Trigger|general protection|Traceback|Out of memory|virtfn-lab: ")
+
+
+def dying_words(text: str, lines: int = 12) -> str:
+    """The end of a guest's console, from where the trouble begins; the last lines where no trouble is known."""
+    every = [line.rstrip() for line in text.splitlines() if line.strip()]
+    recent = every[-200:]
+    start = next((number for number, line in enumerate(recent) if _CAUSE.search(line)), None)
+    return "\n".join(recent[-lines:] if start is None else recent[start : start + lines])
 
 
 def last_words(text: str, lines: int = _LAST_LINES) -> str:

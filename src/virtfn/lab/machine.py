@@ -12,7 +12,7 @@ from virtfn.errors import LabError
 from virtfn.lab import record as records
 from virtfn.lab.channel import Channel, GuestGone, Hello
 from virtfn.lab.code import Code, bundle, changes, manifest_hash
-from virtfn.lab.execution import last_words
+from virtfn.lab.execution import dying_words, last_words
 from virtfn.lab.folders import Folders
 from virtfn.lab.jobs import Completed, Job, Upload
 from virtfn.lab.qemu import wire_sockets
@@ -152,4 +152,4 @@ class Machine:
 
 
 def _obituary(machine: Machine) -> str:
-    return f"the guest died; its console ends with:\n{machine.console() or '(nothing)'}"
+    return f"the guest died; its console ends with:\n{dying_words(machine.console(200)) or '(nothing)'}"

@@ -16,7 +16,7 @@ from virtfn.lab.shape import Shape
 from virtfn.lab.store import Store, key_of
 
 _CHOSEN = "chosen.json"
-_KEPT = {"root": 4, "boot": 4, "snapshot": 4, "kernel": 2}
+_KEPT = {"root": 4, "boot": 4, "snapshot": 6, "kernel": 2}
 
 
 @dataclass(frozen=True)

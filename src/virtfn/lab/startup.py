@@ -101,6 +101,7 @@ class _Start:
             machine.update()
             self._topology(machine, "create")
             if not self.wishes.cold:
+                self._warm()
                 self._save(machine)
             return self._finish(machine, restored=False)
 
@@ -164,6 +165,15 @@ class _Start:
                 channel.greet(timeout_s=timeout_s)
         except GuestGone as gone:
             raise LabError(f"the guest stopped while starting:\n{machine.console()}\n{self._words()}") from gone
+
+    def _warm(self) -> None:
+        """Wait until the agent has imported everything: the snapshot shall have it. Not waiting longer is no fault."""
+        deadline = time.monotonic() + _ANSWER_S
+        warm = False
+        while not warm and time.monotonic() < deadline:
+            with Channel(self.run) as channel:
+                warm = channel.greet(timeout_s=_ANSWER_S).warm
+            time.sleep(0 if warm else 0.1)
 
     def _topology(self, machine: Machine, stage: str) -> None:
         plan = json.dumps(self.wishes.shape.guest_plan()).encode()

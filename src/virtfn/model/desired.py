@@ -53,7 +53,7 @@ class DesiredVf:
 
 @dataclass(frozen=True)
 class DesiredPf:
-    """One PF entry of a spec. ``vfs`` are in order of their index and say only what differs from ``each``.
+    """One PF entry of a spec. ``vfs`` are in order of their index and go before ``each``, field by field.
 
     ``each`` is for every VF of the PF, named in ``vfs`` or not; ``vf`` puts both together. ``where`` is FILE:LINE of
     the entry, for errors; two entries that say the same at different places are equal.

@@ -11,7 +11,7 @@ from virtfn.model.addresses import MacAddress
 from virtfn.model.desired import UNSET, DesiredHost, DesiredPf, DesiredVf
 from virtfn.model.inventory import NO_VLAN, Inventory, Known, PfState, Unknown, VfState, Vlan
 from virtfn.model.plan import Target, Value
-from virtfn.planning.matching import Match, match, spec_error
+from virtfn.planning.matching import Match, gives_mac, match, spec_error
 from virtfn.planning.vf_drivers import NATIVE, is_native, native_driver
 
 PF_FIELDS = ("autoprobe", "num_vfs", "eswitch_mode", "mtu", "up")
@@ -105,7 +105,7 @@ def _index_problems(found: Match) -> Iterator[str]:
     if beyond:
         words = ", ".join(str(index) for index in beyond)
         yield f"{pf.label} will have {count} VFs, so there is no VF {words} (they count from 0)"
-    if entry.each.mac is not UNSET and count > 1:
+    if gives_mac(entry.each) and count > 1:
         yield f"one MAC for each of the {count} VFs of {pf.label} would be given {count} times"
 
 
@@ -178,15 +178,15 @@ def _known(half: Known[int]) -> int:
 
 
 def _normal(field: str, value: Value) -> Value:
-    """VLAN 0 is no VLAN, whatever priority or protocol is kept beside it."""
-    if field == "vlan" and isinstance(value, Mapping) and value.get("id") == 0:
+    """VLAN 0 without a priority is no VLAN, whatever protocol is kept beside it."""
+    if field == "vlan" and isinstance(value, Mapping) and not value.get("id") and not value.get("qos"):
         return _plain_vlan(NO_VLAN)
     return value
 
 
 def _plain(value: object) -> Value:
     if isinstance(value, Vlan):
-        return _plain_vlan(value if value.id else NO_VLAN)
+        return _plain_vlan(value if value.id or value.qos else NO_VLAN)
     if isinstance(value, bool | int) or value is None:
         return value
     return str(value)

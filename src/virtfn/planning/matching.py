@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from virtfn.errors import SpecError
-from virtfn.model.desired import UNSET, DesiredHost, DesiredPf, PfMatch
+from virtfn.model.desired import UNSET, DesiredHost, DesiredPf, DesiredVf, PfMatch
 from virtfn.model.inventory import Inventory, PfState
 
 
@@ -87,8 +87,13 @@ def _told(entry: DesiredPf, problem: str) -> tuple[str, str]:
     return entry.where, problem
 
 
+def gives_mac(wanted: DesiredVf) -> bool:
+    """Whether this gives a MAC of its own; all zero takes one away, so any number of VFs may have that."""
+    return wanted.mac is not UNSET and not wanted.mac.is_zero
+
+
 def _gives_macs(entry: DesiredPf) -> bool:
-    return entry.each.mac is not UNSET or any(vf.mac is not UNSET for _, vf in entry.vfs)
+    return gives_mac(entry.each) or any(gives_mac(vf) for _, vf in entry.vfs)
 
 
 def _described(pf: PfState) -> str:

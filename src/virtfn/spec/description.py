@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -39,25 +39,31 @@ def render(inventory: Inventory) -> str:
     changes nothing.
     """
     entries = []
-    seen: set[PfMatch] = set()
-    for state in inventory.pfs:
-        match = _match(state, inventory)
-        if match is None or match in seen:
+    for state, pf, remarks in _described(inventory):
+        if pf is None:
             entries.append([f"# {_one_line(state.label)} is left out: no PCI address and no name tells it from others"])
             continue
-        seen.add(match)
-        remarks = Remarks([f"problem: {problem}" for problem in state.problems])
-        pf = _desired(state, match, remarks)
-        comment = _one_line(state.name) if isinstance(state.name, str) and match.name is None else ""
+        comment = _one_line(state.name) if isinstance(state.name, str) and pf.match.name is None else ""
         entries.append([*entry_lines(pf, comment=comment), *(f"  # {_one_line(line)}" for line in remarks.lines())])
     return document(entries)
 
 
 def describe(inventory: Inventory) -> DesiredHost:
     """What ``render`` writes, as a value: ``load`` of the text gives the same."""
-    found = {_match(state, inventory): state for state in reversed(inventory.pfs)}
-    pfs = [_desired(state, match, Remarks()) for match, state in reversed(found.items()) if match is not None]
-    return DesiredHost(tuple(pfs))
+    return DesiredHost(tuple(pf for _, pf, _ in _described(inventory) if pf is not None))
+
+
+def _described(inventory: Inventory) -> Iterator[tuple[PfState, DesiredPf | None, Remarks]]:
+    """Each PF, what a spec says of it (None: nothing tells it from others), and what it cannot say."""
+    seen: set[PfMatch] = set()
+    for state in inventory.pfs:
+        remarks = Remarks([f"problem: {problem}" for problem in state.problems])
+        match = _match(state, inventory)
+        if match is None or match in seen:
+            yield state, None, remarks
+            continue
+        seen.add(match)
+        yield state, _desired(state, match, remarks), remarks
 
 
 def _match(state: PfState, inventory: Inventory) -> PfMatch | None:
@@ -92,9 +98,8 @@ def _desired(state: PfState, match: PfMatch, remarks: Remarks) -> DesiredPf:
 def _desired_vf(vf: VfState, remarks: Remarks) -> DesiredVf:
     low, high = _known(vf.min_tx_rate_mbps), _known(vf.max_tx_rate_mbps)
     if low is not UNSET and high is not UNSET and 0 < high < low:
-        remarks.of_vfs[f"rates are left out: the guarantee of {low} Mbit/s is above the limit of {high}"].append(
-            vf.index
-        )
+        said = f"rates are left out: the guarantee of {low} Mbit/s is above the limit of {high}"
+        remarks.of_vfs[said].append(vf.index)
         low = high = UNSET
     return DesiredVf(
         mac=_mac(vf, remarks),

@@ -26,7 +26,10 @@ class Document:
 
 
 def decoded(data: bytes, *, file: str) -> str:
-    """The text of a file's octets. Raises SpecError where it is not UTF-8 (a byte order mark is taken off) or too big."""
+    """The text of a file's octets. Raises SpecError where it is not UTF-8 or too big.
+
+    A byte order mark is taken off.
+    """
     if len(data) > MAX_BYTES:
         raise refusal([_too_big(len(data), file)])
     try:
@@ -92,7 +95,7 @@ class _Reader:
         return self.plain(node, path, depth + 1)
 
     def _merged(self, node: MapNode, depth: int) -> Iterator[tuple[ScalarNode, Node]]:
-        """Own pairs first, then those of ``<<``, the first mentioned first: a later one of the same key is to be left."""
+        """Own pairs first, then those of ``<<`` in their order; of pairs with one key, the first counts."""
         seen: dict[str, ScalarNode] = {}
         merges = []
         for key, value in node.pairs:

@@ -35,7 +35,7 @@ class MatchEntry(Entry):
     pci: values.Pci = _key("PCI address of the PF, like 0000:01:00.0; the domain 0000 may be left out.")
     driver: values.PfDriver = _key("Driver of the PF, like igb. It may fit several PFs: then the entry is for each.")
     id: values.VendorDevice = _key(
-        "Vendor and device id of the PF in hexadecimal, like 8086:10c9. May fit several PFs."
+        "Vendor and device id of the PF in hexadecimal, like 8086:10c9. It may fit several PFs."
     )
 
     @model_validator(mode="after")
@@ -124,7 +124,7 @@ class PfEntry(Entry):
     eswitch_mode: values.Mode = _key("How the NIC forwards: by MAC and VLAN (legacy), or by representors (switchdev).")
     autoprobe: bool = _key("Whether the kernel binds a driver to a VF as soon as it is created.")
     each: VfEntry = Field(
-        default_factory=VfEntry, description="What every VF of the PF shall be, unless vfs says else."
+        default_factory=VfEntry, description="What every VF of the PF shall be, unless vfs says otherwise."
     )
     vfs: dict[values.SelectionText, VfEntry] = Field(
         default_factory=dict,

@@ -33,10 +33,10 @@ class _Read:
 def load(sources: Sequence[tuple[str, str]]) -> DesiredHost:
     """The host that the files declare together. Each source is the name of a file, for errors, and its text.
 
-    The entries keep their order. An entry with the ``match`` of an earlier one is left out where it says the same, and is
-    a fault where it says anything else. Pure: nothing is read but the texts. The format: docs/reference/host-spec.md.
+    The entries keep their order. An entry with the ``match`` of an earlier one is left out where it says the same, and
+    is a fault where it says anything else. Pure: nothing but the texts is read. Format: docs/reference/host-spec.md.
 
-    Raises SpecError with every fault of every file (``problems``, each ``FILE:LINE: what; what to do``), and nothing else.
+    Raises SpecError with every fault of every file (``problems``: ``FILE:LINE: what; what to do``), and nothing else.
     """
     if not sources:
         raise SpecError("no spec is given", where="spec", hint="name a file", problems=("spec: no spec is given",))
@@ -104,34 +104,31 @@ class _Draft:
                 faults = error.errors(include_url=False)
             for fault in faults:
                 self._findings.add(place_of(fault), *worded(fault))
-            if not all([self._take_out(place_of(fault)) for fault in faults]):
+            if any(place_of(fault) in ((), ("pfs",)) for fault in faults):
                 return None
+            for fault in faults:
+                self._take_out(place_of(fault))
         return None
 
-    def _take_out(self, path: Path) -> bool:
-        """Make the values right without what is at ``path``; whether that can be done."""
-        if path in ((), ("pfs",)):
-            return False
+    def _take_out(self, path: Path) -> None:
+        """Make the values right without what is at ``path``."""
         if path == ("virtfn",):
             self._data["virtfn"] = FORMAT
-            return True
-        if path[0] == "pfs" and (len(path) == 2 or path[2] == "match"):
-            self._stand_in(int(path[1]), is_entry=len(path) == 2)
-            return True
-        cut = path.index("vlan") + 1 if "vlan" in path else len(path)
-        self._delete(path[:cut])
-        return True
-
-    def _stand_in(self, number: int, *, is_entry: bool) -> None:
-        self.without_match.add(number)
-        match = {"name": "unread"}
-        if is_entry:
-            self._data["pfs"][number] = {"match": match}
+        elif path[0] == "pfs" and (len(path) == 2 or path[2] == "match"):
+            self._stand_in(path)
         else:
-            self._data["pfs"][number]["match"] = match
+            cut = path.index("vlan") + 1 if "vlan" in path else len(path)
+            self._delete(path[:cut])
+
+    def _stand_in(self, path: Path) -> None:
+        """An entry without a readable match, or that is none, keeps its place: others are counted on."""
+        number = int(path[1])
+        self.without_match.add(number)
+        pfs: list[Any] = self._data["pfs"]
+        pfs[number] = {**(pfs[number] if len(path) > 2 else {}), "match": {"name": "unread"}}
 
     def _delete(self, path: Path) -> None:
-        holder = self._data
+        holder: Any = self._data
         for part in path[:-1]:
             if not (isinstance(holder, list) or (isinstance(holder, dict) and part in holder)):
                 return  # gone with a fault above it

@@ -63,7 +63,7 @@ class Findings:
 
 
 def refusal(problems: Iterable[Problem], *, files: Sequence[str] = ()) -> SpecError:
-    """The one error for all faults: the first speaks, ``problems`` has every one, in the order of ``files`` and lines."""
+    """The one error for all faults: the first speaks, ``problems`` has every one, by ``files`` and lines."""
     places = {file: place for place, file in reversed(list(enumerate(files)))}
     ordered = sorted(dict.fromkeys(problems), key=lambda one: (places.get(one.file, 0), one.line, one.column or 0))
     first, more = ordered[0], len(ordered) - 1

@@ -7,7 +7,7 @@ import json
 import re
 from typing import TypeAlias
 
-Scalar: TypeAlias = None | bool | int | float | str
+Scalar: TypeAlias = bool | int | float | str | None
 
 _MANY_DIGITS = 30
 """Longer numbers are left as text: no key takes one, and int() of thousands of digits is slow or refused."""

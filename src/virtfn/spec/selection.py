@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from virtfn.spec.words import MAX_NUM_VFS, SELECTION
 
@@ -21,7 +22,7 @@ class Selection:
         if not _SHAPE.fullmatch(text):
             raise ValueError("not a VF or a range of VFs; write 2, 0-3 or 0-3,6")
         ranges = tuple(sorted(_range(part.strip()) for part in text.split(",")))
-        for (_, last), (first, _) in zip(ranges, ranges[1:], strict=False):
+        for (_, last), (first, _) in pairwise(ranges):
             if first <= last:
                 raise ValueError(f"VF {first} is named twice; name each VF once")
         if ranges[-1][1] >= MAX_NUM_VFS:

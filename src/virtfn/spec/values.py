@@ -87,7 +87,7 @@ def _selection(text: str) -> str:
         Selection.parse(text)
     except ValueError as error:
         what, _, remedy = str(error).partition("; ")
-        raise refused(f"{quoted(text)}: {what}", remedy) from error
+        raise refused(what, remedy) from error
     return text
 
 

@@ -21,8 +21,8 @@ _INDIVIDUAL = "mac"
 def dump(desired: DesiredHost) -> str:
     """The text of a spec file that says just this; ``load`` reads it back to an equal value.
 
-    That holds for every value that ``load`` can give; of another (a VLAN 4095, one MAC twice) the text is written, too, and
-    ``load`` says what is wrong with it.
+    That holds for every value that ``load`` can give; of another (a VLAN 4095, one MAC twice) the text is written, too,
+    and ``load`` says what is wrong with it.
     """
     return document([entry_lines(pf) for pf in desired.pfs])
 

@@ -210,7 +210,7 @@ def _vf(pf: FakePf, number: int, index: int) -> VfState:
         index=index,
         pci=_SIMULATED if simulated else PciAddress(0, 1 + number, 0x10 + index * 2 // 8, index * 2 % 8),
         mac=MacAddress.parse(vf.mac),
-        vlans=(Vlan(vf.vlan, vf.qos, vf.protocol),) if vf.vlan else (),
+        vlans=(Vlan(vf.vlan, vf.qos, vf.protocol),) if vf.vlan or vf.qos else (),
         spoofchk=vf.spoofchk,
         trust=vf.trust,
         link_state=vf.link_state,

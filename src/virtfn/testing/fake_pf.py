@@ -112,7 +112,7 @@ class FakePf:
             raise UsageError(f"{name} of a PF cannot be written")
 
     def read_vf(self, index: int, name: str) -> Value:
-        """A field of a VF. Raises UsageError for one that it has not, CapabilityError where the driver does not tell."""
+        """A field of a VF. Raises UsageError for one it has not, CapabilityError where the driver does not tell."""
         vf = self.vfs[index]
         values: dict[str, Value] = {
             "mac": vf.mac,

@@ -20,6 +20,7 @@ import signal
 import struct
 import sys
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,10 @@ def encode(data: bytes) -> str:
 class Port:
     """One virtio-serial port: lines in, lines out, at most one job."""
 
-    def __init__(self, handle: int, poll: select.epoll) -> None:
+    def __init__(self, handle: int, poll: select.epoll, waiting_imports: Sequence[str]) -> None:
         self.handle = handle
         self.poll = poll
+        self.waiting_imports = waiting_imports
         self.received = bytearray()
         self.outgoing = bytearray()
         self.job: Job | None = None
@@ -110,7 +112,8 @@ class Port:
         code = CODE_HASH.read_text() if CODE_HASH.exists() else ""
         magic = importlib.util.MAGIC_NUMBER.hex()
         uptime = time.clock_gettime(time.CLOCK_BOOTTIME)
-        self.say(t="hello", nonce=message["nonce"], code=code, magic=magic, pid=os.getpid(), uptime_s=uptime)
+        warm = not self.waiting_imports
+        self.say(t="hello", nonce=message["nonce"], code=code, magic=magic, uptime_s=uptime, warm=warm)
 
     def _start(self, message: dict[str, Any]) -> None:
         self.end_job()
@@ -194,10 +197,11 @@ class Port:
 class Agent:
     """All ports, and the reaping of every process that ends in the guest."""
 
-    def __init__(self, handles: list[int]) -> None:
-        """Serve these open, non-blocking descriptors, one port each."""
+    def __init__(self, handles: list[int], preload: Iterable[str] = ()) -> None:
+        """Serve these open, non-blocking descriptors, one port each; import ``preload`` meanwhile."""
         self.poll = select.epoll()
-        self.ports = [Port(handle, self.poll) for handle in handles]
+        self.imports = list(preload)
+        self.ports = [Port(handle, self.poll, self.imports) for handle in handles]
         for port in self.ports:
             self.poll.register(port.handle, select.EPOLLIN | select.EPOLLOUT | select.EPOLLET)
         self.wake_read, self.wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -206,15 +210,28 @@ class Agent:
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
     def serve(self) -> None:
-        """Serve until the machine stops. A forked child leaves by BecomeJob."""
+        """Serve until the machine stops. A forked child leaves by BecomeJob.
+
+        What jobs will want is imported one by one in between: later jobs get it for nothing by being forks.
+        """
         while True:
-            ready = {handle for handle, _ in self.poll.poll()}
+            ready = {handle for handle, _ in self.poll.poll(0 if self.imports else None)}
             if self.wake_read in ready:
                 self._drain_wakeups()
             self._reap()
             for port in self.ports:
                 if port.job or port.outgoing or port.handle in ready:
                     port.service()
+            if self.imports:
+                self._import_one()
+
+    def _import_one(self) -> None:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(self.imports[0])
+        del self.imports[0]
+        if not self.imports:
+            gc.collect()
+            gc.freeze()
 
     def _drain_wakeups(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -246,15 +263,6 @@ def add_entropy(seed: bytes) -> None:
         fcntl.ioctl(device, 0x5207)  # RNDRESEEDCRNG
 
 
-def preload() -> None:
-    """Import what jobs will want: a fork gets it for nothing."""
-    for name in _PRELOAD:
-        with contextlib.suppress(ImportError):
-            importlib.import_module(name)
-    gc.collect()
-    gc.freeze()
-
-
 def find_ports(deadline_s: float = 30.0) -> list[str]:
     """The device files of the agent's ports, by the name QEMU gave them. Waits for the driver to be loaded."""
     end = time.monotonic() + deadline_s
@@ -268,11 +276,11 @@ def find_ports(deadline_s: float = 30.0) -> list[str]:
 
 
 def main() -> None:
-    """Preload, open the ports, serve; in a forked child run the job instead."""
-    preload()
+    """Open the ports and serve; in a forked child run the job instead."""
     try:
-        agent = Agent([os.open(device, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC) for device in find_ports()])
-        print("virtfn-lab: agent ready at", Path("/proc/uptime").read_text().split()[0], flush=True)  # noqa: T201
+        ports = [os.open(device, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC) for device in find_ports()]
+        agent = Agent(ports, _PRELOAD)
+        print("lab agent ready at", Path("/proc/uptime").read_text().split()[0], flush=True)  # noqa: T201
         agent.serve()
     except BecomeJob as job:
         run = job.run

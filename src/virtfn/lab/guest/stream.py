@@ -65,7 +65,10 @@ class End:
 
 @dataclass
 class Tally:
-    """What one receiver saw. The longest gap is between two frames that came one after the other, or none came."""
+    """What one receiver saw. The longest gap is between two frames that came one after the other, or none came.
+
+    ``first_at`` is the guest's monotonic clock at the first frame, None where none came.
+    """
 
     end: End
     seen: set[int] = field(default_factory=set)
@@ -75,6 +78,7 @@ class Tally:
     last: int = -1
     last_at: float = 0.0
     longest_gap_s: float = 0.0
+    first_at: float | None = None
 
     def take(self, number: int, at: float, kind: int) -> None:
         """Count one frame."""
@@ -83,6 +87,7 @@ class Tally:
             self.duplicated += 1
             return
         self.seen.add(number)
+        self.first_at = at if self.first_at is None else self.first_at
         self.reordered += number < self.last
         self.last = max(self.last, number)
         self.gap(at)
@@ -102,6 +107,7 @@ class Tally:
             "reordered": self.reordered,
             "other_host": self.other_host,
             "longest_gap_ms": round(self.longest_gap_s * 1000, 1),
+            "first_at_s": self.first_at,
         }
 
 
