@@ -190,7 +190,7 @@ def test_a_mirror_that_somebody_changed_is_not_overwritten(capsys: pytest.Captur
     try:
         assert run(capsys, "mirror", "ls")[1]["mirrors"][0]["state"] == "drifted"
         assert run(capsys, "mirror", "prove", "1")[0] == ExitCode.NOT_PROVEN
-        assert run(capsys, "mirror", "rm", "1")[0] == ExitCode.ROLLBACK_INCOMPLETE
+        assert run(capsys, "mirror", "rm", "1")[0] == ExitCode.FAILED
     finally:
         vf(2, "mac", SOURCE_MAC)
     assert run(capsys, "mirror", "rm", "1")[0] == 0

@@ -116,12 +116,14 @@ class Plan:
 class Restore:
     """Put ``field`` of ``target`` back to ``value``; ``ours`` are the values it had while we changed it.
 
-    Any other value is somebody else's and is left alone, unless ``undoing`` is OVERWRITE.
+    ``goal`` is where the way back ends: a field that is there already is left alone. A value that is none of ours is
+    somebody else's and is left alone, too, unless ``undoing`` is OVERWRITE.
     """
 
     target: Target
     field: str
     value: Value
+    goal: Value
     ours: tuple[Value, ...]
     command: str = ""
     undoing: Undoing = Undoing.DIRECT
@@ -145,12 +147,12 @@ def way_back(steps: Iterable[Step]) -> tuple[Restore, ...]:
     for place, step in reversed(list(enumerate(begun))):
         key = (step.target, step.field)
         if step.undoing is Undoing.RETRACE:
-            back.append(_restore(step, ours[key]))
+            back.append(_restore(step, first[key].before, ours[key]))
         elif last[key] == place:
-            back.append(_restore(first[key], ours[key]))
+            back.append(_restore(first[key], first[key].before, ours[key]))
     return tuple(back)
 
 
-def _restore(step: Step, ours: tuple[Value, ...]) -> Restore:
+def _restore(step: Step, goal: Value, ours: tuple[Value, ...]) -> Restore:
     undoing = Undoing.OVERWRITE if step.writing is Writing.IMPLIED else step.undoing
-    return Restore(step.target, step.field, step.before, ours, step.undo_command, undoing)
+    return Restore(step.target, step.field, step.before, goal, ours, step.undo_command, undoing)

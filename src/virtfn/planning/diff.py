@@ -4,7 +4,7 @@ Values are in the plain form in which the host reads and writes a field. What th
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 
 from virtfn.errors import CapabilityError
 from virtfn.model.addresses import MacAddress
@@ -76,13 +76,6 @@ def pf_target(pf: PfState) -> Target:
     return Target("pf", pf.device, pf.label)
 
 
-def wanted_vf(entry: DesiredPf, index: int) -> DesiredVf:
-    """VF ``index`` as the entry wants it: its own words, and for what they leave open, those for each VF."""
-    own = dict(entry.vfs).get(index, DesiredVf())
-    silent = {field.name: getattr(entry.each, field.name) for field in fields(own) if getattr(own, field.name) is UNSET}
-    return replace(own, **silent)
-
-
 @dataclass(frozen=True)
 class _Pair:
     """One named field: what it is, what it shall be, and whether that is the same in normal form."""
@@ -130,7 +123,7 @@ def _compared(found: Match) -> Iterator[_Pair]:
             after = _plain(want)
             yield _Pair(pf_target(pf), field, have, after, have == after)
     for index in range(_final_count(entry, pf)):
-        yield from _compared_vf(pf, index, wanted_vf(entry, index))
+        yield from _compared_vf(pf, index, entry.vf(index))
 
 
 def _compared_vf(pf: PfState, index: int, wanted: DesiredVf) -> Iterator[_Pair]:

@@ -13,6 +13,8 @@ Progress = Callable[[str], None]
 """Told, in words, what happens; never asked."""
 
 Evidence = Mapping[str, Value]
+_TOLD_ONE_BY_ONE = 16
+
 Proof = Callable[[], Evidence]
 """Proves that the plan did what it claims; returns the evidence, or raises ProofFailed."""
 
@@ -52,42 +54,48 @@ class Transactions:
         self,
         plan: Plan,
         *,
+        at_begin: Callable[[Transaction], None] | None = None,
         stops: frozenset[int] = frozenset(),
         at_stop: Callable[[int], None] | None = None,
         prove: Proof | None = None,
     ) -> Transaction:
         """Apply the plan and return the committed transaction.
 
-        ``at_stop`` is called after each of the steps numbered in ``stops``. Whatever goes wrong, what was done is undone
-        before the error leaves: it then carries a note that says so.
+        Nothing is begun if a field is not what it was when the plan was made. ``at_begin`` is called once the plan is
+        in the journal, ``at_stop`` after each of the steps numbered in ``stops``. Whatever goes wrong, what was done is
+        undone before the error leaves: it then carries a note that says so.
         Raises the first error, Interrupted, or RollbackIncomplete where the way back failed.
         """
+        self._check(_first_touches(plan.steps))
         transaction = self._journal.begin(plan)
-        try:
-            for stride in strides(plan.steps, stops):
-                self._check([plan.steps[number] for number in stride])
-                transaction = self._journal.record_intent(transaction, stride)
-                self._write([plan.steps[number] for number in stride])
-                transaction = self._journal.record_done(transaction, stride)
-                if at_stop and stride[-1] in stops:
-                    at_stop(stride[-1])
-            self._verify(plan)
-            if prove:
-                transaction = self._journal.attach(transaction, prove())
-            self._stop_if_cancelled()
-            return self._journal.record_status(transaction, Status.COMMITTED)
-        except BaseException as failure:
-            self._undo_after(transaction, failure)
-            raise
+        if at_begin:
+            at_begin(transaction)
+        return self._advance(transaction, range(len(plan.steps)), stops=stops, at_stop=at_stop, prove=prove)
+
+    def resume(self, transaction: Transaction) -> Transaction:
+        """Carry on with an OPEN transaction whose process died: the steps that were not done, then verify and commit.
+
+        Raises what ``run`` raises, after rollback; ConflictError where it is not open.
+        """
+        if transaction.status is not Status.OPEN:
+            raise ConflictError(
+                f"it is {transaction.status.value}, there is nothing to resume", where=f"transaction {transaction.id}"
+            )
+        left = [number for number in range(len(transaction.plan.steps)) if number not in transaction.done]
+        return self._advance(transaction, left)
 
     def rollback(self, transaction: Transaction) -> Transaction:
         """Put back all that the transaction changed, and close it.
 
-        Raises RollbackIncomplete with what remains; fields that already are as before are left alone, and a value
-        that is neither what was before nor what we wrote is somebody else's and is not overwritten.
+        Fields that already are as before are left alone. A value that is neither what was before nor what we wrote is
+        somebody else's and is not overwritten: a committed transaction is then not touched at all (ConflictError), of
+        one that was cut short everything else goes back (RollbackIncomplete, with what remains).
         """
+        back = transaction.way_back
+        if transaction.status is Status.COMMITTED:
+            self._refuse_foreign(transaction, back)
         transaction = self._note_status(transaction, Status.UNDOING)
-        remaining = tuple(fault for restore in transaction.way_back if (fault := self._restore(restore)))
+        remaining = tuple(fault for restore in back if (fault := self._restore(restore)))
         if remaining:
             self._note_status(transaction, Status.INCOMPLETE, remaining)
             raise RollbackIncomplete(
@@ -107,7 +115,53 @@ class Transactions:
             if isinstance(now, VirtfnError) or now != want
         )
 
-    def _check(self, steps: list[Step]) -> None:
+    def _advance(
+        self,
+        transaction: Transaction,
+        numbers: Sequence[int],
+        *,
+        stops: frozenset[int] = frozenset(),
+        at_stop: Callable[[int], None] | None = None,
+        prove: Proof | None = None,
+    ) -> Transaction:
+        """Carry out these steps, verify, prove and commit; or undo all that the transaction has begun."""
+        plan = transaction.plan
+        try:
+            for stride in strides(plan.steps, numbers, stops):
+                steps = [plan.steps[number] for number in stride if number not in transaction.begun]
+                self._check(steps)
+                transaction = self._journal.record_intent(transaction, stride)
+                self._write([plan.steps[number] for number in stride])
+                transaction = self._journal.record_done(transaction, stride)
+                if at_stop and stride[-1] in stops:
+                    at_stop(stride[-1])
+            self._verify(plan)
+            if prove:
+                transaction = self._journal.attach(transaction, prove())
+            self._stop_if_cancelled()
+            return self._journal.record_status(transaction, Status.COMMITTED)
+        except BaseException as failure:
+            self._undo_after(transaction, failure)
+            raise
+
+    def _refuse_foreign(self, transaction: Transaction, back: Sequence[Restore]) -> None:
+        """Raise ConflictError where somebody else has since set a field that is to go back."""
+        first = {(restore.target, restore.field): restore for restore in reversed(back)}
+        kept = {key: one for key, one in first.items() if one.undoing is not Undoing.OVERWRITE}
+        found = self._world.read_all(list(kept))
+        foreign = [
+            f"{one.target} {one.field} is {_show_or_fault(now)}, we left {show(one.ours[-1])}"
+            for one, now in zip(kept.values(), found, strict=True)
+            if isinstance(now, VirtfnError) or now not in one.ours
+        ]
+        if foreign:
+            raise ConflictError(
+                "somebody has changed this since, so it is not put back: " + "; ".join(foreign),
+                where=f"transaction {transaction.id}",
+                hint="set it back to what we left, or restore by hand; nothing was changed now",
+            )
+
+    def _check(self, steps: Sequence[Step]) -> None:
         """The precondition: every field still is what it was when the plan was made."""
         self._stop_if_cancelled()
         checked = [step for step in steps if step.writing is Writing.CHECKED]
@@ -124,12 +178,19 @@ class Transactions:
 
     def _write(self, steps: list[Step]) -> None:
         written = [step for step in steps if step.writing is not Writing.IMPLIED]
-        for step in written:
-            self._progress(f"{step.target}: {step.field} {show(step.before)} -> {show(step.after)}")
+        self._tell(written)
         if len(written) == 1:
             self._world.write(written[0].target, written[0].field, written[0].after)
         else:
             self._world.write_all([(step.target, step.field, step.after) for step in written])
+
+    def _tell(self, steps: list[Step]) -> None:
+        if len(steps) > _TOLD_ONE_BY_ONE:
+            targets = {step.target for step in steps}
+            self._progress(f"{len(steps)} fields of {len(targets)} objects, {steps[0].target} to {steps[-1].target}")
+            return
+        for step in steps:
+            self._progress(f"{step.target}: {step.field} {show(step.before)} -> {show(step.after)}")
 
     def _verify(self, plan: Plan) -> None:
         """Read every final value back until it is as written, or raise VerifyFailed with all that is not."""
@@ -182,7 +243,7 @@ class Transactions:
         what = f"{restore.target} {restore.field}"
         try:
             now = self._world.read(restore.target, restore.field)
-            if now == restore.value:
+            if now in (restore.value, restore.goal):
                 return ""
             if restore.undoing is not Undoing.OVERWRITE and now not in restore.ours:
                 return f"{what} is {show(now)}, which we did not write (before: {show(restore.value)})"
@@ -200,15 +261,26 @@ class Transactions:
             raise Interrupted("interrupted")
 
 
-def strides(steps: Sequence[Step], stops: frozenset[int] = frozenset(), longest: int = 256) -> Iterator[list[int]]:
-    """Step numbers in order, cut into what is checked, journalled and written at once. Pure.
+def _first_touches(steps: Sequence[Step]) -> list[Step]:
+    """The first step of each field that exists before the plan begins."""
+    first: dict[tuple[Target, str], Step] = {}
+    for step in steps:
+        first.setdefault((step.target, step.field), step)
+    return [step for step in first.values() if step.writing is not Writing.FRESH]
+
+
+def strides(
+    steps: Sequence[Step], numbers: Sequence[int], stops: frozenset[int] = frozenset(), longest: int = 256
+) -> Iterator[list[int]]:
+    """These step numbers in order, cut into what is checked, journalled and written at once. Pure.
 
     A step that disturbs bystanders goes alone, a field is in a stride once, and a stride ends at each of ``stops``. How
     far one that was cut short came is found by reading, so its length costs no safety.
     """
     stride: list[int] = []
     fields: set[tuple[Target, str]] = set()
-    for number, step in enumerate(steps):
+    for number in numbers:
+        step = steps[number]
         key = (step.target, step.field)
         alone = step.impact is Impact.BYSTANDERS
         if stride and (alone or key in fields or len(stride) >= longest):

@@ -46,10 +46,11 @@ def read(text: str, file: str) -> Document:
     text = text.removeprefix("\ufeff")
     _check(text, file)
     node = node_of(text, file)
-    if node is None:
+    if node is None or (isinstance(node, ScalarNode) and node.value is None):
         raise Refused(Problem(file, 1, "the file is empty", "begin it with the line virtfn: host/1"))
     reader = _Reader(file)
-    return Document(reader.plain(node, (), 1), Findings(file, reader.lines, reader.problems))
+    data = reader.plain(node, (), 1)
+    return Document(data, Findings(file, reader.lines, reader.problems))
 
 
 def _check(text: str, file: str) -> None:

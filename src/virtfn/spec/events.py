@@ -31,7 +31,7 @@ MAX_DEPTH = 16
 MAX_NODES = 200_000
 """Values in one file, each use of an alias counted anew: about ten times 256 VFs on 10 PFs, all keys named."""
 
-_TEXT_TAGS = (None, "!", "tag:yaml.org,2002:str")
+_TEXT_TAGS = (None, "!", "!!str")
 _MERGE = "<<"
 _PARSER_GAVE_UP = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, AssertionError, RecursionError)
 """What ruamel.yaml lets through on some damaged input, where a YAMLError was meant."""
@@ -101,6 +101,12 @@ def _one_line(said: object) -> str:
     return re.sub(r"\s+", " ", str(said)).strip()[:200]
 
 
+def _tag(event: Event) -> str | None:
+    """An explicit tag as a person writes it; None where there is none."""
+    tag: Any = getattr(event, "tag", None)
+    return None if tag is None else str(tag).replace("tag:yaml.org,2002:", "!!")
+
+
 class _Composer:
     """Builds nodes from the parser's events; an event is only asked for when what came before is within bounds."""
 
@@ -155,17 +161,17 @@ class _Composer:
         return node
 
     def _scalar(self, event: ScalarEvent) -> ScalarNode:
-        tag: Any = event.tag
-        if (None if tag is None else str(tag)) not in _TEXT_TAGS:
-            raise self._refused(f"the tag {quoted(str(tag))} is not used in a spec", "leave the tag out")
+        tag = _tag(event)
+        if tag not in _TEXT_TAGS:
+            raise self._refused(f"the tag {quoted(tag)} is not used in a spec", "leave the tag out")
         plain = tag is None and event.style is None
         value = resolved(event.value) if plain else event.value
         return ScalarNode(self.line, event.value, value, is_merge=plain and event.value == _MERGE)
 
     def _collection(self, event: Event, depth: int) -> Node:
-        line, tag = self.line, getattr(event, "tag", None)
+        line, tag = self.line, _tag(event)
         if tag is not None:
-            raise self._refused(f"the tag {quoted(str(tag))} is not used in a spec", "leave the tag out")
+            raise self._refused(f"the tag {quoted(tag)} is not used in a spec", "leave the tag out")
         if isinstance(event, SequenceStartEvent):
             return ListNode(line, tuple(self._until(SequenceEndEvent, depth)))
         if isinstance(event, MappingStartEvent):

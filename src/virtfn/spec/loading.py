@@ -130,9 +130,10 @@ class _Draft:
     def _delete(self, path: Path) -> None:
         holder: Any = self._data
         for part in path[:-1]:
-            if not (isinstance(holder, list) or (isinstance(holder, dict) and part in holder)):
-                return  # gone with a fault above it
-            holder = holder[part]
+            if isinstance(holder, list):
+                holder = holder[int(part)]
+            else:  # what is not there is gone with a fault above it
+                holder = holder.get(part) if isinstance(holder, dict) else None
         if isinstance(holder, dict):
             holder.pop(path[-1], None)
 

@@ -13,6 +13,7 @@ _KEY_MARK = "[key]"
 """What pydantic appends to the location of a mapping's key."""
 _LEAVE_OUT = "leave the key out: then it is left alone"
 _EMPTY = {
+    "virtfn": "write virtfn: host/1",
     "pfs": "write pfs: [] if there is no PF",
     "match": "name the PF, like {name: p2p1}",
     "driver": f"{_LEAVE_OUT}; or write none for no driver",
@@ -61,7 +62,7 @@ def worded(error: Mapping[str, Any]) -> tuple[str, str]:
 
 def _wrong_type(kind: str, path: Path, value: object, message: str) -> tuple[str, str]:
     if kind == "int_type":
-        bare = isinstance(value, str) and re.fullmatch(r"[0-9]+", value)
+        bare = isinstance(value, str) and re.fullmatch(r"[0-9]{1,10}", value)
         return f"{quoted(value)} is not a number", "write it without quotes" if bare else "write a whole number"
     if kind == "bool_type":
         meant = _SWITCH_WORDS.get(str(value).lower())

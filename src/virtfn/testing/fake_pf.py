@@ -172,7 +172,7 @@ class FakePf:
     def _set_mode(self, wanted: EswitchMode) -> None:
         facts = facts_of(self.driver)
         rule = facts.mode_change if facts else ModeChange.VFS_MAY_STAY
-        bound = any(vf.driver is not None for vf in self.vfs)
+        bound = any(self.driver_of(vf) == self.native for vf in self.vfs)
         if rule is ModeChange.UNSUPPORTED or (rule is ModeChange.NO_VFS and self.vfs):
             raise KernelRefused("Operation not supported (EOPNOTSUPP)", where=self.name, errno=codes.EOPNOTSUPP)
         if rule is ModeChange.VFS_UNBOUND and bound:

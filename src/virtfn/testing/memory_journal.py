@@ -1,7 +1,7 @@
 """A journal in memory, for tests that run many transactions."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from virtfn.errors import LockHeld, UsageError
@@ -31,13 +31,13 @@ class MemoryJournal:
         """A new transaction."""
         return self._keep(Transaction(len(self._kept) + 1, plan, Status.OPEN, "boot-1", "2026-01-01T00:00:00+00:00"))
 
-    def record_intent(self, transaction: Transaction, step: int) -> Transaction:
-        """The step's write may happen from now on."""
-        return self._keep(replace(transaction, begun=(*transaction.begun, step)))
+    def record_intent(self, transaction: Transaction, steps: Sequence[int]) -> Transaction:
+        """The writes of these steps may happen from now on."""
+        return self._keep(replace(transaction, begun=(*transaction.begun, *steps)))
 
-    def record_done(self, transaction: Transaction, step: int) -> Transaction:
-        """The step's write has returned."""
-        return self._keep(replace(transaction, done=(*transaction.done, step)))
+    def record_done(self, transaction: Transaction, steps: Sequence[int]) -> Transaction:
+        """The writes of these steps have returned."""
+        return self._keep(replace(transaction, done=(*transaction.done, *steps)))
 
     def record_status(
         self, transaction: Transaction, status: Status, *, remaining: tuple[str, ...] = ()

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,8 +23,10 @@ def serve(listener: socket.socket) -> None:
     """In a child: one agent with one port, the connection that comes first."""
     connection, _ = listener.accept()
     connection.setblocking(False)
+    warmth = threading.Event()
+    warmth.set()
     try:
-        Agent([connection.fileno()]).serve()
+        Agent([connection.fileno()], warmth).serve()
     except BecomeJob as job:
         job.run()
     finally:

@@ -112,6 +112,6 @@ def test_a_lab_that_died_shows_its_last_words(tmp_path: Path) -> None:
     (tmp_path / "lab").mkdir()
     records.write(tmp_path / "lab", noted(Process(2**22, 1)))
     (tmp_path / "lab/console").write_text("fine\nKernel panic - not syncing\n")
-    with pytest.raises(LabError, match="the guest died; its console ends with:\nfine\nKernel panic"):
+    with pytest.raises(LabError, match="the guest died; its console ends with:\nKernel panic"):
         Machine.attach("lab", Folders(tmp_path, tmp_path))
     assert not Machine.is_up("lab", Folders(tmp_path, tmp_path))

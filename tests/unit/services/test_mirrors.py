@@ -212,7 +212,7 @@ def test_prove_again_and_drift(rig: Rig) -> None:
     assert "02:00:00:00:00:07" in drifted.drift[0]
     with pytest.raises(ProofFailed, match="does not hold"):
         rig.mirrors.prove("1")
-    with pytest.raises(RollbackIncomplete, match="which we did not write"):
+    with pytest.raises(ConflictError, match="somebody has changed this since"):
         rig.mirrors.remove("1")
     assert rig.host.vfs[2].mac == "02:00:00:00:00:07", "what somebody else wrote is not overwritten"
     rig.host.vfs[2] = replace(rig.host.vfs[2], mac=SOURCE_MAC)

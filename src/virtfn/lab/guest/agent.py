@@ -19,8 +19,8 @@ import select
 import signal
 import struct
 import sys
+import threading
 import time
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +48,10 @@ def encode(data: bytes) -> str:
 class Port:
     """One virtio-serial port: lines in, lines out, at most one job."""
 
-    def __init__(self, handle: int, poll: select.epoll, waiting_imports: Sequence[str]) -> None:
+    def __init__(self, handle: int, poll: select.epoll, warmth: threading.Event) -> None:
         self.handle = handle
         self.poll = poll
-        self.waiting_imports = waiting_imports
+        self.warmth = warmth
         self.received = bytearray()
         self.outgoing = bytearray()
         self.job: Job | None = None
@@ -112,13 +112,13 @@ class Port:
         code = CODE_HASH.read_text() if CODE_HASH.exists() else ""
         magic = importlib.util.MAGIC_NUMBER.hex()
         uptime = time.clock_gettime(time.CLOCK_BOOTTIME)
-        warm = not self.waiting_imports
+        warm = self.warmth.is_set()
         self.say(t="hello", nonce=message["nonce"], code=code, magic=magic, uptime_s=uptime, warm=warm)
 
     def _start(self, message: dict[str, Any]) -> None:
         self.end_job()
         try:
-            self.job = start(Request.parse(message))
+            self.job = start(Request.parse(message), warm=self.warmth.is_set())
         except (KeyError, TypeError, ValueError, OSError) as failed:
             self.say(t="refused", why=f"{type(failed).__name__}: {failed}")
             return
@@ -197,11 +197,10 @@ class Port:
 class Agent:
     """All ports, and the reaping of every process that ends in the guest."""
 
-    def __init__(self, handles: list[int], preload: Iterable[str] = ()) -> None:
-        """Serve these open, non-blocking descriptors, one port each; import ``preload`` meanwhile."""
+    def __init__(self, handles: list[int], warmth: threading.Event) -> None:
+        """Serve these open, non-blocking descriptors, one port each."""
         self.poll = select.epoll()
-        self.imports = list(preload)
-        self.ports = [Port(handle, self.poll, self.imports) for handle in handles]
+        self.ports = [Port(handle, self.poll, warmth) for handle in handles]
         for port in self.ports:
             self.poll.register(port.handle, select.EPOLLIN | select.EPOLLOUT | select.EPOLLET)
         self.wake_read, self.wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -210,28 +209,15 @@ class Agent:
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
     def serve(self) -> None:
-        """Serve until the machine stops. A forked child leaves by BecomeJob.
-
-        What jobs will want is imported one by one in between: later jobs get it for nothing by being forks.
-        """
+        """Serve until the machine stops. A forked child leaves by BecomeJob."""
         while True:
-            ready = {handle for handle, _ in self.poll.poll(0 if self.imports else None)}
+            ready = {handle for handle, _ in self.poll.poll()}
             if self.wake_read in ready:
                 self._drain_wakeups()
             self._reap()
             for port in self.ports:
                 if port.job or port.outgoing or port.handle in ready:
                     port.service()
-            if self.imports:
-                self._import_one()
-
-    def _import_one(self) -> None:
-        with contextlib.suppress(ImportError):
-            importlib.import_module(self.imports[0])
-        del self.imports[0]
-        if not self.imports:
-            gc.collect()
-            gc.freeze()
 
     def _drain_wakeups(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -263,6 +249,19 @@ def add_entropy(seed: bytes) -> None:
         fcntl.ioctl(device, 0x5207)  # RNDRESEEDCRNG
 
 
+def preload(warmth: threading.Event) -> None:
+    """Import what jobs will want, so that a fork has it for nothing. Runs beside the serving, on the other processor.
+
+    Until it is done, jobs are executed and not forked: a fork in the middle of an import would wait for it forever.
+    """
+    for name in _PRELOAD:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+    warmth.set()
+
+
 def find_ports(deadline_s: float = 30.0) -> list[str]:
     """The device files of the agent's ports, by the name QEMU gave them. Waits for the driver to be loaded."""
     end = time.monotonic() + deadline_s
@@ -279,7 +278,9 @@ def main() -> None:
     """Open the ports and serve; in a forked child run the job instead."""
     try:
         ports = [os.open(device, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC) for device in find_ports()]
-        agent = Agent(ports, _PRELOAD)
+        warmth = threading.Event()
+        agent = Agent(ports, warmth)
+        threading.Thread(target=preload, args=[warmth], daemon=True).start()
         print("lab agent ready at", Path("/proc/uptime").read_text().split()[0], flush=True)  # noqa: T201
         agent.serve()
     except BecomeJob as job:

@@ -33,6 +33,7 @@ $bb mkdir -p /new/dev/pts /new/dev/shm /new/run/netns
 $bb mount -t devpts -o ptmxmode=666 pts /new/dev/pts
 $bb mount -t tmpfs shm /new/dev/shm
 
+echo "lab root mounted at $($bb cut -d" " -f1 /new/proc/uptime)"
 exec $bb switch_root -c /dev/console /new /bin/sh -c '
     export PATH=/lab/venv/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 PYTHONSAFEPATH=1
     for module in $(cat /lab/load-devices); do

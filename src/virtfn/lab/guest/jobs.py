@@ -134,18 +134,21 @@ class Job:
         self.terminal = None
 
 
-def start(request: Request) -> Job:
-    """Fork the program. In the child this raises BecomeJob; in the agent it returns the Job."""
+def start(request: Request, *, warm: bool) -> Job:
+    """Fork the program. In the child this raises BecomeJob; in the agent it returns the Job.
+
+    With ``warm``, Python programs run in the fork itself, which has most of their imports already.
+    """
     if request.pty:
-        return _start_on_terminal(request, request.pty)
-    return _start_on_pipes(request)
+        return _start_on_terminal(request, request.pty, warm)
+    return _start_on_pipes(request, warm)
 
 
-def _start_on_pipes(request: Request) -> Job:
+def _start_on_pipes(request: Request, warm: bool) -> Job:
     (stdin_r, stdin_w), (out_r, out_w), (err_r, err_w) = os.pipe(), os.pipe(), os.pipe()
     pid = os.fork()
     if pid == 0:
-        _become(request, (stdin_r, out_w, err_w))
+        _become(request, (stdin_r, out_w, err_w), warm)
     for handle in (stdin_r, out_w, err_w):
         os.close(handle)
     for handle in (stdin_w, out_r, err_r):
@@ -153,18 +156,18 @@ def _start_on_pipes(request: Request) -> Job:
     return Job(pid, stdin_w, {out_r: "out", err_r: "err"})
 
 
-def _start_on_terminal(request: Request, size: tuple[int, int]) -> Job:
+def _start_on_terminal(request: Request, size: tuple[int, int], warm: bool) -> Job:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
     pid = os.fork()
     if pid == 0:
-        _become(request, (theirs, theirs, theirs))
+        _become(request, (theirs, theirs, theirs), warm)
     os.close(theirs)
     os.set_blocking(ours, False)
     return Job(pid, ours, {ours: "out"}, terminal=ours)
 
 
-def _become(request: Request, streams: tuple[int, int, int]) -> NoReturn:
+def _become(request: Request, streams: tuple[int, int, int], warm: bool) -> NoReturn:
     """In the child: a session of its own and the streams in place, then out of the agent. Nothing may fall back."""
     try:
         os.setsid()
@@ -179,10 +182,10 @@ def _become(request: Request, streams: tuple[int, int, int]) -> NoReturn:
     except BaseException as failed:  # noqa: BLE001 - a second agent must never come out of this
         _complain(f"cannot start: {failed!r}")
         os._exit(_NOT_RUNNABLE)
-    raise BecomeJob(lambda: _run(request))
+    raise BecomeJob(lambda: _run(request, warm))
 
 
-def _run(request: Request) -> NoReturn:
+def _run(request: Request, warm: bool) -> NoReturn:
     os.environ.clear()
     os.environ.update(request.env)
     try:
@@ -191,7 +194,7 @@ def _run(request: Request) -> NoReturn:
         _complain(f"cannot enter {request.cwd}: {failed.strerror}")
         os._exit(_NOT_RUNNABLE)
     python = _as_python(request.argv)
-    if python:
+    if python and warm:
         _run_python(python)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
