@@ -12,8 +12,10 @@ from virtfn.errors import BackendUnreachable
 if TYPE_CHECKING:
     from virtfn.host.kernel import KernelHost
     from virtfn.journal.files import FileJournal
+    from virtfn.services.hosts import Hosts
     from virtfn.services.mirrors import Mirrors
     from virtfn.services.ports import Cancelled
+    from virtfn.services.records import Records
     from virtfn.services.transaction import Progress
 
 
@@ -75,6 +77,25 @@ class App:
             vantage,
             progress=progress,
         )
+
+    def hosts(self, progress: "Progress", cancelled: "Cancelled") -> "Hosts":
+        """This machine from a declared state."""
+        from virtfn.host.surroundings import surroundings
+        from virtfn.services.hosts import Hosts
+        from virtfn.services.transaction import Transactions
+
+        host, journal = self.host(), self.journal()
+        engine = Transactions(host, journal, progress=progress, cancelled=cancelled)
+        return Hosts(host, journal, engine, surroundings)
+
+    def records(self, progress: "Progress", cancelled: "Cancelled | None" = None) -> "Records":
+        """This machine's journal, and what can be done with what is in it."""
+        from virtfn.services.records import Records
+        from virtfn.services.transaction import Transactions, never_cancelled
+
+        journal = self.journal()
+        engine = Transactions(self.host(), journal, progress=progress, cancelled=cancelled or never_cancelled)
+        return Records(journal, engine)
 
 
 def _boot_id() -> str:

@@ -123,9 +123,20 @@ class KernelRefused(VirtfnError):
 
 
 class VerifyFailed(VirtfnError):
-    """Read back, a value is not what was written; restored."""
+    """Read back, values are not what was written; restored. ``mismatches``: kind, id and field of each."""
 
     exit_code = ExitCode.NOT_PROVEN
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        where: str = "",
+        hint: str = "",
+        mismatches: tuple[tuple[str, str, str], ...] = (),
+    ) -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.mismatches = mismatches
 
 
 class ProofFailed(VirtfnError):

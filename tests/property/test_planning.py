@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -27,10 +28,6 @@ QUIET = Surroundings()
 LAWS = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
-
-
-def unless(refused: bool, wanted: st.SearchStrategy[object], otherwise: object) -> st.SearchStrategy[object]:
-    return st.just(otherwise) if refused else wanted
 
 
 def takes(driver: str, field: str, value: Value) -> bool:
@@ -102,7 +99,7 @@ def hosts(draw: st.DrawFn, *, used: bool = False) -> FakeHost:
     return FakeHost(pfs=tuple(pfs))
 
 
-def maybe(wanted: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+def maybe(wanted: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.one_of(st.just(UNSET), st.just(UNSET), wanted)
 
 
@@ -116,7 +113,7 @@ def desired_vfs(draw: st.DrawFn, driver: str, macs: list[str]) -> DesiredVf:
     link = draw(maybe(LINKS))
     floor = takes(driver, "rate", {"min_tx_rate_mbps": 1, "max_tx_rate_mbps": 0})
     rates = takes(driver, "rate", {"min_tx_rate_mbps": 0, "max_tx_rate_mbps": 1})
-    wanted: dict[str, object] = {
+    wanted: dict[str, Any] = {
         "mac": draw(maybe(st.sampled_from([*macs, NO_MAC]).map(MacAddress.parse))),
         "vlan": vlan,
         "spoofchk": draw(maybe(st.booleans())) if takes(driver, "spoofchk", True) else UNSET,
@@ -147,7 +144,7 @@ def desired_for(draw: st.DrawFn, host: FakeHost) -> DesiredHost:
                 free.remove(str(wanted.mac))
             vfs.append((index, wanted))
         modes = st.sampled_from([EswitchMode.LEGACY, EswitchMode.SWITCHDEV])
-        own: dict[str, object] = {
+        own: dict[str, Any] = {
             "num_vfs": num_vfs,
             "mtu": draw(maybe(st.sampled_from([1500, 9000]))),
             "up": draw(maybe(st.booleans())),
@@ -214,7 +211,7 @@ def turns(draw: st.DrawFn) -> tuple[FakeHost, DesiredHost]:
         if facts is None or facts.mode_change is ModeChange.UNSUPPORTED:
             continue
         mode = next(mode for mode in (EswitchMode.SWITCHDEV, EswitchMode.LEGACY) if mode is not pf.eswitch_mode)
-        num_vfs = draw(maybe(st.integers(0, 4)))
+        num_vfs: Any = draw(maybe(st.integers(0, 4)))
         entries.append(DesiredPf(PfMatch(pci=PciAddress.parse(pf.device)), num_vfs=num_vfs, eswitch_mode=mode))
     assume(entries)
     return host, DesiredHost(tuple(entries))

@@ -13,11 +13,26 @@ from virtfn.errors import ExitCode, GuardRefused, SpecError, VirtfnError
 _COMMANDS = {
     # name: (module, attribute); imported when used, so that --help and --version stay quick
     "show": ("virtfn.cli.show", "show"),
+    "plan": ("virtfn.cli.host", "plan"),
+    "apply": ("virtfn.cli.host", "apply"),
+    "verify": ("virtfn.cli.host", "verify"),
+    "rollback": ("virtfn.cli.journal", "rollback"),
+    "resume": ("virtfn.cli.journal", "resume"),
+    "confirm": ("virtfn.cli.journal", "confirm"),
+    "journal": ("virtfn.cli.journal", "journal"),
     "mirror": ("virtfn.cli.mirror", "mirror"),
+    "watch-over": ("virtfn.cli.journal", "watch_over"),
     "lab": ("virtfn.cli.lab", "lab"),
 }
 _SUMMARIES = {
     "show": "Show Physical and Virtual Functions.",
+    "plan": "Show what would make this host as declared.",
+    "apply": "Make this host as declared, or leave it as it was.",
+    "verify": "Hold this host against its declared state.",
+    "rollback": "Put back what a transaction changed.",
+    "resume": "Carry on with a transaction that was cut short.",
+    "confirm": "Keep what `apply --confirm-within` did.",
+    "journal": "What virtfn has changed on this host.",
     "mirror": "Copy one VF's traffic to another VF, and prove it.",
     "lab": "An emulated SR-IOV host, with the real kernel drivers.",
 }
@@ -28,7 +43,7 @@ class _Commands(click.Group):
     """Subcommands that are imported when used; with ``--lab``, all of them run inside the lab."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return list(_SUMMARIES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:

@@ -4,74 +4,18 @@ A quirk of a NIC lives here and nowhere else. ``Rung`` says how it is known: a f
 measurement, and a measurement on the emulated NIC says nothing about another one.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
+from virtfn.eswitch.facts import AdminMacEffect, DriverFacts, Evidence, ModeChange, Rung, SameMacDelivery
 
-
-class Rung(StrEnum):
-    """How high a fact has been proven, lowest first."""
-
-    NOT_KNOWN = "not known"
-    SOURCE = "read in the driver's source"
-    EMULATED = "measured on the emulated NIC"
-    HARDWARE = "measured on hardware"
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """One fact, its rung and its source."""
-
-    fact: str
-    rung: Rung
-    source: str
-
-
-class AdminMacEffect(StrEnum):
-    """What ``ip link set PF vf N mac M`` changes in the NIC at once."""
-
-    FILTER_AT_ONCE = "filter at once"
-    RESETS_VF = "resets the VF"
-    ADDRESS_ONLY = "address only"
-    NOT_KNOWN = "not known"
-
-
-class SameMacDelivery(StrEnum):
-    """Who gets a frame whose destination MAC is in the filters of two VFs."""
-
-    BOTH = "both"
-    NOT_KNOWN = "not known"
-
-
-class ModeChange(StrEnum):
-    """What a driver wants of the VFs when its eswitch mode is changed; UNSUPPORTED: it is legacy for good."""
-
-    UNSUPPORTED = "unsupported"
-    NO_VFS = "no VFs may exist"
-    VFS_UNBOUND = "VFs must be unbound"
-    VFS_MAY_STAY = "VFs may stay"
-    NOT_KNOWN = "not known"
-
-
-@dataclass(frozen=True)
-class DriverFacts:
-    """One row: what a driver does, backed by ``evidence``; ``max_vfs`` is per PF where the chip fixes it.
-
-    ``vf_driver`` is the kernel's own driver for its VFs. ``mac_needs_reload``: a VF's driver takes a new admin MAC only
-    when it is reset or bound again. What a driver refuses is in ``limits``.
-    """
-
-    driver: str
-    admin_mac: AdminMacEffect
-    same_mac: SameMacDelivery
-    rung: Rung
-    trust_resets_vf: bool | None
-    pf_down_cuts_vfs: bool | None
-    max_vfs: int | None
-    evidence: tuple[Evidence, ...]
-    vf_driver: str | None = None
-    mode_change: ModeChange = ModeChange.NOT_KNOWN
-    mac_needs_reload: bool | None = None
-
+__all__ = [
+    "TABLE",
+    "AdminMacEffect",
+    "DriverFacts",
+    "Evidence",
+    "ModeChange",
+    "Rung",
+    "SameMacDelivery",
+    "facts_of",
+]
 
 _LINUX = "Linux 6.12 drivers/net/ethernet/"
 
@@ -112,10 +56,14 @@ TABLE: tuple[DriverFacts, ...] = (
                 Rung.EMULATED,
                 "QEMU 10.0 igb, Linux 6.12; " + _LINUX + "intel/igb/igb_main.c:igb_ndo_set_vf_mac",
             ),
+            Evidence(
+                "a fresh VF has its spoof check on", Rung.SOURCE, _LINUX + "intel/igb/igb_main.c:igb_vf_configure"
+            ),
         ),
         vf_driver="igbvf",
         mode_change=ModeChange.UNSUPPORTED,
         mac_needs_reload=True,
+        spoofchk_at_first=True,
     ),
     DriverFacts(
         driver="ixgbe",
@@ -141,10 +89,16 @@ TABLE: tuple[DriverFacts, ...] = (
                 Rung.SOURCE,
                 _LINUX + "intel/ixgbe/ixgbe_sriov.c:ixgbe_ndo_set_vf_trust",
             ),
+            Evidence(
+                "a fresh VF has its spoof check on",
+                Rung.SOURCE,
+                _LINUX + "intel/ixgbe/ixgbe_sriov.c:__ixgbe_enable_sriov",
+            ),
         ),
         vf_driver="ixgbevf",
         mode_change=ModeChange.UNSUPPORTED,
         mac_needs_reload=True,
+        spoofchk_at_first=True,
     ),
     DriverFacts(
         driver="i40e",
@@ -165,10 +119,16 @@ TABLE: tuple[DriverFacts, ...] = (
                 Rung.SOURCE,
                 _LINUX + "intel/i40e/i40e_virtchnl_pf.c:i40e_ndo_set_vf_trust",
             ),
+            Evidence(
+                "a fresh VF has its spoof check on",
+                Rung.SOURCE,
+                _LINUX + "intel/i40e/i40e_virtchnl_pf.c:i40e_alloc_vfs",
+            ),
         ),
         vf_driver="iavf",
         mode_change=ModeChange.UNSUPPORTED,
         mac_needs_reload=False,
+        spoofchk_at_first=True,
     ),
     DriverFacts(
         driver="ice",
@@ -199,10 +159,16 @@ TABLE: tuple[DriverFacts, ...] = (
                 Rung.SOURCE,
                 _LINUX + "intel/ice/ice_eswitch.c:ice_eswitch_mode_set",
             ),
+            Evidence(
+                "a fresh VF has its spoof check on",
+                Rung.SOURCE,
+                _LINUX + "intel/ice/ice_vf_lib.c:ice_initialize_vf_entry",
+            ),
         ),
         vf_driver="iavf",
         mode_change=ModeChange.NO_VFS,
         mac_needs_reload=False,
+        spoofchk_at_first=True,
     ),
     DriverFacts(
         driver="mlx5_core",
@@ -223,10 +189,12 @@ TABLE: tuple[DriverFacts, ...] = (
                 Rung.NOT_KNOWN,
                 "https://github.com/k8snetworkplumbingwg/sriov-network-operator/pull/1019",
             ),
+            Evidence("a fresh VF has its spoof check off", Rung.SOURCE, _LINUX + "mellanox/mlx5/core/eswitch.c"),
         ),
         vf_driver="mlx5_core",
         mode_change=ModeChange.VFS_UNBOUND,
         mac_needs_reload=True,
+        spoofchk_at_first=False,
     ),
     DriverFacts(
         driver="bnxt_en",
@@ -274,6 +242,7 @@ TABLE: tuple[DriverFacts, ...] = (
         ),
         mode_change=ModeChange.VFS_MAY_STAY,
         mac_needs_reload=False,
+        spoofchk_at_first=False,
     ),
 )
 

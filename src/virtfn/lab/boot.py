@@ -11,7 +11,7 @@ from virtfn.lab.store import Store, file_identity, key_of
 KIND = "boot"
 _GUEST = Path(guest.__file__).parent
 _INIT = _GUEST / "init.sh"
-_AGENT = ("__init__.py", "agent.py", "jobs.py", "receive.py")
+_AGENT = ("__init__.py", "agent.py", "jobs.py", "receive.py", "warm.py")
 _FOLDERS = ("bin", "dev", "proc", "sys", "lib", "lib/modules", "lab", "lab/agent", "lab/agent/guest")
 _MOUNTS = ("lower", "upper", "new")
 

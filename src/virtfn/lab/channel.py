@@ -107,7 +107,9 @@ class Channel:
             self.say(t="hello", nonce=nonce, clock=time.time(), seed=_seed())
             answer = self._answer(nonce, min(deadline, time.monotonic() + retry_s))
             if answer:
-                return Hello(str(answer["code"]), str(answer["magic"]), float(answer["uptime_s"]), bool(answer["warm"]))
+                return Hello(
+                    str(answer["code"]), str(answer["magic"]), float(answer["uptime_s"]), bool(answer.get("warm", True))
+                )
         raise LabError(f"the lab's agent did not answer within {timeout_s:g} s", hint="see: virtfn lab status")
 
     def _answer(self, nonce: str, until: float) -> dict[str, Any] | None:

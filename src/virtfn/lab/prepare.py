@@ -12,8 +12,8 @@ from virtfn.lab import image, kernel, netdevsim, startup
 from virtfn.lab.folders import Folders
 from virtfn.lab.kernel import Kernel
 from virtfn.lab.packages import Package, Packages, this_distribution
-from virtfn.lab.parts import Chosen, assemble, chosen_kernel
-from virtfn.lab.programs import BUILD_PROGRAMS, PROGRAMS, install_missing, missing_programs
+from virtfn.lab.parts import Chosen, Parts, assemble, chosen_kernel
+from virtfn.lab.programs import BUILD_PROGRAMS, PROGRAMS, Program, install_missing, missing_programs
 from virtfn.lab.startup import Wishes
 from virtfn.lab.store import Store
 
@@ -92,9 +92,8 @@ class Preparation:
             lines.append(self._trial(parts))
         return lines
 
-    def _programs(self, wanted: tuple[object, ...]) -> list[Line]:
-        missing = missing_programs(wanted)  # type: ignore[arg-type]
-        names = install_missing(missing, self.packages, self.say)
+    def _programs(self, wanted: tuple[Program, ...]) -> list[Line]:
+        names = install_missing(missing_programs(wanted), self.packages, self.say)
         return [Line("program", name, None, "installed") for name in names]
 
     def _builds_netdevsim(self, aims: Aims) -> bool:
@@ -137,9 +136,12 @@ class Preparation:
         size = sum(path.stat().st_size for path in extra) / 1e6
         return Line("netdevsim", found.release, size, "built", time.monotonic() - began)
 
-    def _trial(self, parts: object) -> Line:
+    def _trial(self, parts: Parts) -> Line:
+        saved = self.store.find(startup.KIND, parts.snapshot_key(Wishes().shape))
+        if saved:
+            return Line("snapshot", "of the default lab", _mb(saved / "state"), "ready")
         began = time.monotonic()
-        with startup.throw_away(parts, self.folders, Wishes(), self.say) as machine:  # type: ignore[arg-type]
+        with startup.throw_away(parts, self.folders, Wishes(), self.say) as machine:
             how = "restored" if machine.record.restored else "booted"
             what = f"a lab was up after {machine.record.ready_after_s:.1f} s ({machine.record.accelerator})"
         return Line("snapshot", what, None, how, time.monotonic() - began)

@@ -167,7 +167,7 @@ class _Start:
             raise LabError(f"the guest stopped while starting:\n{machine.console()}\n{self._words()}") from gone
 
     def _warm(self) -> None:
-        """Wait until the agent has imported everything: the snapshot shall have it. Not waiting longer is no fault."""
+        """Wait until the agent has imported everything: the snapshot shall have it. Giving up is no fault."""
         deadline = time.monotonic() + _ANSWER_S
         warm = False
         while not warm and time.monotonic() < deadline:

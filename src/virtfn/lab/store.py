@@ -73,7 +73,7 @@ class Store:
         Two processes that ask at once build once. Raises LabError where the disk has less than ``need_mb`` MiB
         left or becomes full; what ``build`` raises passes through. A failed build leaves nothing.
         """
-        lock = self.root / kind / f".{key}.lock"
+        lock = self.root / kind / ".lock"
         try:
             with exclusive(lock, timeout_s=_WAIT_FOR_OTHER_S, busy="another virtfn is still preparing this part"):
                 return self.find(kind, key) or self._build(kind, key, build, need_mb)

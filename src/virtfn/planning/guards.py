@@ -9,8 +9,8 @@ from virtfn.model.addresses import VfRef
 from virtfn.model.inventory import EswitchMode, HolderKind, Inventory, PfState, Unknown, VfState
 from virtfn.model.mirror import Objection
 from virtfn.model.plan import Plan, Step, Writing
-from virtfn.planning.aftermath import Claim, mac_claims
-from virtfn.planning.meaning import user_of
+from virtfn.planning.aftermath import mac_claims
+from virtfn.planning.meaning import counted, user_of
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def _vf_count(prospect: Prospect) -> Iterator[Objection]:
         if count:
             yield Objection(
                 "vf-count",
-                f"the plan destroys all {count} VFs of {pf.label}, also those that nobody uses now: "
+                f"the plan destroys {counted(count)} of {pf.label}, all there are, whether used or not: "
                 "their PCI devices and netdevs go, and what was set up on them",
                 "--force vf-count if that is meant",
             )
@@ -142,18 +142,14 @@ def _on_netdevs(prospect: Prospect, netdevs: frozenset[str]) -> Iterator[tuple[P
 
 def _mac_twice(prospect: Prospect) -> Iterator[Objection]:
     claims = mac_claims(prospect.plan, prospect.inventory)
-    for claim in (one for one in claims if one.written):
-        others = [other.label for other in claims if other.mac == claim.mac and other.label != claim.label]
-        if others:
-            yield _told_twice(claim, others)
-
-
-def _told_twice(claim: Claim, others: list[str]) -> Objection:
-    return Objection(
-        "mac-twice",
-        f"{claim.label} would have {claim.mac}, and so would {', '.join(others)}: frames for one reach both or neither",
-        "give each its own MAC; to copy frames on purpose use `virtfn mirror add`",
-    )
+    for mac in dict.fromkeys(claim.mac for claim in claims if claim.written):
+        owners = [claim.label for claim in claims if claim.mac == mac]
+        if len(owners) > 1:
+            yield Objection(
+                "mac-twice",
+                f"{' and '.join(owners)} would have one MAC, {mac}: frames for one reach both, or only the other",
+                "give each its own MAC; to copy frames on purpose use `virtfn mirror add`",
+            )
 
 
 def _mirror_in_use(prospect: Prospect) -> Iterator[Objection]:

@@ -14,7 +14,7 @@ from virtfn.model.inventory import Inventory
 from virtfn.model.plan import Impact, Plan, Step, Undoing, Value, Writing
 from virtfn.planning.diff import Difference, pf_target, vf_target
 from virtfn.planning.explained import with_commands
-from virtfn.planning.meaning import mac_note, reason, vf_impact
+from virtfn.planning.meaning import counted, mac_note, reason, vf_impact
 from virtfn.planning.order import NO_MAC, Move, take_turns
 from virtfn.planning.remaking import bound_before_its_mac, fresh_values, losses, not_restored
 from virtfn.planning.vf_drivers import NATIVE, is_held_natively
@@ -110,7 +110,7 @@ def _mode_steps(work: PfWork) -> Iterator[Step]:
         note = "its netdev goes and comes back without its addresses"
         yield _binding(work, vf.index, vf.driver, None, "the mode is changed while no driver has the VF", note)
     yield _own(
-        work, "eswitch_mode", Impact.BYSTANDERS, f"all {work.count_before} VFs: their frames now go by other rules"
+        work, "eswitch_mode", Impact.BYSTANDERS, f"{counted(work.count_before)}: their frames now go by other rules"
     )
     for vf in bound:
         yield _binding(work, vf.index, None, vf.driver, "its driver takes it again", "")
@@ -134,12 +134,20 @@ def _count(work: PfWork, before: int, after: int, impact: Impact, note: str) -> 
     )
     why = wanted or (f"{after} VFs are wanted" if after else "no VFs are wanted")
     undoing = Undoing.RETRACE if work.remade else Undoing.DIRECT
-    return Step(pf_target(work.pf), "num_vfs", before, after, why, impact, note, undoing=undoing)
+    return Step(pf_target(work.pf), "num_vfs", before, after, _count_reason(work, after), impact, note, undoing=undoing)
+
+
+def _count_reason(work: PfWork, after: int) -> str:
+    if "num_vfs" not in work.own:
+        return "as many VFs as there were" if after else "the eswitch mode is changed while there are no VFs"
+    if not after and work.count_after:
+        return "the kernel goes from one number of VFs to another through 0 only"
+    return f"{counted(after)} wanted" if after else "no VFs are wanted"
 
 
 def _destroys(work: PfWork) -> str:
-    again = f"; {work.count_after} are made anew" if work.count_after else ""
-    return f"destroys all {work.count_before} VFs of {work.pf.label}{again}"
+    again = f"; {counted(work.count_after)} made anew" if work.count_after else ""
+    return f"destroys {counted(work.count_before)} of {work.pf.label}, all there are{again}"
 
 
 def _all_vf_steps(works: tuple[PfWork, ...]) -> Iterator[Step]:

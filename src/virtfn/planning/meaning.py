@@ -32,6 +32,11 @@ def reason(field: str, after: Value) -> str:
     return _REASONS[field]
 
 
+def counted(number: int) -> str:
+    """``1 VF``, ``4 VFs``."""
+    return "1 VF" if number == 1 else f"{number} VFs"
+
+
 def vf_impact(work: PfWork, index: int, field: str) -> tuple[Impact, str]:
     """Who notices that this field of an existing VF is set: its user, where it has one."""
     vf = work.pf.vf(index)

@@ -13,7 +13,7 @@ from virtfn.planning.diff import NO_RATE, VF_FIELDS, plain_vf, vf_target
 from virtfn.planning.vf_drivers import default_driver, is_native
 from virtfn.planning.work import PfWork
 
-FRESH: Mapping[str, Value] = {
+_FRESH: Mapping[str, Value] = {
     "mac": "00:00:00:00:00:00",
     "vlan": {"id": 0, "qos": 0, "protocol": "802.1Q"},
     "trust": False,
@@ -21,7 +21,7 @@ FRESH: Mapping[str, Value] = {
     "link_state": "auto",
     "rss_query": False,
 }
-"""What every driver gives a VF that was just made."""
+"""What every driver gives a VF that was just made; the spoof check's default is in the driver table."""
 
 _LOST_IN_ORDER = ("driver", "rss_query", "link_state", "rate", "spoofchk", "vlan", "mac", "trust")
 """The way back restores the last step first: trust, then the MAC, the driver at the end."""
@@ -82,16 +82,24 @@ def _worth_keeping(work: PfWork, vf: VfState) -> dict[str, Value]:
     """The known values of a VF that one just made would not have."""
     kept: dict[str, Value] = {}
     for field, value in plain_vf(vf).items():
-        if isinstance(value, Unknown) or (field in FRESH and value == FRESH[field]):
-            continue
-        if field != "driver" or value != default_driver(work.pf, work.final_autoprobe):
+        if not isinstance(value, Unknown) and value != _at_first(work, field):
             kept[field] = value
     return kept
 
 
+def _at_first(work: PfWork, field: str) -> Value | Unknown:
+    """What a VF has that was just made; Unknown where that cannot be said."""
+    if field == "driver":
+        return default_driver(work.pf, work.final_autoprobe)
+    known = work.facts.spoofchk_at_first if work.facts and field == "spoofchk" else None
+    if known is not None:
+        return known
+    return _FRESH.get(field, Unknown(f"what {field} a new VF has here is not known"))
+
+
 def _needless(work: PfWork, field: str, value: Value) -> bool:
     """Whether a fresh VF has this value, and the driver could not set it: nothing is to be written."""
-    if field not in FRESH or value != FRESH[field]:
+    if value != _at_first(work, field):
         return False
     driver = work.pf.driver if isinstance(work.pf.driver, str) else None
     return bool(limits_on(driver, field, value, mode=work.final_mode))
@@ -99,4 +107,4 @@ def _needless(work: PfWork, field: str, value: Value) -> bool:
 
 def _probed_too_early(work: PfWork, values: Mapping[str, Value]) -> bool:
     slow = bool(work.facts and work.facts.mac_needs_reload)
-    return slow and "mac" in values and values["mac"] != FRESH["mac"] and work.final_autoprobe is True
+    return slow and "mac" in values and values["mac"] != _FRESH["mac"] and work.final_autoprobe is True

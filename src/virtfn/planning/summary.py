@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from virtfn.model.plan import Impact, Plan, Step, Target, Value, Writing
+from virtfn.planning.meaning import counted
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Summary:
             (self.destroy, "to destroy"),
         )
         said = ", ".join(f"{number} {what}" for number, what in parts if number)
-        disruptive = f" (DISRUPTIVE: {self.disrupted_vfs} VFs)" if self.disrupted_vfs else ""
+        disruptive = f" (DISRUPTIVE: {counted(self.disrupted_vfs)})" if self.disrupted_vfs else ""
         return f"Plan: {said or 'nothing to change'}{disruptive}"
 
 

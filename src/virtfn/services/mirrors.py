@@ -11,7 +11,7 @@ from virtfn.mirroring.scene import Scene, set_scene
 from virtfn.mirroring.strategies import STRATEGIES, choose
 from virtfn.model.addresses import MacAddress, VfRef
 from virtfn.model.inventory import Inventory
-from virtfn.model.mirror import Choice, Mirror, MirrorReceipt, MirrorRequest, MirrorState, Proposal
+from virtfn.model.mirror import Choice, Mirror, MirrorReceipt, MirrorRequest, MirrorState, Proposal, mirrored
 from virtfn.model.plain import decode, encode
 from virtfn.model.plan import Target, Value
 from virtfn.model.probe import Leg, ProofReport, Waypoint
@@ -214,14 +214,15 @@ class Mirrors:
 
     def _mirror(self, entry: Transaction) -> Mirror:
         subject = entry.plan.subject
+        source, copy = mirrored(subject)
         drift = self._engine.drift(entry) if entry.status is Status.COMMITTED else ()
         state = MirrorState.DRIFTED if drift else MirrorState.STANDING
         return Mirror(
             transaction=entry,
-            source=VfRef(_side(subject, "source", "pf"), int(_side(subject, "source", "index"))),
-            copy=VfRef(_side(subject, "copy", "pf"), int(_side(subject, "copy", "index"))),
-            source_label=_side(subject, "source", "label"),
-            copy_label=_side(subject, "copy", "label"),
+            source=source,
+            copy=copy,
+            source_label=_label(subject, "source"),
+            copy_label=_label(subject, "copy"),
             strategy=str(subject["strategy"]),
             mac=MacAddress.parse(str(subject["mac"])),
             state=MirrorState.UNFINISHED if entry.status.unfinished else state,
@@ -282,9 +283,9 @@ def _last_proof(entry: Transaction) -> ProofReport | None:
     return None
 
 
-def _side(subject: Mapping[str, Value], side: str, name: str) -> str:
+def _label(subject: Mapping[str, Value], side: str) -> str:
     part = subject[side]
-    return str(part[name]) if isinstance(part, Mapping) else ""
+    return str(part["label"]) if isinstance(part, Mapping) else ""
 
 
 def _leftovers(inventory: Inventory, mirror: Mirror) -> tuple[str, ...]:

@@ -206,7 +206,11 @@ class Transactions:
             if not wrong:
                 return
             if time.monotonic() >= deadline:
-                raise VerifyFailed("read back, the host is not as written: " + _mismatches(wrong), where=plan.title)
+                raise VerifyFailed(
+                    "read back, the host is not as written: " + _mismatches(wrong),
+                    where=plan.title,
+                    mismatches=tuple((target.kind, target.id, field) for target, field in wrong),
+                )
             pending = {key: want for key, (want, _) in wrong.items()}
             time.sleep(self._settle.pause_s)
 

@@ -13,7 +13,7 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def json_schema() -> dict[str, Any]:
     """The schema as plain values. ``docs/reference/host-spec.schema.json`` holds its text."""
-    schema = _without_titles(HostEntry.model_json_schema(ref_template="#/$defs/{model}"))
+    schema = _plain(HostEntry.model_json_schema(ref_template="#/$defs/{model}"))
     schema["$defs"]["MatchEntry"]["minProperties"] = 1
     return {"$schema": _DIALECT, "title": "virtfn host spec, host/1", **schema}
 
@@ -23,14 +23,17 @@ def json_schema_text() -> str:
     return json.dumps(json_schema(), indent=2, sort_keys=True) + "\n"
 
 
-def _without_titles(schema: Any) -> Any:
-    """Without the titles that pydantic makes from names; a ``title`` that is itself a key of the format stays."""
+def _plain(schema: Any) -> Any:
+    """The schema in the same words whatever version of pydantic wrote it.
+
+    Titles made from names and defaults go; a reference stands as it is (2.7 wraps it in ``allOf``), and ``const`` alone
+    (2.7 adds an ``enum``). None of these words is a key of the format.
+    """
     if isinstance(schema, list):
-        return [_without_titles(item) for item in schema]
+        return [_plain(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    return {
-        key: _without_titles(value)
-        for key, value in schema.items()
-        if not (key == "title" and isinstance(value, str)) and key != "default"
-    }
+    if len(schema.get("allOf", ())) == 1:
+        schema = {**schema, **schema["allOf"][0]}
+    redundant = {"title", "default", "allOf", *(("enum",) if "const" in schema else ())}
+    return {key: _plain(value) for key, value in schema.items() if key not in redundant}

@@ -14,6 +14,7 @@ Fields: TypeAlias = tuple[tuple[str, Any], ...]
 """What an entry says, in the order of ``DesiredVf``."""
 
 _WIDTH = 110
+_LINE = 10  # what a line more costs the reader, in letters
 _PF_KEYS = ("num_vfs", "mtu", "up", "eswitch_mode", "autoprobe")
 _INDIVIDUAL = "mac"
 
@@ -98,7 +99,7 @@ def _shorter(
     one: list[tuple[Selection, Fields]], other: list[tuple[Selection, Fields]]
 ) -> list[tuple[Selection, Fields]]:
     def size(entries: list[tuple[Selection, Fields]]) -> int:
-        return sum(len(f"{_vf_key(key)}: {_flow(said)}") for key, said in entries)
+        return sum(_LINE + len(f"{_vf_key(key)}: {_flow(said)}") for key, said in entries)
 
     return other if size(other) < size(one) else one
 

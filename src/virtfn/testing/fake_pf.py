@@ -19,7 +19,6 @@ from virtfn.planning.commands import needs_override
 
 NATIVE = "native"
 NO_MAC = "00:00:00:00:00:00"
-_NO_SPOOFCHK_AT_FIRST = ("mlx5_core", "netdevsim")
 _KNOWS_RSS_QUERY = ("ixgbe", "netdevsim")
 
 
@@ -160,9 +159,10 @@ class FakePf:
 
     def _fresh(self) -> FakeVf:
         known = self.modules is None or self.native in self.modules
+        facts = facts_of(self.driver)
         return FakeVf(
             NO_MAC,
-            spoofchk=self.driver not in _NO_SPOOFCHK_AT_FIRST,
+            spoofchk=facts is None or facts.spoofchk_at_first is not False,
             rss_query=False if self.driver in _KNOWS_RSS_QUERY else None,
             driver=NATIVE if self.autoprobe and known and self.driver != "netdevsim" else None,
             place="host",

@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from virtfn.errors import LabError
 from virtfn.lab.channel import Channel, GuestGone
 from virtfn.lab.guest.agent import Agent
 from virtfn.lab.guest.jobs import BecomeJob
+from virtfn.lab.guest.warm import Warmth
 from virtfn.lab.jobs import Completed, Job, Stream
 from virtfn.lab.qemu import port_socket
 
@@ -23,10 +23,8 @@ def serve(listener: socket.socket) -> None:
     """In a child: one agent with one port, the connection that comes first."""
     connection, _ = listener.accept()
     connection.setblocking(False)
-    warmth = threading.Event()
-    warmth.set()
     try:
-        Agent([connection.fileno()], warmth).serve()
+        Agent([connection.fileno()], Warmth.complete()).serve()
     except BecomeJob as job:
         job.run()
     finally:

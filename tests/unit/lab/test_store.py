@@ -36,7 +36,7 @@ def test_a_failed_build_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="no"):
         store.make("root", "k", build)
     assert store.find("root", "k") is None
-    assert [path.name for path in (tmp_path / "root").iterdir()] == [".k.lock"]
+    assert [path.name for path in (tmp_path / "root").iterdir()] == [".lock"]
 
 
 def test_what_a_killed_build_left_is_cleared(tmp_path: Path) -> None:

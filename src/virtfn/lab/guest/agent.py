@@ -10,8 +10,6 @@ import base64
 import binascii
 import contextlib
 import fcntl
-import gc
-import importlib
 import importlib.util
 import json
 import os
@@ -19,22 +17,15 @@ import select
 import signal
 import struct
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
 
 from .jobs import BecomeJob, Job, Request, start
+from .warm import Warmth
 
 PORT_PREFIX = "virtfn."
-CODE_HASH = Path("/lab/code/.hash")
-_PRELOAD = (
-    "argparse", "asyncio", "concurrent.futures", "csv", "ctypes", "dataclasses", "difflib", "email", "enum", "hashlib",
-    "http.client", "importlib.metadata", "ipaddress", "logging", "pathlib", "platform", "shutil", "socket", "ssl",
-    "subprocess", "tarfile", "tempfile", "textwrap", "typing", "unittest.mock", "urllib.request", "uuid", "zoneinfo",
-    "click", "rich.console", "rich.live", "rich.markup", "rich.panel", "rich.progress", "rich.prompt", "rich.syntax",
-    "rich.table", "rich.text", "rich.tree", "ruamel.yaml", "pydantic", "pyroute2", "pytest", "_pytest.config",
-)  # fmt: skip
+CODE = Path("/lab/code")
 _OUTPUT_LIMIT = 512 * 1024
 _RNDADDENTROPY = 0x40085203
 _LONGEST_LINE = 4 * 1024 * 1024
@@ -48,7 +39,7 @@ def encode(data: bytes) -> str:
 class Port:
     """One virtio-serial port: lines in, lines out, at most one job."""
 
-    def __init__(self, handle: int, poll: select.epoll, warmth: threading.Event) -> None:
+    def __init__(self, handle: int, poll: select.epoll, warmth: Warmth) -> None:
         self.handle = handle
         self.poll = poll
         self.warmth = warmth
@@ -109,16 +100,16 @@ class Port:
         self.outgoing.clear()
         set_clock(float(message["clock"]))
         add_entropy(base64.b64decode(message["seed"]))
-        code = CODE_HASH.read_text() if CODE_HASH.exists() else ""
         magic = importlib.util.MAGIC_NUMBER.hex()
         uptime = time.clock_gettime(time.CLOCK_BOOTTIME)
-        warm = self.warmth.is_set()
+        code, warm = self.warmth.code_hash(), self.warmth.complete_for_now
         self.say(t="hello", nonce=message["nonce"], code=code, magic=magic, uptime_s=uptime, warm=warm)
 
     def _start(self, message: dict[str, Any]) -> None:
         self.end_job()
         try:
-            self.job = start(Request.parse(message), warm=self.warmth.is_set())
+            self.warmth.forget_stale_code()
+            self.job = start(Request.parse(message), warm=self.warmth.packaged.is_set())
         except (KeyError, TypeError, ValueError, OSError) as failed:
             self.say(t="refused", why=f"{type(failed).__name__}: {failed}")
             return
@@ -197,9 +188,10 @@ class Port:
 class Agent:
     """All ports, and the reaping of every process that ends in the guest."""
 
-    def __init__(self, handles: list[int], warmth: threading.Event) -> None:
+    def __init__(self, handles: list[int], warmth: Warmth) -> None:
         """Serve these open, non-blocking descriptors, one port each."""
         self.poll = select.epoll()
+        self.warmth = warmth
         self.ports = [Port(handle, self.poll, warmth) for handle in handles]
         for port in self.ports:
             self.poll.register(port.handle, select.EPOLLIN | select.EPOLLOUT | select.EPOLLET)
@@ -211,13 +203,15 @@ class Agent:
     def serve(self) -> None:
         """Serve until the machine stops. A forked child leaves by BecomeJob."""
         while True:
-            ready = {handle for handle, _ in self.poll.poll()}
+            ready = {handle for handle, _ in self.poll.poll(self.warmth.patience())}
             if self.wake_read in ready:
                 self._drain_wakeups()
             self._reap()
             for port in self.ports:
                 if port.job or port.outgoing or port.handle in ready:
                     port.service()
+            if not any(port.job for port in self.ports):
+                self.warmth.import_code_when_idle()
 
     def _drain_wakeups(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -249,19 +243,6 @@ def add_entropy(seed: bytes) -> None:
         fcntl.ioctl(device, 0x5207)  # RNDRESEEDCRNG
 
 
-def preload(warmth: threading.Event) -> None:
-    """Import what jobs will want, so that a fork has it for nothing. Runs beside the serving, on the other processor.
-
-    Until it is done, jobs are executed and not forked: a fork in the middle of an import would wait for it forever.
-    """
-    for name in _PRELOAD:
-        with contextlib.suppress(ImportError):
-            importlib.import_module(name)
-    gc.collect()
-    gc.freeze()
-    warmth.set()
-
-
 def find_ports(deadline_s: float = 30.0) -> list[str]:
     """The device files of the agent's ports, by the name QEMU gave them. Waits for the driver to be loaded."""
     end = time.monotonic() + deadline_s
@@ -278,9 +259,9 @@ def main() -> None:
     """Open the ports and serve; in a forked child run the job instead."""
     try:
         ports = [os.open(device, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC) for device in find_ports()]
-        warmth = threading.Event()
+        warmth = Warmth(CODE)
         agent = Agent(ports, warmth)
-        threading.Thread(target=preload, args=[warmth], daemon=True).start()
+        warmth.start()
         print("lab agent ready at", Path("/proc/uptime").read_text().split()[0], flush=True)  # noqa: T201
         agent.serve()
     except BecomeJob as job:

@@ -233,6 +233,8 @@ def _as_python(argv: tuple[str, ...]) -> Callable[[], object] | None:
 def _module(name: str, argv: list[str]) -> None:
     sys.argv = argv
     sys.path.insert(0, os.getcwd())  # noqa: PTH109 - this is what python -m does
+    if not hasattr(sys.modules.get(name), "__path__"):
+        sys.modules.pop(name, None)  # already imported by the agent: runpy would warn
     runpy.run_module(name, run_name="__main__", alter_sys=True)
 
 

@@ -1,0 +1,306 @@
+"""``virtfn plan``, ``apply`` and ``verify``."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from rich.text import Text
+
+from virtfn.app import App
+from virtfn.cli.interrupts import interruptible
+from virtfn.cli.output import FORMAT, OutputFormat, console, error_console, output_option, print_document, progress
+from virtfn.cli.plan_view import print_plan
+from virtfn.errors import ExitCode, GuardRefused, SpecError, UsageError
+from virtfn.model.plain import decode, encode
+from virtfn.model.plan import Plan
+from virtfn.services.hosts import HostPlan, HostReceipt, Hosts
+from virtfn.services.transaction import show
+
+if TYPE_CHECKING:
+    from virtfn.model.desired import DesiredHost
+    from virtfn.model.transaction import Transaction
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DROP_INS = Path("/etc/virtfn/host.d")
+
+
+def _spec_option(command: F) -> F:
+    return click.option(
+        "-f",
+        "--file",
+        "files",
+        multiple=True,
+        metavar="FILE|DIR|-",
+        help=f"The declared state; a folder means all its *.yaml. Repeatable. [default: {DROP_INS}]",
+    )(command)
+
+
+def _guard_options(command: F) -> F:
+    command = click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")(command)
+    return click.option("--force", "forced", multiple=True, metavar="GUARD", help="Override this guard. Repeatable.")(
+        command
+    )
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  virtfn plan -f host.yaml
+  virtfn plan -f host.yaml --explain
+  virtfn plan -f host.yaml --out host.plan && virtfn apply --plan host.plan
+"""
+)
+@_spec_option
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Save the plan, to be applied as it is.")
+@click.option("--explain", is_flag=True, help="Show the equivalent commands.")
+@click.option("--exit-code", is_flag=True, help=f"Exit with {int(ExitCode.DIFFERENT)} if there is something to do.")
+@_guard_options
+@output_option
+def plan(
+    files: tuple[str, ...],
+    out: Path | None,
+    explain: bool,
+    exit_code: bool,
+    forced: tuple[str, ...],
+    quiet: bool,
+    output: str,
+) -> None:
+    """Show what `apply` would do to make this host as declared, and what speaks against it. Changes nothing."""
+    with _hosts(quiet) as hosts:
+        found = hosts.plan(_read(files), forced=frozenset(forced))
+    if out:
+        _save(found.plan, out)
+    _print_plan(found, OutputFormat(output), explain=explain)
+    if exit_code and not found.plan.is_empty:
+        raise click.exceptions.Exit(ExitCode.DIFFERENT)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  virtfn apply -f host.yaml                      show the plan, ask, do it
+  virtfn apply -f host.yaml --dry-run --explain
+  virtfn apply -f host.yaml --yes --confirm-within 60   (then: virtfn confirm)
+  virtfn apply --plan host.plan --yes
+"""
+)
+@_spec_option
+@click.option(
+    "--plan",
+    "saved",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A plan saved by `plan --out`.",
+)
+@click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
+@click.option("--explain", is_flag=True, help="Show the equivalent commands.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--confirm-within",
+    type=click.FloatRange(min=1),
+    metavar="SECONDS",
+    help="Roll back by itself unless `virtfn confirm` comes in time, even if this login is gone.",
+)
+@click.option(
+    "--wait", type=click.FloatRange(min=0), default=0.0, metavar="SECONDS", help="Wait for the PFs to appear."
+)
+@_guard_options
+@output_option
+def apply(
+    files: tuple[str, ...],
+    saved: Path | None,
+    dry_run: bool,
+    explain: bool,
+    yes: bool,
+    confirm_within: float | None,
+    wait: float,
+    forced: tuple[str, ...],
+    quiet: bool,
+    output: str,
+) -> None:
+    """Make this host as declared: plan, apply, read everything back; or leave it as it was.
+
+    Only what the file names is written. Everything is journalled first: `virtfn rollback` takes it back, also after a
+    crash. Ctrl-C finishes the step at work, then rolls back.
+    """
+    how = OutputFormat(output)
+    if saved and files:
+        raise UsageError("name a spec or a saved plan, not both")
+    with _hosts(quiet) as hosts:
+        guards = frozenset(forced)
+        found = hosts.judge(_saved(saved), forced=guards) if saved else _patient_plan(hosts, _read(files), guards, wait)
+        if dry_run:
+            _print_plan(found, how, explain=explain)
+            return
+        _refuse(found)
+        if not found.plan.is_empty:
+            _ask(found, yes=yes, explain=explain)
+        at_begin = _watcher(confirm_within) if confirm_within else None
+        _print_receipt(hosts.apply(found.plan, forced=guards, at_begin=at_begin), how, confirm_within)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  virtfn verify -f host.yaml
+  virtfn verify -f host.yaml --exit-code -o json
+"""
+)
+@_spec_option
+@click.option("--exit-code", is_flag=True, help=f"Exit with {int(ExitCode.DIFFERENT)} if the host differs.")
+@output_option
+def verify(files: tuple[str, ...], exit_code: bool, output: str) -> None:
+    """Hold this host against its declared state. Changes nothing."""
+    how = OutputFormat(output)
+    with _hosts(quiet=True) as hosts:
+        differences = hosts.differences(_read(files))
+    if how.is_document:
+        print_document("differences", {"differences": differences}, how)
+    else:
+        out = console()
+        for one in differences:
+            out.print(f"{one.target}  {one.field}: {show(one.before)}, declared {show(one.after)}", soft_wrap=True)
+        out.print(f"{len(differences)} differences." if differences else "The host is as declared.")
+    if exit_code and differences:
+        raise click.exceptions.Exit(ExitCode.DIFFERENT)
+
+
+@contextmanager
+def _hosts(quiet: bool) -> Iterator[Hosts]:
+    tell = progress(quiet)
+    with interruptible(tell) as cancelled:
+        yield App().hosts(tell, cancelled)
+
+
+def _read(files: tuple[str, ...]) -> "DesiredHost":
+    """The declared state of these files. Raises SpecError with every fault of every file."""
+    from virtfn.spec import decoded, load
+
+    sources = []
+    for name in files or (str(DROP_INS),):
+        if name == "-":
+            sources.append(("stdin", decoded(sys.stdin.buffer.read(), file="stdin")))
+            continue
+        for path in _yaml_files(Path(name)):
+            try:
+                sources.append((str(path), decoded(path.read_bytes(), file=str(path))))
+            except OSError as fault:
+                raise SpecError(f"cannot be read ({fault.strerror})", where=str(path)) from fault
+    return load(sources)
+
+
+def _yaml_files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    found = sorted(path.glob("*.yaml"))
+    if not found:
+        raise SpecError("there is no *.yaml in this folder", where=str(path), hint="name a file with -f")
+    return found
+
+
+def _patient_plan(hosts: Hosts, desired: "DesiredHost", forced: frozenset[str], wait_s: float) -> HostPlan:
+    """The plan; while a PF is not there yet, ask again until ``wait_s`` is over."""
+    import time
+
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            return hosts.plan(desired, forced=forced)
+        except SpecError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.5)
+
+
+def _save(plan: Plan, path: Path) -> None:
+    document = {"format": FORMAT, "kind": "plan", "plan": encode(plan)}
+    try:
+        path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    except OSError as fault:
+        raise UsageError(f"the plan cannot be saved ({fault.strerror})", where=str(path)) from fault
+
+
+def _saved(path: Path) -> Plan:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if (document["format"], document["kind"]) != (FORMAT, "plan"):
+            raise ValueError("it is of another format")
+        return decode(Plan, document["plan"])
+    except (ValueError, KeyError, TypeError, AttributeError) as fault:
+        raise SpecError(
+            f"this is no saved plan ({fault})", where=str(path), hint="save one with `plan --out`"
+        ) from fault
+
+
+def _refuse(found: HostPlan) -> None:
+    if not found.objections:
+        return
+    hints = dict.fromkeys(
+        one.hint or f"--force {one.guard}" for one in found.objections if one.hint or not one.absolute
+    )
+    raise GuardRefused(
+        "; ".join(one.reason for one in found.objections),
+        where=found.plan.title,
+        hint="; ".join(hints),
+        guards=tuple((one.guard, one.reason) for one in found.objections),
+    )
+
+
+def _ask(found: HostPlan, *, yes: bool, explain: bool) -> None:
+    if not yes and not sys.stdin.isatty():
+        raise UsageError("nobody is there to say yes", hint="look with --dry-run, then add --yes")
+    print_plan(error_console(), found.plan, explain=explain)
+    if not yes:
+        click.confirm("Do this?", abort=True, err=True)
+
+
+def _watcher(within_s: float) -> Callable[["Transaction"], None]:
+    """Once the plan is journalled, start the process that rolls it back unless it is confirmed."""
+
+    def start(transaction: "Transaction") -> None:
+        from virtfn.host.process import detach
+
+        app = App()
+        app.records(lambda _text: None).expect_confirmation(transaction, within_s)
+        state = str(app.settings.state.resolve())
+        detach(
+            [sys.executable, "-m", "virtfn", "watch-over", str(transaction.id), "--within", str(within_s)],
+            name=f"virtfn-watch-over-{transaction.id}",
+            environment=[*os.environ.items(), ("VIRTFN_STATE_DIR", state)],
+        )
+
+    return start
+
+
+def _print_plan(found: HostPlan, how: OutputFormat, *, explain: bool) -> None:
+    if how.is_document:
+        print_document("plan", {"plan": found.plan, "objections": found.objections}, how)
+        return
+    out = console()
+    if found.plan.is_empty:
+        out.print("Nothing to do: the host is as declared.")
+        return
+    print_plan(out, found.plan, explain=explain)
+    for one in found.objections:
+        force = "" if one.absolute else f" (--force {one.guard})"
+        out.print(Text(f"  refused by {one.guard}: {one.reason}{force}", style="red"), soft_wrap=True)
+
+
+def _print_receipt(receipt: HostReceipt, how: OutputFormat, confirm_within: float | None) -> None:
+    if how.is_document:
+        print_document("apply", receipt, how)
+        return
+    out = console()
+    if receipt.id is None:
+        out.print("Nothing to do: the host is as declared.")
+        return
+    out.print(f"Done and read back: {receipt.plan.title}. `virtfn rollback {receipt.id}` takes it back.")
+    if confirm_within:
+        out.print(
+            f"It goes back by itself in {confirm_within:g} s, unless you run: virtfn confirm", style="bold yellow"
+        )

@@ -1,0 +1,182 @@
+"""``virtfn rollback``, ``resume``, ``confirm`` and ``journal ls|show``."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from rich.text import Text
+
+from virtfn.app import App
+from virtfn.cli.interrupts import interruptible
+from virtfn.cli.output import OutputFormat, console, error_console, grid, output_option, print_document, progress
+from virtfn.cli.plan_view import print_plan
+from virtfn.errors import UsageError
+from virtfn.model.transaction import Status, Transaction
+from virtfn.services.records import Records, awaits_confirmation
+from virtfn.services.transaction import show
+
+_NUMBER = click.argument("number", metavar="[TX]", type=click.IntRange(min=1), required=False)
+_QUIET = click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
+_YES = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  virtfn rollback            the unfinished transaction, or else the last one
+  virtfn rollback 7 --yes
+"""
+)
+@_NUMBER
+@_YES
+@_QUIET
+def rollback(number: int | None, yes: bool, quiet: bool) -> None:
+    """Put back what a transaction changed, and read it back.
+
+    A value that somebody else has set since is not overwritten: it is named, and nothing is changed.
+    """
+    with _records(quiet) as records:
+        chosen = records.to_undo(number)
+        _ask(chosen, yes=yes)
+        done = records.rollback(chosen.id)
+    console().print(f"Transaction {done.id} ({done.plan.title}) is rolled back: everything reads as before.")
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  virtfn resume
+  virtfn resume 7 --yes
+"""
+)
+@_NUMBER
+@_YES
+@_QUIET
+def resume(number: int | None, yes: bool, quiet: bool) -> None:
+    """Carry on with a transaction that was cut short: the steps that were not done, then verify and commit."""
+    with _records(quiet) as records:
+        chosen = records.to_resume(number)
+        _ask(chosen, yes=yes)
+        done = records.resume(chosen.id)
+    console().print(f"Transaction {done.id} ({done.plan.title}) is committed: everything reads as planned.")
+
+
+@click.command(
+    epilog="""\b
+Example:
+  virtfn apply -f host.yaml --yes --confirm-within 60
+  virtfn confirm
+"""
+)
+@_NUMBER
+def confirm(number: int | None) -> None:
+    """Keep what `apply --confirm-within` did; otherwise it goes back by itself."""
+    with _records(quiet=True) as records:
+        done = records.confirm(number)
+    console().print(f"Transaction {done.id} ({done.plan.title}) is confirmed and stays.")
+
+
+@click.command("watch-over", hidden=True)
+@click.argument("number", type=int)
+@click.option("--within", type=float, required=True)
+def watch_over(number: int, within: float) -> None:
+    """Roll a transaction back unless it is confirmed in time; started by `apply --confirm-within`."""
+    App().records(lambda _text: None).watch_over(number, within)
+
+
+@click.group()
+def journal() -> None:
+    """What virtfn has changed on this host."""
+
+
+@journal.command(
+    epilog="""\b
+Examples:
+  virtfn journal ls
+  virtfn journal ls -o json
+"""
+)
+@output_option
+def ls(output: str) -> None:
+    """List all transactions, oldest first."""
+    how = OutputFormat(output)
+    with _records(quiet=True) as records:
+        found = records.all()
+    if how.is_document:
+        print_document("transactions", {"transactions": [_brief(entry) for entry in found]}, how)
+        return
+    if not found:
+        console().print("The journal is empty.")
+        return
+    table = grid("TX", "STATUS", "DONE", "STARTED", "WHAT")
+    for entry in found:
+        waits = " (to be confirmed)" if awaits_confirmation(entry) else ""
+        status = Text(entry.status.value + waits, style="bold red" if entry.status.unfinished else "")
+        table.add_row(
+            str(entry.id), status, f"{len(entry.done)}/{len(entry.plan.steps)}", entry.started, entry.plan.title
+        )
+    console().print(table)
+
+
+@journal.command(
+    "show",
+    epilog="""\b
+Examples:
+  virtfn journal show 7
+  virtfn journal show 7 -o json
+""",
+)
+@click.argument("number", metavar="TX", type=click.IntRange(min=1))
+@click.option("--explain", is_flag=True, help="Show the equivalent commands.")
+@output_option
+def show_one(number: int, explain: bool, output: str) -> None:
+    """Show one transaction: its plan, how far it came, and what a rollback has to put back."""
+    how = OutputFormat(output)
+    with _records(quiet=True) as records:
+        entry = records.load(number)
+    if how.is_document:
+        print_document("transaction", entry, how)
+        return
+    out = console()
+    out.print(f"transaction {entry.id}: {entry.status.value}, started {entry.started}")
+    print_plan(out, entry.plan, explain=explain)
+    out.print(f"{len(entry.begun)} of {len(entry.plan.steps)} steps begun, {len(entry.done)} done.")
+    if entry.failure:
+        out.print(f"It failed: {entry.failure}", soft_wrap=True)
+    for fault in entry.remaining:
+        out.print(Text(f"  remains: {fault}", style="red"), soft_wrap=True)
+    if entry.status not in (Status.ROLLED_BACK, Status.ENDED):
+        out.print("A rollback puts back:")
+        for restore in entry.way_back:
+            out.print(f"  {restore.target}  {restore.field}: {show(restore.value)}", soft_wrap=True)
+
+
+@contextmanager
+def _records(quiet: bool) -> Iterator[Records]:
+    tell = progress(quiet)
+    with interruptible(tell) as cancelled:
+        yield App().records(tell, cancelled)
+
+
+def _ask(entry: Transaction, *, yes: bool) -> None:
+    """Say which transaction is meant, then ask. Raises UsageError where nobody can answer."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("nobody is there to say yes", hint="add --yes")
+    error_console().print(f"transaction {entry.id}: {entry.plan.title}, {entry.status.value}", soft_wrap=True)
+    click.confirm("Do this?", abort=True, err=True)
+
+
+def _brief(entry: Transaction) -> dict[str, object]:
+    return {
+        "id": entry.id,
+        "kind": entry.plan.kind,
+        "title": entry.plan.title,
+        "status": entry.status,
+        "started": entry.started,
+        "steps": len(entry.plan.steps),
+        "done": len(entry.done),
+        "to_be_confirmed": awaits_confirmation(entry),
+    }

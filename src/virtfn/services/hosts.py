@@ -1,0 +1,138 @@
+"""A host from a declared state: plan, apply, verify."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from virtfn.errors import ConflictError, GuardRefused, VerifyFailed
+from virtfn.model.desired import DesiredHost
+from virtfn.model.inventory import Inventory
+from virtfn.model.mirror import Objection, mirrored
+from virtfn.model.plan import Plan
+from virtfn.model.transaction import Status, Transaction
+from virtfn.planning.diff import Difference, diff
+from virtfn.planning.guards import Surroundings, objections
+from virtfn.planning.host_plan import KIND, plan_host
+from virtfn.planning.remarks import remark
+from virtfn.services.ports import Host, Journal
+from virtfn.services.transaction import Transactions
+
+
+@dataclass(frozen=True)
+class HostPlan:
+    """What would be done, and what speaks against it."""
+
+    plan: Plan
+    objections: tuple[Objection, ...] = ()
+
+
+@dataclass(frozen=True)
+class HostReceipt:
+    """What was done: the transaction's number (None: there was nothing to do), and the plan."""
+
+    plan: Plan
+    id: int | None = None
+
+
+AtBegin = Callable[[Transaction], None]
+
+
+class Hosts:
+    """This host, shaped from a declared state. Every method observes it anew."""
+
+    def __init__(
+        self,
+        host: Host,
+        journal: Journal,
+        engine: Transactions,
+        surroundings: Callable[[], Surroundings],
+    ) -> None:
+        self._host = host
+        self._journal = journal
+        self._engine = engine
+        self._surroundings = surroundings
+
+    def plan(self, desired: DesiredHost, *, forced: frozenset[str] = frozenset()) -> HostPlan:
+        """What ``apply`` would do, and which guards refuse it. Changes nothing.
+
+        Raises SpecError (no PF fits an entry), CapabilityError (a named field cannot be read).
+        """
+        inventory = self._host.observe()
+        plan = plan_host(diff(desired, inventory), inventory)
+        return HostPlan(plan, self._objections(plan, inventory, forced))
+
+    def judge(self, plan: Plan, *, forced: frozenset[str] = frozenset()) -> HostPlan:
+        """A plan that was made earlier, with what speaks against it now."""
+        return HostPlan(plan, self._objections(plan, self._host.observe(), forced))
+
+    def apply(
+        self, plan: Plan, *, forced: frozenset[str] = frozenset(), at_begin: AtBegin | None = None
+    ) -> HostReceipt:
+        """Carry a plan out, read everything back, commit; or leave the host as it was.
+
+        Raises ConflictError (the host has changed since the plan was made, or a transaction is unfinished),
+        GuardRefused, VerifyFailed (with what the driver is known to do), KernelRefused, LockHeld, RollbackIncomplete.
+        """
+        if plan.is_empty:
+            return HostReceipt(plan)
+        with self._journal.lock():
+            self._refuse_unfinished()
+            inventory = self._host.observe()
+            _refuse(self._objections(plan, inventory, forced), plan)
+            try:
+                transaction = self._engine.run(plan, at_begin=at_begin)
+            except VerifyFailed as failure:
+                for remark in _remarks(failure, inventory):
+                    failure.add_note(remark)
+                raise
+            return HostReceipt(plan, transaction.id)
+
+    def differences(self, desired: DesiredHost) -> tuple[Difference, ...]:
+        """How the host differs from the declared state now. Raises what ``plan`` raises."""
+        return diff(desired, self._host.observe())
+
+    def _objections(self, plan: Plan, inventory: Inventory, forced: frozenset[str]) -> tuple[Objection, ...]:
+        return objections(plan, inventory, self._with_mirrors(self._surroundings()), forced=forced)
+
+    def _with_mirrors(self, surroundings: Surroundings) -> Surroundings:
+        """The surroundings with the VFs of mirrors that stand."""
+        mirrors = (
+            ref
+            for entry in self._journal.all()
+            if entry.plan.kind == "mirror" and entry.status is Status.COMMITTED
+            for ref in mirrored(entry.plan.subject)
+        )
+        return replace(surroundings, mirrors=(*surroundings.mirrors, *mirrors))
+
+    def _refuse_unfinished(self) -> None:
+        for entry in self._journal.all():
+            if entry.status.unfinished:
+                raise ConflictError(
+                    f"transaction {entry.id} ({entry.plan.title}) is {entry.status.value}",
+                    hint=f"`virtfn rollback {entry.id}` puts back what it changed"
+                    + (f", `virtfn resume {entry.id}` carries on" if resumable(entry) else ""),
+                )
+
+
+def resumable(entry: Transaction) -> bool:
+    """Whether the rest of a transaction that was cut short can be carried out: a mirror would have to be proven."""
+    return entry.status is Status.OPEN and entry.plan.kind == KIND
+
+
+def _refuse(refused: tuple[Objection, ...], plan: Plan) -> None:
+    if not refused:
+        return
+    hints = (one.hint or f"--force {one.guard}" for one in refused if one.hint or not one.absolute)
+    raise GuardRefused(
+        "; ".join(one.reason for one in refused),
+        where=plan.title,
+        hint="; ".join(dict.fromkeys(hints)),
+        guards=tuple((one.guard, one.reason) for one in refused),
+    )
+
+
+def _remarks(failure: VerifyFailed, inventory: Inventory) -> Iterator[str]:
+    """What the drivers are known to do with the fields that did not read back."""
+    for kind, identity, field in failure.mismatches:
+        pf = inventory.pf(identity.rpartition("/")[0] if kind == "vf" else identity)
+        if pf and isinstance(pf.driver, str):
+            yield f"{identity} {field}: {remark(pf.driver, field)}"

@@ -1,0 +1,65 @@
+"""Differences, plans, ways back and objections as the text that golden cases hold, one line each."""
+
+from collections.abc import Iterable
+
+from virtfn.errors import CapabilityError, SpecError
+from virtfn.model.mirror import Objection
+from virtfn.model.plan import Impact, Plan, Restore, Step, Undoing, Value, Writing
+from virtfn.planning.diff import Difference
+from virtfn.planning.summary import summary
+from virtfn.services.transaction import show
+
+
+def differences_text(differences: Iterable[Difference]) -> str:
+    """``p1p1/0 mac: A -> B``; ``(new)`` for a VF that is not there yet."""
+    lines = [f"{one.target} {one.field}: {_before(one)} -> {show(one.after)}" for one in differences]
+    return _joined(lines, "no differences")
+
+
+def fault_text(fault: SpecError | CapabilityError) -> str:
+    """All that a refused spec is told."""
+    told = fault.problems if isinstance(fault, SpecError) else (fault.message,)
+    return _joined([f"{type(fault).__name__}: {line}" for line in told], "")
+
+
+def plan_text(plan: Plan) -> str:
+    """Every step with what it does, to whom, and its command; then the notes and the summary."""
+    lines = [line for step in plan.steps for line in _step_lines(step)]
+    lines += [f"note: {note}" for note in plan.notes]
+    return _joined([*lines, str(summary(plan))], "")
+
+
+def way_back_text(restores: Iterable[Restore]) -> str:
+    """What a rollback writes, in its order."""
+    lines = []
+    for one in restores:
+        how = "" if one.undoing is Undoing.DIRECT else f" [{one.undoing}]"
+        lines.append(f"{one.target} {one.field} -> {show(one.value)}{how}")
+        lines.append(f"    $ {one.command}" if one.command else "    (no command)")
+    return _joined(lines, "nothing to put back")
+
+
+def objections_text(objections: Iterable[Objection]) -> str:
+    """``guard: reason (hint)``; ``guard!`` cannot be forced."""
+    lines = [f"{one.guard}{'!' if one.absolute else ''}: {one.reason} ({one.hint})" for one in objections]
+    return _joined(lines, "no objections")
+
+
+def _before(one: Difference) -> Value:
+    return show(one.before) if one.exists else "(new)"
+
+
+def _step_lines(step: Step) -> list[str]:
+    marks = [str(step.writing)] if step.writing is not Writing.CHECKED else []
+    marks += [str(step.undoing)] if step.undoing is not Undoing.DIRECT else []
+    marks += [str(step.impact).upper()] if step.impact is not Impact.NOBODY else []
+    note = f" ({step.impact_note})" if step.impact_note else ""
+    shown = f" [{', '.join(marks)}]" if marks else ""
+    lines = [f"{step.symbol} {step.target} {step.field}: {show(step.before)} -> {show(step.after)}{shown}{note}"]
+    lines.append(f"    why: {step.reason}")
+    lines += [f"    $ {step.command}"] if step.command else []
+    return lines
+
+
+def _joined(lines: list[str], empty: str) -> str:
+    return "\n".join(lines or [empty]) + "\n"
