@@ -18,8 +18,8 @@ from virtfn.cli.plan_view import print_plan
 from virtfn.errors import ExitCode, GuardRefused, SpecError, UsageError
 from virtfn.model.plain import decode, encode
 from virtfn.model.plan import Plan
+from virtfn.model.saying import say
 from virtfn.services.hosts import HostPlan, HostReceipt, Hosts
-from virtfn.services.transaction import show
 
 if TYPE_CHECKING:
     from virtfn.model.desired import DesiredHost
@@ -164,7 +164,7 @@ def verify(files: tuple[str, ...], exit_code: bool, output: str) -> None:
     else:
         out = console()
         for one in differences:
-            out.print(f"{one.target}  {one.field}: {show(one.before)}, declared {show(one.after)}", soft_wrap=True)
+            out.print(f"{one.target}  {one.field}: {say(one.before)}, declared {say(one.after)}", soft_wrap=True)
         out.print(f"{len(differences)} differences." if differences else "The host is as declared.")
     if exit_code and differences:
         raise click.exceptions.Exit(ExitCode.DIFFERENT)

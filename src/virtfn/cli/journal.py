@@ -12,9 +12,9 @@ from virtfn.cli.interrupts import interruptible
 from virtfn.cli.output import OutputFormat, console, error_console, grid, output_option, print_document, progress
 from virtfn.cli.plan_view import print_plan
 from virtfn.errors import UsageError
+from virtfn.model.saying import say
 from virtfn.model.transaction import Status, Transaction
 from virtfn.services.records import Records, awaits_confirmation
-from virtfn.services.transaction import show
 
 _NUMBER = click.argument("number", metavar="[TX]", type=click.IntRange(min=1), required=False)
 _QUIET = click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
@@ -149,7 +149,7 @@ def show_one(number: int, explain: bool, output: str) -> None:
     if entry.status not in (Status.ROLLED_BACK, Status.ENDED):
         out.print("A rollback puts back:")
         for restore in entry.way_back:
-            out.print(f"  {restore.target}  {restore.field}: {show(restore.value)}", soft_wrap=True)
+            out.print(f"  {restore.target}  {restore.field}: {say(restore.value)}", soft_wrap=True)
 
 
 @contextmanager

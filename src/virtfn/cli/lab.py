@@ -3,12 +3,21 @@
 import json
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from virtfn.errors import UsageError
 
+if TYPE_CHECKING:
+    from virtfn.lab.folders import Folders
+    from virtfn.lab.machine import Machine
+    from virtfn.lab.parts import Parts
+    from virtfn.lab.startup import Wishes
+
+_GIVEN = {ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT}
 _NAME = click.option("--name", default="lab", show_default=True, help="Which lab, where several are up.")
 
 
@@ -20,13 +29,23 @@ def _say(text: str) -> None:
 def _shape_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--cold", is_flag=True, help="Boot instead of restoring the snapshot."),
+        click.option("--python", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+                     help="The Python whose packages the guest gets (default: the one that runs virtfn)."),
         click.option("--wire", type=click.Choice(["nic", "host"]), default="nic", show_default=True,
                      help="What the PFs' cable leads to: a NIC in the guest's netns 'wire', or sockets on this host."),
         click.option("--vfs", type=click.IntRange(0, 7), default=4, show_default=True, help="VFs of each PF."),
         click.option("--pfs", type=click.IntRange(1, 12), default=1, show_default=True, help="PFs."),
+        _NAME,
     ):  # fmt: skip
         command = option(command)
     return command
+
+
+def _wishes(*, name: str, pfs: int, vfs: int, wire: str, cold: bool) -> "Wishes":
+    from virtfn.lab.shape import Shape, Wire
+    from virtfn.lab.startup import Wishes
+
+    return Wishes(name=_checked(name), shape=Shape(pfs=pfs, vfs=vfs, wire=Wire(wire)), cold=cold)
 
 
 @click.group()
@@ -38,14 +57,19 @@ def lab() -> None:
 @click.option("--netdevsim", is_flag=True, help="Have the kernel's simulated NIC too (Debian: it is built, 1 minute).")
 @click.option("--programs", is_flag=True, help="Only install the programs that are missing (needs root).")
 @click.option("--refresh", is_flag=True, help="Look for a newer kernel.")
+@click.option(
+    "--python",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The Python whose packages the guest gets (default: the one that runs virtfn).",
+)
 @click.option("--no-trial", is_flag=True, help="Do not boot the lab once at the end.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
-def prepare(netdevsim: bool, programs: bool, refresh: bool, no_trial: bool, dry_run: bool) -> None:
+def prepare(netdevsim: bool, programs: bool, refresh: bool, python: Path | None, no_trial: bool, dry_run: bool) -> None:
     """Install, fetch and build what the lab needs; quick where all is there."""
     from virtfn.lab.folders import Folders
     from virtfn.lab.prepare import Aims, Preparation
 
-    aims = Aims(netdevsim=netdevsim, programs_only=programs, refresh=refresh, trial=not no_trial)
+    aims = Aims(netdevsim=netdevsim, programs_only=programs, refresh=refresh, trial=not no_trial, python=python)
     preparation = Preparation(Folders.of_this_user(), _say)
     for line in preparation.forecast(aims) if dry_run else preparation.run(aims):
         size = "" if line.size_mb is None else f"{line.size_mb:.1f} MB"
@@ -54,35 +78,38 @@ def prepare(netdevsim: bool, programs: bool, refresh: bool, no_trial: bool, dry_
 
 
 @lab.command()
-@_NAME
 @_shape_options
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
-def up(name: str, pfs: int, vfs: int, wire: str, cold: bool, output: str) -> None:
+def up(python: Path | None, output: str, **shape: Any) -> None:
     """Start a lab that stays up until `lab down`."""
-    from virtfn.lab.shape import Shape, Wire
-    from virtfn.lab.startup import Wishes
+    from virtfn.lab.startup import start
 
-    wishes = Wishes(name=_checked(name), shape=Shape(pfs=pfs, vfs=vfs, wire=Wire(wire)), cold=cold)
-    machine = _start(wishes)
+    wishes = _wishes(**shape)
+    machine = start(*_parts(python), wishes, _say)
     if output == "json":
         click.echo(json.dumps(_described(machine)))
         return
     how = "from its snapshot" if machine.record.restored else "cold"
-    click.echo(f"lab {name} is up: {machine.record.ready_after_s:.1f} s, {how}, {machine.record.accelerator}")
+    click.echo(f"lab {wishes.name} is up: {machine.record.ready_after_s:.1f} s, {how}, {machine.record.accelerator}")
 
 
-@lab.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@_NAME
+@lab.command(context_settings={"allow_interspersed_args": False})
 @_shape_options
 @click.option("-t", "--tty", is_flag=True, help="Give the program a terminal.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def run(name: str, pfs: int, vfs: int, wire: str, cold: bool, tty: bool, command: tuple[str, ...]) -> None:
+@click.pass_context
+def run(ctx: click.Context, python: Path | None, tty: bool, command: tuple[str, ...], **shape: Any) -> None:
     """Run a program in the lab that is up, or in a throw-away one. Its exit code is passed on."""
-    from virtfn.lab.shape import Shape, Wire
-    from virtfn.lab.startup import Wishes
+    from virtfn.lab.machine import Machine
 
-    wishes = Wishes(name=_checked(name), shape=Shape(pfs=pfs, vfs=vfs, wire=Wire(wire)), cold=cold)
-    sys.exit(_run(command, wishes, terminal=tty))
+    wishes = _wishes(**shape)
+    asked = [name for name in ("pfs", "vfs", "wire", "python", "cold") if ctx.get_parameter_source(name) in _GIVEN]
+    if asked and Machine.is_up(wishes.name):
+        raise UsageError(
+            f"the lab {wishes.name} is up already, so --{asked[0]} cannot be chosen",
+            hint="leave it out, or run with another --name: then a throw-away lab is started",
+        )
+    raise click.exceptions.Exit(_run(command, wishes, terminal=tty, python=python))
 
 
 @lab.command()
@@ -91,7 +118,7 @@ def sh(name: str) -> None:
     """Open a shell in the lab that is up (or in a throw-away one)."""
     from virtfn.lab.startup import Wishes
 
-    sys.exit(_run(("sh", "-l"), Wishes(name=_checked(name)), terminal=True))
+    raise click.exceptions.Exit(_run(("sh", "-l"), Wishes(name=_checked(name)), terminal=sys.stdin.isatty()))
 
 
 @lab.command()
@@ -117,8 +144,8 @@ def down(name: str) -> None:
     """End the lab of this name."""
     from virtfn.lab.machine import Machine
 
-    Machine.attach(_checked(name)).down()
-    _say(f"lab {name} is down")
+    was_running = Machine.end(_checked(name))
+    _say(f"lab {name} is down" if was_running else f"lab {name} had died; what it left is removed")
 
 
 def run_inside(argv: Sequence[str]) -> int:
@@ -129,7 +156,7 @@ def run_inside(argv: Sequence[str]) -> int:
     return _run(("virtfn", *argv), Wishes(), terminal=terminal)
 
 
-def _run(command: Sequence[str], wishes: Any, *, terminal: bool) -> int:
+def _run(command: Sequence[str], wishes: "Wishes", *, terminal: bool, python: Path | None = None) -> int:
     from virtfn.lab.console import attach_console
     from virtfn.lab.machine import Machine
     from virtfn.lab.startup import throw_away
@@ -137,24 +164,16 @@ def _run(command: Sequence[str], wishes: Any, *, terminal: bool) -> int:
     if Machine.is_up(wishes.name):
         return attach_console(Machine.attach(wishes.name), command, terminal=terminal)
     _say(f"no lab named {wishes.name} is up: starting a throw-away one")
-    parts, folders = _parts()
-    with throw_away(parts, folders, wishes, _say) as machine:
+    with throw_away(*_parts(python), wishes, _say) as machine:
         return attach_console(machine, command, terminal=terminal)
 
 
-def _start(wishes: Any) -> Any:
-    from virtfn.lab.startup import start
-
-    parts, folders = _parts()
-    return start(parts, folders, wishes, _say)
-
-
-def _parts() -> tuple[Any, Any]:
+def _parts(python: Path | None) -> tuple["Parts", "Folders"]:
     from virtfn.lab.folders import Folders
     from virtfn.lab.parts import assemble
 
     folders = Folders.of_this_user()
-    return assemble(folders, _say), folders
+    return assemble(folders, _say, python), folders
 
 
 def _checked(name: str) -> str:
@@ -163,7 +182,7 @@ def _checked(name: str) -> str:
     return name
 
 
-def _described(machine: Any) -> dict[str, object]:
+def _described(machine: "Machine") -> dict[str, object]:
     from virtfn.lab.shape import Wire
 
     record = machine.record

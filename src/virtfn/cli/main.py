@@ -20,6 +20,7 @@ _COMMANDS = {
     "resume": ("virtfn.cli.journal", "resume"),
     "confirm": ("virtfn.cli.journal", "confirm"),
     "journal": ("virtfn.cli.journal", "journal"),
+    "persist": ("virtfn.cli.persist", "persist"),
     "mirror": ("virtfn.cli.mirror", "mirror"),
     "watch-over": ("virtfn.cli.journal", "watch_over"),
     "lab": ("virtfn.cli.lab", "lab"),
@@ -33,6 +34,7 @@ _SUMMARIES = {
     "resume": "Carry on with a transaction that was cut short.",
     "confirm": "Keep what `apply --confirm-within` did.",
     "journal": "What virtfn has changed on this host.",
+    "persist": "Apply the declared state at every boot.",
     "mirror": "Copy one VF's traffic to another VF, and prove it.",
     "lab": "An emulated SR-IOV host, with the real kernel drivers.",
 }
@@ -83,11 +85,6 @@ def _inside_lab(arguments: tuple[str, ...]) -> None:
     from virtfn.cli.lab import run_inside
 
     raise click.exceptions.Exit(run_inside(arguments))
-
-
-def run() -> None:
-    """The console script: run, and exit with the code that says how it went."""
-    sys.exit(main(sys.argv[1:]))
 
 
 def main(arguments: list[str]) -> int:

@@ -36,16 +36,20 @@ class OutputFormat(StrEnum):
 
 def output_option(command: F) -> F:
     """The options ``-o table|wide|json|yaml`` and ``-j``; the command gets ``output``."""
-    command = click.option("-j", "output", flag_value="json", type=OutputFormat, help="Same as -o json.")(command)
-    return click.option(
-        "-o",
-        "--output",
-        "output",
-        type=click.Choice([entry.value for entry in OutputFormat]),
-        default="table",
-        show_default=True,
-        help="How to print the result.",
-    )(command)
+    return output_option_with()(command)
+
+
+def output_option_with(*more: str) -> Callable[[F], F]:
+    """The same with more formats of the command's own."""
+    choice = click.Choice([*(entry.value for entry in OutputFormat), *more])
+
+    def decorate(command: F) -> F:
+        command = click.option("-j", "output", flag_value="json", type=choice, help="Same as -o json.")(command)
+        return click.option(
+            "-o", "--output", "output", type=choice, default="table", show_default=True, help="How to print the result."
+        )(command)
+
+    return decorate
 
 
 def console() -> Console:

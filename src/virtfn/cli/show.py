@@ -7,7 +7,7 @@ import click
 
 from virtfn.app import App
 from virtfn.cli.inventory_view import print_inventory
-from virtfn.cli.output import OutputFormat, console, error_console, output_option, print_document
+from virtfn.cli.output import OutputFormat, console, error_console, output_option_with, print_document
 from virtfn.errors import SpecError
 from virtfn.model.inventory import Inventory
 from virtfn.services.inventory import inventory_of, only
@@ -17,6 +17,7 @@ Examples:
   virtfn show                          all SR-IOV devices of this host
   virtfn show p2p1 -o wide             one PF, every fact
   ip link show | virtfn show --from -  what some other host printed
+  virtfn show -o spec > host.yaml      this host as a declared state
   virtfn show -o json | jq '.pfs[].vfs[] | select(.spoofchk == false)'
 """
 
@@ -26,15 +27,20 @@ Examples:
 @click.option(
     "--from", "capture", metavar="FILE|-", help="Read text that `ip link show` printed, of any iproute2, or its JSON."
 )
-@output_option
+@output_option_with("spec")
 def show(pf: str | None, capture: str | None, output: str) -> None:
     """Show Physical and Virtual Functions: as they are now, or as a capture shows them.
 
     PF is a name (p2p1) or a PCI address. A fact that could not be read is shown as `?` with the reason below the
-    table, and as null in JSON with the reason in `unknown`.
+    table, and as null in JSON with the reason in `unknown`. -o spec prints the host as a file for `virtfn apply`.
     """
-    how = OutputFormat(output)
     inventory = only(_captured(capture), pf) if capture else inventory_of(App().host(), pf)
+    if output == "spec":
+        from virtfn.spec import render
+
+        click.echo(render(inventory), nl=False)
+        return
+    how = OutputFormat(output)
     if how.is_document:
         print_document("inventory", inventory, how)
         return

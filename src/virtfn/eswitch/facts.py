@@ -53,8 +53,8 @@ class DriverFacts:
     """One row: what a driver does, backed by ``evidence``; ``max_vfs`` is per PF where the chip fixes it.
 
     ``vf_driver`` is the kernel's own driver for its VFs. ``mac_needs_reload``: a VF's driver takes a new admin MAC only
-    when it is reset or bound again. ``spoofchk_at_first``: what a VF that was just made has. What a driver refuses is in
-    ``limits``.
+    when it is reset or bound again. ``spoofchk_at_first``: what a VF that was just made has. What a driver refuses is
+    in ``limits``.
     """
 
     driver: str

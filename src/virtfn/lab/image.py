@@ -18,7 +18,7 @@ from virtfn.lab.libraries import libraries_of
 from virtfn.lab.store import Store, file_identity, key_of
 
 KIND = "root"
-PACKAGES = ("click", "rich", "ruamel.yaml", "pydantic", "pyroute2", "pytest", "hypothesis", "scapy")
+PACKAGES = ("click", "rich", "ruamel.yaml", "pydantic", "pytest", "hypothesis", "scapy")
 """What the guest's Python shall have, where the surveyed Python has it; their requirements come along."""
 
 _PROGRAMS = ("busybox", "sh", "ip", "tc", "bridge", "devlink")

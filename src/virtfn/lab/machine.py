@@ -51,6 +51,20 @@ class Machine:
         record = records.read((folders or Folders.of_this_user()).runtime / name)
         return record is not None and record.alive and record.ready
 
+    @classmethod
+    def end(cls, name: str = DEFAULT_NAME, folders: Folders | None = None) -> bool:
+        """End the lab of this name and remove what it left, also one that died; True where it was still running.
+
+        Raises LabError where there is none.
+        """
+        run = (folders or Folders.of_this_user()).runtime / name
+        record = records.read(run)
+        if record is None:
+            raise LabError(f"no lab named {name} is up", hint="start one: virtfn lab up")
+        was_running = record.qemu.alive
+        cls(run, record).down()
+        return was_running
+
     def run(
         self,
         argv: Sequence[str],

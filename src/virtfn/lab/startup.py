@@ -76,6 +76,7 @@ class _Start:
         self.began = time.monotonic()
 
     def start(self) -> Machine:
+        records.clean(self.run)  # a name that is taken is refused here, before anything is tried
         saved = None if self.wishes.cold else self.parts.store.find(KIND, self.key)
         if saved:
             try:

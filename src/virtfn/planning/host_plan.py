@@ -129,10 +129,6 @@ def _own(work: PfWork, field: str, impact: Impact = Impact.NOBODY, note: str = "
 
 
 def _count(work: PfWork, before: int, after: int, impact: Impact, note: str) -> Step:
-    wanted = (
-        "the kernel goes from one number of VFs to another through 0 only" if not after and work.count_after else ""
-    )
-    why = wanted or (f"{after} VFs are wanted" if after else "no VFs are wanted")
     undoing = Undoing.RETRACE if work.remade else Undoing.DIRECT
     return Step(pf_target(work.pf), "num_vfs", before, after, _count_reason(work, after), impact, note, undoing=undoing)
 

@@ -9,8 +9,9 @@ from virtfn.mirroring import proof
 from virtfn.mirroring.proof import Bench
 from virtfn.model.plan import Step
 from virtfn.model.probe import Leg, ProofReport, Volley, Waypoint
+from virtfn.model.saying import say
 from virtfn.services.ports import Cancelled, Prober
-from virtfn.services.transaction import Progress, never_cancelled, show
+from virtfn.services.transaction import Progress, never_cancelled
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Prover:
             if leg.source.whole or time.monotonic() - start > self._probing.patience_s or self._cancelled():
                 break
         return Waypoint(
-            after=f"{after.target} {after.field} {show(after.after)}",
+            after=f"{after.target} {after.field} {say(after.after)}",
             sent=leg.sent,
             source=leg.source.frames,
             copy=leg.copy.frames,

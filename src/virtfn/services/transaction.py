@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from virtfn.errors import ConflictError, Interrupted, RollbackIncomplete, VerifyFailed, VirtfnError
 from virtfn.model.plan import Impact, Plan, Restore, Step, Target, Undoing, Value, Writing
+from virtfn.model.saying import say
 from virtfn.model.transaction import Status, Transaction
 from virtfn.services.ports import Cancelled, Journal, World
 
@@ -110,7 +111,7 @@ class Transactions:
         left = {(step.target, step.field): step.after for step in transaction.plan.steps if _insisted_on(step)}
         found = self._world.read_all(list(left))
         return tuple(
-            f"{target} {field} is {_show_or_fault(now)}, we left {show(want)}"
+            f"{target} {field} is {_say_or_fault(now)}, we left {say(want)}"
             for ((target, field), want), now in zip(left.items(), found, strict=True)
             if isinstance(now, VirtfnError) or now != want
         )
@@ -150,7 +151,7 @@ class Transactions:
         kept = {key: one for key, one in first.items() if one.undoing is not Undoing.OVERWRITE}
         found = self._world.read_all(list(kept))
         foreign = [
-            f"{one.target} {one.field} is {_show_or_fault(now)}, we left {show(one.ours[-1])}"
+            f"{one.target} {one.field} is {_say_or_fault(now)}, we left {say(one.ours[-1])}"
             for one, now in zip(kept.values(), found, strict=True)
             if isinstance(now, VirtfnError) or now not in one.ours
         ]
@@ -171,7 +172,7 @@ class Transactions:
                 raise now
             if now != step.before:
                 raise ConflictError(
-                    f"{step.field} is {show(now)}, but was {show(step.before)} when the plan was made",
+                    f"{step.field} is {say(now)}, but was {say(step.before)} when the plan was made",
                     where=str(step.target),
                     hint="somebody else changes this host: look with `virtfn show`, then plan again",
                 )
@@ -190,7 +191,7 @@ class Transactions:
             self._progress(f"{len(steps)} fields of {len(targets)} objects, {steps[0].target} to {steps[-1].target}")
             return
         for step in steps:
-            self._progress(f"{step.target}: {step.field} {show(step.before)} -> {show(step.after)}")
+            self._progress(f"{step.target}: {step.field} {say(step.before)} -> {say(step.after)}")
 
     def _verify(self, plan: Plan) -> None:
         """Read every final value back until it is as written, or raise VerifyFailed with all that is not."""
@@ -250,15 +251,15 @@ class Transactions:
             if now in (restore.value, restore.goal):
                 return ""
             if restore.undoing is not Undoing.OVERWRITE and now not in restore.ours:
-                return f"{what} is {show(now)}, which we did not write (before: {show(restore.value)})"
-            self._progress(f"{what} {show(now)} -> {show(restore.value)}")
+                return f"{what} is {say(now)}, which we did not write (before: {say(restore.value)})"
+            self._progress(f"{what} {say(now)} -> {say(restore.value)}")
             self._world.write(restore.target, restore.field, restore.value)
             now = self._read_until(restore.target, restore.field, restore.value)
         except VirtfnError as fault:
-            return f"{what} should be {show(restore.value)}: {fault}" + (
+            return f"{what} should be {say(restore.value)}: {fault}" + (
                 f" (`{restore.command}`)" if restore.command else ""
             )
-        return "" if now == restore.value else f"{what} still reads {show(now)}, should be {show(restore.value)}"
+        return "" if now == restore.value else f"{what} still reads {say(now)}, should be {say(restore.value)}"
 
     def _stop_if_cancelled(self) -> None:
         if self._cancelled():
@@ -304,23 +305,12 @@ def _insisted_on(step: Step) -> bool:
     return step.writing is not Writing.IMPLIED and step.undoing is not Undoing.OVERWRITE
 
 
-def show(value: Value) -> str:
-    """A value as a person reads it in a sentence."""
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if value is None:
-        return "nothing"
-    if isinstance(value, Mapping):
-        return " ".join(f"{key} {show(item)}" for key, item in value.items())
-    return str(value)
-
-
-def _show_or_fault(now: Value | VirtfnError) -> str:
-    return f"unreadable ({now})" if isinstance(now, VirtfnError) else show(now)
+def _say_or_fault(now: Value | VirtfnError) -> str:
+    return f"unreadable ({now})" if isinstance(now, VirtfnError) else say(now)
 
 
 def _mismatches(wrong: Mapping[tuple[Target, str], tuple[Value, Value | VirtfnError]]) -> str:
     return "; ".join(
-        f"{target} {field} reads {_show_or_fault(now)}, written was {show(want)}"
+        f"{target} {field} reads {_say_or_fault(now)}, written was {say(want)}"
         for (target, field), (want, now) in wrong.items()
     )

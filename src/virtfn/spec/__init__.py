@@ -1,14 +1,37 @@
 """What a person declares about a host, in YAML: read, written, and described for editors.
 
 ``load`` turns files into a ``DesiredHost`` or says everything that is wrong with them; ``dump`` goes the other way;
-``render`` writes today's host as such a file. Only this room knows YAML and pydantic, so import it when it is needed.
+``render`` writes today's host as such a file. Only this room knows YAML and pydantic.
 """
 
-from virtfn.spec.description import describe, render
-from virtfn.spec.document import MAX_BYTES, decoded
-from virtfn.spec.loading import load
-from virtfn.spec.schema import json_schema, json_schema_text
-from virtfn.spec.words import FORMAT
-from virtfn.spec.writing import dump
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from virtfn.spec.description import describe, render
+    from virtfn.spec.document import MAX_BYTES, decoded
+    from virtfn.spec.loading import load
+    from virtfn.spec.schema import json_schema, json_schema_text
+    from virtfn.spec.words import FORMAT
+    from virtfn.spec.writing import dump
 
 __all__ = ["FORMAT", "MAX_BYTES", "decoded", "describe", "dump", "json_schema", "json_schema_text", "load", "render"]
+
+_HOMES = {
+    "FORMAT": "words",
+    "MAX_BYTES": "document",
+    "decoded": "document",
+    "describe": "description",
+    "dump": "writing",
+    "json_schema": "schema",
+    "json_schema_text": "schema",
+    "load": "loading",
+    "render": "description",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used: who only writes a spec need not wait for pydantic (about 100 ms)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

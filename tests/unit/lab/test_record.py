@@ -115,3 +115,12 @@ def test_a_lab_that_died_shows_its_last_words(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="the guest died; its console ends with:\nKernel panic"):
         Machine.attach("lab", Folders(tmp_path, tmp_path))
     assert not Machine.is_up("lab", Folders(tmp_path, tmp_path))
+
+
+def test_a_lab_that_died_can_be_taken_down(tmp_path: Path) -> None:
+    (tmp_path / "lab").mkdir()
+    records.write(tmp_path / "lab", noted(Process(2**22, 1)))
+    assert Machine.end("lab", Folders(tmp_path, tmp_path)) is False
+    assert not (tmp_path / "lab").exists()
+    with pytest.raises(LabError, match="no lab named lab is up"):
+        Machine.end("lab", Folders(tmp_path, tmp_path))

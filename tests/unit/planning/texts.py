@@ -1,13 +1,12 @@
 """Differences, plans, ways back and objections as the text that golden cases hold, one line each."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from virtfn.errors import CapabilityError, SpecError
 from virtfn.model.mirror import Objection
 from virtfn.model.plan import Impact, Plan, Restore, Step, Undoing, Value, Writing
 from virtfn.planning.diff import Difference
 from virtfn.planning.summary import summary
-from virtfn.services.transaction import show
 
 
 def differences_text(differences: Iterable[Difference]) -> str:
@@ -63,3 +62,14 @@ def _step_lines(step: Step) -> list[str]:
 
 def _joined(lines: list[str], empty: str) -> str:
     return "\n".join(lines or [empty]) + "\n"
+
+
+def show(value: Value) -> str:
+    """A value in the words of the goldens, whatever words the program finds for people."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if value is None:
+        return "nothing"
+    if isinstance(value, Mapping):
+        return " ".join(f"{key} {show(item)}" for key, item in value.items())
+    return str(value)

@@ -1,7 +1,12 @@
 """What ``dump`` and ``render`` write: short, readable, and honest about what a spec cannot say."""
 
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
+
+from virtfn import spec
 from virtfn.captures import parse
 from virtfn.model.addresses import MacAddress
 from virtfn.model.desired import DesiredHost, DesiredPf, DesiredVf, PfMatch
@@ -117,3 +122,17 @@ def test_a_pf_that_nothing_tells_from_others_is_left_out_with_a_comment() -> Non
 def test_problems_of_the_reading_are_comments_on_one_line() -> None:
     text = render(Inventory((PfState("0000:01:00.0", "p2p1", problems=("cut\nafter 34\x1b[31m",)),)))
     assert "    # problem: cut after 34 [31m\n" in text
+
+
+@pytest.mark.parametrize("name", ["dump", "render", "describe"])
+def test_writing_waits_for_neither_pydantic_nor_a_parser(name: str) -> None:
+    program = (
+        f"import sys; from virtfn.spec import {name}; print([m for m in ('pydantic', 'ruamel') if m in sys.modules])"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert said.stdout == "[]\n"
+
+
+def test_every_public_name_is_there() -> None:
+    assert [name for name in spec.__all__ if not hasattr(spec, name)] == []
+    assert not hasattr(spec, "nothing")

@@ -1,0 +1,39 @@
+# From a clone to a proven mirror: `make demo`. Everything lands in .venv and in ~/.cache/virtfn.
+PYTHON ?= python3
+VENV := .venv
+STAMP := $(VENV)/.installed
+VIRTFN := $(VENV)/bin/virtfn
+
+.PHONY: help setup demo test check lab clean
+.DEFAULT_GOAL := help
+
+help:  ## Show these targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+setup: $(STAMP)  ## Install what is missing, build the lab's parts (says each; quick when all is there)
+	$(VIRTFN) lab prepare --netdevsim
+
+demo: setup  ## The field note's mirror on an emulated host: made, proven, taken back
+	$(VIRTFN) lab demo
+
+lab: setup  ## A shell in the emulated host
+	$(VIRTFN) lab status >/dev/null 2>&1 || $(VIRTFN) lab up
+	$(VIRTFN) lab sh
+
+test: setup check  ## All tests, those inside the emulated host too
+	$(VENV)/bin/pytest
+
+check: $(STAMP)  ## Format, lint, types, imports
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+clean:  ## Remove the virtual environment (the lab's cache stays)
+	rm -rf $(VENV)
+
+$(STAMP): pyproject.toml constraints.txt
+	scripts/make-venv.sh "$(PYTHON)" $(VENV)
+	@echo "installing virtfn and its development tools into $(VENV) (versions: constraints.txt)"
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@

@@ -1,0 +1,27 @@
+"""Values as a person reads them in a sentence."""
+
+from collections.abc import Mapping
+
+from virtfn.model.plan import Value
+
+
+def say(value: Value) -> str:
+    """``on``, ``100 qos 3``, ``max 1000 Mbit/s``, ``none``: the forms that fields of a host have."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if value is None:
+        return "nothing"
+    if isinstance(value, Mapping):
+        return _say_mapping(value)
+    return str(value)
+
+
+def _say_mapping(value: Mapping[str, Value]) -> str:
+    if {"id", "qos", "protocol"} == set(value):
+        qos = f" qos {value['qos']}" if value["qos"] else ""
+        protocol = f" {value['protocol']}" if value["protocol"] != "802.1Q" else ""
+        return f"{value['id'] or 'none'}{qos}{protocol}"
+    if {"min_tx_rate_mbps", "max_tx_rate_mbps"} == set(value):
+        words = (("min", value["min_tx_rate_mbps"]), ("max", value["max_tx_rate_mbps"]))
+        return ", ".join(f"{word} {rate} Mbit/s" for word, rate in words if rate) or "no limit"
+    return " ".join(f"{key} {say(item)}" for key, item in value.items())
