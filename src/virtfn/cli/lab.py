@@ -98,7 +98,7 @@ def up(python: Path | None, output: str, **shape: Any) -> None:
 @click.option("-t", "--tty", is_flag=True, help="Give the program a terminal.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.pass_context
-def run(ctx: click.Context, python: Path | None, tty: bool, command: tuple[str, ...], **shape: Any) -> None:
+def run(ctx: click.Context, /, python: Path | None, tty: bool, command: tuple[str, ...], **shape: Any) -> None:
     """Run a program in the lab that is up, or in a throw-away one. Its exit code is passed on."""
     from virtfn.lab.machine import Machine
 

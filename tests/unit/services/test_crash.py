@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
 from tests.unit.services.rig import Rig
+
 from virtfn.model.transaction import Status
 
 _CHILD = """

@@ -1,0 +1,276 @@
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from virtfn.errors import (
+    ConflictError,
+    GuardRefused,
+    Interrupted,
+    KernelRefused,
+    SpecError,
+    UsageError,
+    VerifyFailed,
+    VirtfnError,
+)
+from virtfn.journal.files import FileJournal
+from virtfn.model.desired import DesiredHost, DesiredPf, DesiredVf, PfMatch
+from virtfn.model.inventory import Inventory, Vlan
+from virtfn.model.plan import Target, Value
+from virtfn.model.transaction import Status
+from virtfn.planning.guards import Surroundings
+from virtfn.services.hosts import Hosts
+from virtfn.services.records import Records, awaits_confirmation
+from virtfn.services.transaction import Settle, Transactions
+from virtfn.testing import FakeHost, FakeVf
+
+FREE = FakeVf("fa:16:3e:00:00:01", reachable=True)
+
+
+def host_of(count: int = 4) -> FakeHost:
+    return FakeHost(tuple(FakeVf(f"fa:16:3e:00:00:{number:02x}") for number in range(count)))
+
+
+def desired(num_vfs: int | None = None, **vfs: DesiredVf) -> DesiredHost:
+    entries = tuple((int(name.removeprefix("vf")), one) for name, one in vfs.items())
+    pf = DesiredPf(PfMatch(name="p2p1"), vfs=entries)
+    return DesiredHost((pf if num_vfs is None else replace(pf, num_vfs=num_vfs),))
+
+
+@dataclass
+class Rig:
+    state: Path
+    host: FakeHost = field(default_factory=host_of)
+    boot_id: str = "boot-1"
+    surroundings: Surroundings = field(default_factory=Surroundings)
+    cancelled: bool = False
+    told: list[str] = field(default_factory=list)
+
+    @property
+    def journal(self) -> FileJournal:
+        return FileJournal(self.state, self.boot_id)
+
+    @property
+    def engine(self) -> Transactions:
+        return Transactions(
+            self.host,
+            self.journal,
+            progress=self.told.append,
+            cancelled=lambda: self.cancelled,
+            settle=Settle(0.0, 0.0),
+        )
+
+    @property
+    def hosts(self) -> Hosts:
+        return Hosts(self.host, self.journal, self.engine, lambda: self.surroundings)
+
+    @property
+    def records(self) -> Records:
+        return Records(self.journal, self.engine)
+
+    def apply(self, wanted: DesiredHost, *forced: str) -> int:
+        guards = frozenset(forced)
+        receipt = self.hosts.apply(self.hosts.plan(wanted, forced=guards).plan, forced=guards)
+        assert receipt.id is not None
+        return receipt.id
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Rig:
+    return Rig(tmp_path / "state")
+
+
+TWO_FIELDS = desired(vf1=DesiredVf(spoofchk=False, trust=True))
+
+
+def test_apply_does_what_the_spec_names_and_nothing_else(rig: Rig) -> None:
+    before = rig.host.observe().pfs[0].vfs
+    rig.apply(TWO_FIELDS)
+    after = rig.host.observe().pfs[0].vfs
+    assert after[1] == replace(before[1], spoofchk=False, trust=True)
+    assert [after[0], *after[2:]] == [before[0], *before[2:]]
+
+
+def test_applying_twice_changes_nothing_and_begins_no_transaction(rig: Rig) -> None:
+    rig.apply(TWO_FIELDS)
+    again = rig.hosts.plan(TWO_FIELDS)
+    assert again.plan.is_empty
+    assert rig.hosts.apply(again.plan).id is None
+    assert len(rig.records.all()) == 1
+
+
+def test_verify_names_what_differs(rig: Rig) -> None:
+    assert {one.field for one in rig.hosts.differences(TWO_FIELDS)} == {"spoofchk", "trust"}
+    rig.apply(TWO_FIELDS)
+    assert rig.hosts.differences(TWO_FIELDS) == ()
+
+
+def test_rollback_restores_the_last_transaction(rig: Rig) -> None:
+    before = rig.host.observe()
+    number = rig.apply(TWO_FIELDS)
+    assert rig.records.rollback().id == number
+    assert rig.host.observe() == before
+    with pytest.raises(UsageError, match="nothing is left to undo"):
+        rig.records.rollback(number)
+    with pytest.raises(UsageError, match="no transaction to roll back"):
+        rig.records.rollback()
+
+
+def test_new_number_of_vfs_comes_back_with_all_their_fields(rig: Rig) -> None:
+    rig.host.vfs[2] = replace(rig.host.vfs[2], vlan=100, trust=True)
+    before = rig.host.observe()
+    with pytest.raises(GuardRefused) as caught:
+        rig.apply(desired(num_vfs=6))
+    names = {name for name, _ in caught.value.guards}
+    assert "vf-count" in names
+    rig.apply(desired(num_vfs=6), "vf-count", "vf-in-use")
+    assert len(rig.host.observe().pfs[0].vfs) == 6
+    rig.records.rollback()
+    restored = rig.host.observe().pfs[0].vfs
+    wanted = before.pfs[0].vfs
+    assert [(vf.mac, vf.vlan, vf.trust, vf.spoofchk) for vf in restored] == [
+        (vf.mac, vf.vlan, vf.trust, vf.spoofchk) for vf in wanted
+    ]
+
+
+def test_a_plan_made_before_somebody_else_came_is_not_begun(rig: Rig) -> None:
+    plan = rig.hosts.plan(TWO_FIELDS).plan
+    rig.host.vfs[1] = replace(rig.host.vfs[1], trust=True)
+    with pytest.raises(ConflictError, match="was off when the plan was made"):
+        rig.hosts.apply(plan)
+    assert rig.records.all() == ()
+
+
+def test_an_unfinished_transaction_stands_in_the_way_until_resumed_or_rolled_back(rig: Rig) -> None:
+    plan = rig.hosts.plan(TWO_FIELDS).plan
+    entry = rig.journal.record_intent(rig.journal.begin(plan), [0])
+    rig.host.write(plan.steps[0].target, plan.steps[0].field, plan.steps[0].after)
+    with pytest.raises(ConflictError, match="is open"):
+        rig.apply(desired(vf2=DesiredVf(trust=True)))
+    assert rig.records.resume().id == entry.id
+    assert rig.hosts.differences(TWO_FIELDS) == ()
+    assert rig.records.load(entry.id).status is Status.COMMITTED
+
+
+def test_a_value_that_somebody_set_since_is_not_rolled_back(rig: Rig) -> None:
+    rig.apply(desired(vf1=DesiredVf(vlan=Vlan(100))), "vf-in-use")
+    rig.host.vfs[1] = replace(rig.host.vfs[1], vlan=7)
+    with pytest.raises(ConflictError, match="somebody has changed this since"):
+        rig.records.rollback()
+    assert rig.host.vfs[1].vlan == 7
+    assert rig.records.all()[0].status is Status.COMMITTED, "nothing was begun, so nothing is unfinished"
+
+
+def test_a_driver_that_lies_is_found_and_everything_goes_back(rig: Rig) -> None:
+    before = rig.host.observe()
+
+    class Liar(FakeHost):
+        def write(self, target: Target, field: str, value: Value) -> None:
+            if field != "trust":
+                super().write(target, field, value)
+
+    rig.host = Liar(tuple(rig.host.vfs))
+    with pytest.raises(VerifyFailed, match="trust reads off, written was on") as caught:
+        rig.apply(TWO_FIELDS)
+    assert any("igb" in note for note in caught.value.__notes__)
+    assert rig.host.observe() == before
+
+
+def test_ctrl_c_before_the_first_write_changes_nothing(rig: Rig) -> None:
+    before, rig.cancelled = rig.host.observe(), True
+    with pytest.raises(Interrupted):
+        rig.apply(TWO_FIELDS)
+    assert rig.host.observe() == before
+
+
+@pytest.mark.parametrize("number", [16, 1, 95, 19, 90])
+def test_any_kernel_error_at_any_write_restores_the_host(tmp_path: Path, number: int) -> None:
+    """EBUSY, EPERM, EOPNOTSUPP, ENODEV, EMSGSIZE."""
+    wanted = desired(
+        num_vfs=5, vf0=DesiredVf(trust=True), vf1=DesiredVf(spoofchk=False, vlan=Vlan(5)), vf4=DesiredVf(trust=True)
+    )
+    tried = 0
+    for at in range(100):
+        rig = Rig(tmp_path / f"{at}")
+        before, writes = facts(rig.host.observe()), 0
+
+        def fail(action: str, target: Target, field: str, value: Value, at: int = at) -> None:
+            nonlocal writes
+            if action == "write":
+                writes += 1
+                if writes == at + 1:
+                    raise KernelRefused("no", where=target.label, errno=number)
+
+        rig.host.hook = fail
+        try:
+            rig.apply(wanted, "vf-count", "vf-in-use")
+        except VirtfnError:
+            tried += 1
+        else:
+            break
+        rig.host.hook = None
+        if rig.records.all()[-1].status is not Status.ROLLED_BACK:
+            rig.records.rollback()
+        assert facts(rig.host.observe()) == before
+    assert tried >= 8
+
+
+def facts(inventory: Inventory) -> list[tuple[object, ...]]:
+    """What a rollback restores: netdevs of VFs that were made anew are other ones."""
+    return [(vf.index, vf.mac, vf.vlan, vf.spoofchk, vf.trust, vf.driver) for vf in inventory.pfs[0].vfs]
+
+
+def test_an_unconfirmed_transaction_goes_back_by_itself(rig: Rig) -> None:
+    before = rig.host.observe()
+    number = rig.apply(TWO_FIELDS)
+    rig.records.expect_confirmation(rig.records.load(number), 0.0)
+    assert awaits_confirmation(rig.records.load(number))
+    done = rig.records.watch_over(number, 0.0, sleep=lambda _: None)
+    assert done.status is Status.ROLLED_BACK
+    assert rig.host.observe() == before
+
+
+def test_a_confirmed_transaction_stays(rig: Rig) -> None:
+    number = rig.apply(TWO_FIELDS)
+    rig.records.expect_confirmation(rig.records.load(number), 60.0)
+    assert rig.records.confirm().id == number
+    assert rig.records.watch_over(number, 0.0, sleep=lambda _: None).status is Status.COMMITTED
+    assert rig.hosts.differences(TWO_FIELDS) == ()
+    with pytest.raises(UsageError, match="no transaction waits"):
+        rig.records.confirm()
+
+
+def test_the_watcher_finishes_for_a_process_that_died(rig: Rig) -> None:
+    before = rig.host.observe()
+    plan = rig.hosts.plan(TWO_FIELDS).plan
+    entry = rig.journal.record_intent(rig.journal.begin(plan), [0])
+    rig.host.write(plan.steps[0].target, plan.steps[0].field, plan.steps[0].after)
+    assert rig.records.watch_over(entry.id, 60.0, sleep=lambda _: None).status is Status.ROLLED_BACK
+    assert rig.host.observe() == before
+
+
+def test_a_pf_with_the_default_route_is_guarded(rig: Rig) -> None:
+    rig.surroundings = Surroundings(default_route_netdevs=frozenset({"p2p1"}))
+    wanted = DesiredHost((DesiredPf(PfMatch(name="p2p1"), up=False),))
+    assert "default-route" in [one.guard for one in rig.hosts.plan(wanted).objections]
+
+
+def test_a_spec_for_another_host_says_what_there_is(rig: Rig) -> None:
+    with pytest.raises(SpecError, match="ens9f9"):
+        rig.hosts.plan(DesiredHost((DesiredPf(PfMatch(name="ens9f9"), where="host.yaml:3"),)))
+
+
+def test_a_reboot_in_the_middle_closes_the_transaction_honestly(rig: Rig) -> None:
+    """Every prefix of the journal that a power cut can leave, read after the next boot."""
+    rig.apply(TWO_FIELDS)
+    path = rig.state / "journal" / "0001.jsonl"
+    whole = path.read_bytes()
+    head = whole.index(b"\n") + 1
+    for length in range(head, len(whole) + 1, 7):
+        path.write_bytes(whole[:length])
+        rig.boot_id = "boot-2"
+        (entry,) = rig.records.all()
+        assert entry.status is Status.ENDED
+        rig.boot_id = "boot-1"
+        (entry,) = rig.records.all()
+        assert entry.status in (Status.OPEN, Status.COMMITTED)
