@@ -1,6 +1,7 @@
 """The suites that need the real drivers, each run inside a lab of its own; a failure shows pytest's own report."""
 
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +20,13 @@ _SUITE_S = 900.0
 
 @pytest.mark.parametrize("suite", SUITES)
 def test_inside_the_lab(start_lab: "StartLab", suite: str) -> None:
-    with start_lab() as machine:
-        done = machine.run(["python3", "-m", "pytest", "-q", suite], cwd="/lab/code", timeout_s=_SUITE_S)
-    sys.stdout.write(done.text)
-    sys.stderr.write(done.stderr.decode(errors="replace"))
-    assert done.returncode == 0, f"{suite} failed inside the lab"
+    command = ["python3", "-m", "pytest", "-v", "--durations=5", suite]
+    deadline = time.monotonic() + _SUITE_S
+    with start_lab() as machine, machine.start(command, cwd="/lab/code") as job:
+        job.end_input()
+        while job.returncode is None and time.monotonic() < deadline:
+            for _, data in job.events(1.0):
+                sys.stdout.write(data.decode(errors="replace"))  # as it comes: see it with pytest -s
+                sys.stdout.flush()
+    assert job.returncode is not None, f"{suite} did not end within {_SUITE_S:g} s"
+    assert job.returncode == 0, f"{suite} failed inside the lab"

@@ -14,11 +14,11 @@ from virtfn.eswitch.limits import limits_on
 from virtfn.model.addresses import MacAddress, PciAddress, VfRef
 from virtfn.model.desired import UNSET, DesiredHost, DesiredPf, DesiredVf, PfMatch
 from virtfn.model.inventory import EswitchMode, Inventory, Unknown, VfLinkState, Vlan, VlanProtocol
-from virtfn.model.plan import Plan, Target, Value
+from virtfn.model.plan import Plan, Target, Value, Writing
 from virtfn.planning.diff import diff, plain_vf
 from virtfn.planning.guards import GUARDS, Surroundings, objections
 from virtfn.planning.host_plan import plan_host
-from virtfn.services.transaction import Settle, Transactions
+from virtfn.services.transaction import Settle, Transactions, strides
 from virtfn.testing import FakeHost, FakePf, FakeVf, MemoryJournal
 
 DRIVERS = ("igb", "ixgbe", "i40e", "ice", "mlx5_core", "bnxt_en", "netdevsim")
@@ -195,7 +195,7 @@ def rings(draw: st.DrawFn) -> tuple[FakeHost, DesiredHost]:
         vfs = [FakeVf(mac, place="host") for mac in before[first : first + size]]
         pfs.append(FakePf(vfs, driver, device=device, name=f"p{number}", refuses_twins=True))
         wanted = tuple((index, DesiredVf(mac=MacAddress.parse(after[first + index]))) for index in range(size))
-        count = draw(st.sampled_from([UNSET, UNSET, size, 4]))
+        count: Any = draw(st.sampled_from([UNSET, UNSET, size, 4]))
         entries.append(DesiredPf(PfMatch(pci=PciAddress.parse(device)), num_vfs=count, vfs=wanted))
         first += size
     return FakeHost(pfs=tuple(pfs)), DesiredHost(tuple(entries))
@@ -273,7 +273,7 @@ def test_whichever_write_fails_the_host_is_as_before(case: tuple[FakeHost, Desir
     host, desired = case
     plan = planned(desired, host)
     assume(not plan.is_empty and reachable(plan, host))
-    writes = [step for step in plan.steps if step.writing != "implied"]
+    writes = [step for step in plan.steps if step.writing is not Writing.IMPLIED]
     before = facts(host.observe())
     for number in range(len(writes)):
         trial = copied(host)
@@ -293,6 +293,24 @@ def test_a_committed_plan_can_be_rolled_back(case: tuple[FakeHost, DesiredHost])
     transactions = engine(host)
     transactions.rollback(transactions.run(plan))
     assert facts(host.observe()) == before
+
+
+@LAWS
+@given(CASES, st.data())
+def test_what_was_cut_short_anywhere_can_be_carried_on(case: tuple[FakeHost, DesiredHost], data: st.DataObject) -> None:
+    host, desired = case
+    plan = planned(desired, host)
+    assume(not plan.is_empty and reachable(plan, host))
+    cut = data.draw(st.sampled_from(list(strides(plan.steps, range(len(plan.steps))))))
+    written = data.draw(st.integers(cut[0], cut[-1] + 1))
+    for step in plan.steps[:written]:
+        if step.writing is not Writing.IMPLIED:
+            host.write(step.target, step.field, step.after)
+    journal = MemoryJournal()
+    begun = journal.record_intent(journal.begin(plan), range(cut[-1] + 1))
+    died = journal.record_done(begun, range(cut[0]))
+    Transactions(host, journal, progress=lambda _: None, settle=Settle(0.0, 0.0)).resume(died)
+    assert diff(desired, host.observe()) == ()
 
 
 @LAWS

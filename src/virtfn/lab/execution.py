@@ -13,7 +13,7 @@ _LAST_LINES = 8
 _CAUSE = re.compile(r"Kernel panic|BUG:|Oops|sysrq: Trigger|general protection|Traceback|Out of memory|virtfn-lab: ")
 
 
-def dying_words(text: str, lines: int = 12) -> str:
+def dying_words(text: str, lines: int = 24) -> str:
     """The end of a guest's console, from where the trouble begins; the last lines where no trouble is known."""
     every = [line.rstrip() for line in text.splitlines() if line.strip()]
     recent = every[-200:]

@@ -18,8 +18,10 @@ from virtfn.lab.libraries import libraries_of
 from virtfn.lab.store import Store, file_identity, key_of
 
 KIND = "root"
-PACKAGES = ("click", "rich", "ruamel.yaml", "pydantic", "pytest", "hypothesis", "scapy")
-"""What the guest's Python shall have, where the surveyed Python has it; their requirements come along."""
+NEEDED = ("click", "rich", "ruamel-yaml", "pydantic")
+"""What virtfn cannot do without; requirements come along. Names as PEP 503 normalises them."""
+PACKAGES = (*NEEDED, "pytest", "hypothesis", "scapy")
+"""What the guest's Python gets where the surveyed Python has it: the tests' tools too."""
 
 _PROGRAMS = ("busybox", "sh", "ip", "tc", "bridge", "devlink")
 """A real shell too: busybox's own runs its own small ``ip`` instead of the program."""
@@ -31,7 +33,7 @@ _LEAVE_OUT = (
     "pydoc_data", "__pycache__", "config-*", "*.a", "_test*.so", "_ctypes_test*.so", "_tkinter*.so",
 )  # fmt: skip
 _NEED_MB = 700
-_RECIPE = 3
+_RECIPE = 4
 """Raise when the image's content changes in a way that its key would not show."""
 
 ETC = {
@@ -71,9 +73,12 @@ def survey(python: Path) -> GuestPython:
             for one in found["packages"]
         )
         paths = {name: Path(found[name]) for name in ("program", "stdlib", "platstdlib")}
-        return GuestPython(version=found["version"], packages=packages, **paths)
     except (ValueError, KeyError) as failed:
         raise LabError(f"the Python did not describe itself: {failed}", where=str(python)) from failed
+    absent = set(NEEDED) - {name for name, _, _ in packages}
+    if absent:
+        raise LabError(f"this Python lacks {', '.join(sorted(absent))}", where=str(python), hint="pip install virtfn")
+    return GuestPython(version=found["version"], packages=packages, **paths)
 
 
 def root_key(python: GuestPython) -> str:
@@ -131,22 +136,13 @@ def _fill(stage: Path, python: GuestPython) -> None:
 
 
 def _skeleton(stage: Path) -> None:
-    for path in (
-        "usr/bin",
-        "usr/sbin",
-        "usr/lib",
-        "usr/lib64",
-        "etc",
-        "root",
-        "var/lib",
-        "lab/code/src",
-        "lab/venv/bin",
-    ):
+    for path in ("usr/bin", "usr/lib", "usr/lib64", "etc", "root", "var/lib", "lab/code/src", "lab/venv/bin"):
         (stage / path).mkdir(parents=True)
     for path in ("dev", "proc", "sys", "run", "tmp"):
         (stage / path).mkdir()
     for name in ("bin", "sbin", "lib", "lib64"):
         (stage / name).symlink_to(f"usr/{name}")
+    (stage / "usr/sbin").symlink_to("bin")  # the kernel calls /sbin/modprobe
     (stage / "var/run").symlink_to("../run")
     (stage / "etc/mtab").symlink_to("/proc/self/mounts")
     for name, text in ETC.items():

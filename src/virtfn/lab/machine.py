@@ -18,12 +18,14 @@ from virtfn.lab.jobs import Completed, Job, Upload
 from virtfn.lab.qemu import wire_sockets
 from virtfn.lab.record import Record
 from virtfn.lab.shape import Wire
+from virtfn.lab.store import exclusive
 from virtfn.lab.wire import HostWire
 
 DEFAULT_NAME = "lab"
 _RECEIVE = ("python3", "/lab/agent/guest/receive.py")
 _GREET_S = 30.0
 _TRANSFER_S = 120.0
+_DOWN_S = 5.0
 
 
 class Machine:
@@ -130,8 +132,11 @@ class Machine:
 
     def down(self) -> None:
         """End it: the QEMU that was started for it, and its folder."""
-        self.record.qemu.end()
-        records.clean(self.folder)
+        lock = records.lock_of(self.folder)
+        with exclusive(lock, timeout_s=_DOWN_S, busy="another virtfn is starting or ending this lab"):
+            self.record.qemu.end()
+            records.clean(self.folder)
+            lock.unlink(missing_ok=True)
 
     def update(self) -> None:
         """Bring the guest's code up to date now rather than with the next program."""

@@ -119,6 +119,11 @@ def read(run: Path) -> Record | None:
         return None
 
 
+def lock_of(run: Path) -> Path:
+    """The file that is locked while a machine is started or ended."""
+    return run.parent / f"{run.name}.lock"
+
+
 def clean(run: Path) -> None:
     """Remove a machine's folder; end its QEMU first if nobody can be using it any more. Raises LabError if one is."""
     record = read(run)
@@ -129,13 +134,17 @@ def clean(run: Path) -> None:
     shutil.rmtree(run, ignore_errors=True)
 
 
-def sweep(runtime: Path, prefix: str) -> None:
-    """Remove what throw-away machines whose owners were killed have left behind."""
-    for run in runtime.glob(f"{prefix}*"):
+def sweep(runtime: Path, throw_away: str) -> None:
+    """Remove what killed owners left: unfinished starts, their QEMU too, and dead machines named ``throw_away``...
+
+    A machine that was up and died stays, so that ``status`` can show its last words.
+    """
+    for run in runtime.iterdir():
         record = read(run) if run.is_dir() else None
-        if record and not record.qemu.alive:
+        if record and not record.alive and (not record.ready or run.name.startswith(throw_away)):
+            record.qemu.end()
             shutil.rmtree(run, ignore_errors=True)
-            (runtime / f"{run.name}.lock").unlink(missing_ok=True)
+            lock_of(run).unlink(missing_ok=True)
 
 
 def fresh(run: Path) -> Path:

@@ -4,7 +4,9 @@ import contextlib
 import json
 import os
 import shlex
+import shutil
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -48,8 +50,8 @@ def start(parts: Parts, folders: Folders, wishes: Wishes, say: Callable[[str], N
     """Start a lab and return when its VFs are in place. Raises LabError; then nothing is left running."""
     run = folders.runtime / wishes.name
     records.sweep(private_folder(folders.runtime), _ONCE)
-    lock = folders.runtime / f"{wishes.name}.lock"
-    with exclusive(lock, timeout_s=1.0, busy=f"another virtfn is starting or ending the lab {wishes.name}"):
+    busy = f"another virtfn is starting or ending the lab {wishes.name}"
+    with exclusive(records.lock_of(run), timeout_s=1.0, busy=busy), _terminated_as_interrupted():
         return _Start(parts, run, wishes, say).start()
 
 
@@ -63,7 +65,6 @@ def throw_away(parts: Parts, folders: Folders, wishes: Wishes, say: Callable[[st
     finally:
         with _interrupts_held():
             machine.down()
-            (folders.runtime / f"{owned.name}.lock").unlink(missing_ok=True)
 
 
 class _Start:
@@ -124,9 +125,11 @@ class _Start:
             records.write(self.run, record)
         try:
             yield Machine(self.run, record)
-        except BaseException:
+        except BaseException as failed:
             with _interrupts_held():
+                failed.add_note(f"the guest's console ended with:\n{Machine(self.run, record).console(8)}")
                 record.qemu.end(grace_s=1.0)
+                shutil.rmtree(self.run, ignore_errors=True)
             raise
 
     def _bound(self, command: list[str]) -> list[str]:
@@ -181,7 +184,7 @@ class _Start:
         done = machine.run([*_TOPOLOGY, stage], stdin=plan, timeout_s=_TOPOLOGY_S)
         if done.returncode:
             words = done.stderr.decode(errors="replace").strip()
-            raise LabError(f"the guest's {stage} stage failed: {words}", hint="the console: virtfn lab status")
+            raise LabError(f"the guest's {stage} stage failed: {words}", hint="try it again; see docs/how-to/lab.md")
 
     def _save(self, machine: Machine) -> None:
         """Keep the machine as it is now, with no client on its ports. A failure costs only the next start's time."""
@@ -216,9 +219,23 @@ def _spawn(command: list[str], output: Path) -> int:
 
 
 @contextlib.contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM and SIGHUP end a start as Ctrl-C does, so that it takes its QEMU along (in the main thread only)."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
 def _interrupts_held() -> Iterator[None]:
     """Ctrl-C waits until the block is done, so that no QEMU is started and not written down."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     try:
         yield
     finally:

@@ -30,26 +30,32 @@ def file_identity(path: Path) -> tuple[str, int, int]:
 
 @contextlib.contextmanager
 def exclusive(lock: Path, *, timeout_s: float, busy: str) -> Iterator[None]:
-    """Hold ``lock`` (flock, so that a killed holder lets go). Raises LabError(``busy``) after ``timeout_s``."""
+    """Hold ``lock`` (flock, so that a killed holder lets go). Raises LabError(``busy``) after ``timeout_s``.
+
+    The holder may remove the file: who waited for it then takes a new one.
+    """
     lock.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + timeout_s
+    while (handle := _try_lock(lock)) is None:
+        if time.monotonic() > deadline:
+            raise LabError(busy, where=str(lock), hint="wait for it, or end it")
+        time.sleep(0.05)
     try:
-        _acquire(handle, time.monotonic() + timeout_s, busy, lock)
         yield
     finally:
         os.close(handle)
 
 
-def _acquire(handle: int, deadline: float, busy: str, lock: Path) -> None:
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise LabError(busy, where=str(lock), hint="wait for it, or end it") from None
-            time.sleep(0.05)
-        else:
-            return
+def _try_lock(lock: Path) -> int | None:
+    handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(handle).st_ino == lock.stat().st_ino:
+            return handle
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    os.close(handle)
+    return None
 
 
 class Store:
@@ -103,7 +109,8 @@ class Store:
     def _disk_error(self, failed: OSError, kind: str) -> LabError:
         full = failed.errno in _DISK_FULL
         hint = "make room, or point XDG_CACHE_HOME elsewhere" if full else "see whether the folder is writable"
-        return LabError(f"cannot write the {kind}: {failed.strerror or failed}", where=str(self.root), hint=hint)
+        where = str(failed.filename or self.root)
+        return LabError(f"cannot write the {kind}: {failed.strerror or failed}", where=where, hint=hint)
 
     def remove(self, kind: str, key: str) -> None:
         """Forget one folder (a snapshot that does not load)."""

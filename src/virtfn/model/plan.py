@@ -136,6 +136,8 @@ def way_back(steps: Iterable[Step]) -> tuple[Restore, ...]:
     interruption; one that is to be retraced goes through the same values. What was made on the way goes with its maker.
     """
     begun = [step for step in steps if step.writing is not Writing.FRESH]
+    while begun and begun[-1].writing is Writing.IMPLIED:  # the step that does it was not begun
+        begun.pop()
     last = {(step.target, step.field): place for place, step in enumerate(begun)}
     first: dict[tuple[Target, str], Step] = {}
     ours: dict[tuple[Target, str], tuple[Value, ...]] = {}

@@ -20,5 +20,8 @@ def with_commands(plan: Plan) -> Plan:
 
 
 def _command(target: Target, field: str, value: Value) -> str:
+    """ "" where the value is not known yet or is lost: nothing is typed for that (no driver is a value, though)."""
+    if value is None and field != "driver":
+        return ""
     device = {"pf": target.id, "vf": target.id.rpartition("/")[0]}.get(target.kind, "")
     return equivalent_command(target.kind, target.label, field, value, device=device)

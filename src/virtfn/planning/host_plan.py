@@ -14,9 +14,9 @@ from virtfn.model.inventory import Inventory
 from virtfn.model.plan import Impact, Plan, Step, Undoing, Value, Writing
 from virtfn.planning.diff import Difference, pf_target, vf_target
 from virtfn.planning.explained import with_commands
-from virtfn.planning.meaning import counted, mac_note, reason, vf_impact
+from virtfn.planning.meaning import MISSED_MAC, counted, mac_note, reason, vf_impact
 from virtfn.planning.order import NO_MAC, Move, take_turns
-from virtfn.planning.remaking import bound_before_its_mac, fresh_values, losses, not_restored
+from virtfn.planning.remaking import bound_before_its_mac, fresh_values, losses, may_miss_its_mac, not_restored
 from virtfn.planning.vf_drivers import NATIVE, is_held_natively
 from virtfn.planning.work import PfWork, work_by_pf
 
@@ -193,7 +193,8 @@ def _fresh_steps(work: PfWork, index: int, values: Mapping[str, Value]) -> Itera
     for field in _in_order(values):
         why = reason(field, values[field]) if field in named else "it had this before the VFs were made anew"
         undoing = Undoing.OVERWRITE if values[field] == NATIVE else Undoing.DIRECT
-        yield Step(target, field, None, values[field], why, writing=Writing.FRESH, undoing=undoing)
+        note = MISSED_MAC if field == "mac" and may_miss_its_mac(work, values) else ""
+        yield Step(target, field, None, values[field], why, Impact.NOBODY, note, writing=Writing.FRESH, undoing=undoing)
 
 
 def _after_parking(step: Step) -> Step:

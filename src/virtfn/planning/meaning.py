@@ -22,6 +22,10 @@ _REASONS: Mapping[str, str] = {
     "rss_query": "whether the VF's guest may read how its traffic is spread",
     "driver": "who has the VF: the host's network, or a guest through vfio",
 }
+MISSED_MAC = (
+    "a driver that the kernel binds as the VF is made takes a MAC of its own until it is reset; "
+    "with `driver: native` in the spec it is bound again after this"
+)
 _DISTURBING = ("mac", "vlan", "driver", "link_state")
 
 

@@ -32,27 +32,34 @@ class Turns(Generic[Key]):
 
 
 def take_turns(moves: Mapping[Key, Move]) -> Turns[Key]:
-    """The VFs in the order given, except where one has to wait for another to give up a MAC."""
-    waiting = dict(moves)
-    held = {key: move.before for key, move in moves.items() if move.after is not None and move.before != NO_MAC}
-    order: list[Key] = []
+    """The VFs in the order given, except where one has to wait for another to give up a MAC. One look at each VF."""
+    holders: dict[Value, list[Key]] = {}
+    for key, move in moves.items():
+        if move.after is not None and move.before != NO_MAC:
+            holders.setdefault(move.before, []).append(key)
+    order: dict[Key, None] = {}
     parked: list[Key] = []
-    while waiting:
-        ready = next((key for key in waiting if not _blocked(key, waiting[key].after, held)), None)
-        if ready is None:
-            in_the_way = next(key for key in held if _wanted_by_another(key, held[key], waiting))
-            parked.append(in_the_way)
-            del held[in_the_way]
-            continue
-        order.append(ready)
-        held.pop(ready, None)
-        del waiting[ready]
+    for key in moves:
+        _after_those_in_its_way(key, moves, holders, order, parked)
     return Turns(tuple(order), tuple(parked))
 
 
-def _blocked(key: Key, wanted: Value, held: Mapping[Key, Value]) -> bool:
-    return wanted is not None and any(mac == wanted for other, mac in held.items() if other != key)
-
-
-def _wanted_by_another(key: Key, mac: Value, waiting: Mapping[Key, Move]) -> bool:
-    return any(move.after == mac for other, move in waiting.items() if other != key)
+def _after_those_in_its_way(
+    first: Key,
+    moves: Mapping[Key, Move],
+    holders: Mapping[Value, list[Key]],
+    order: dict[Key, None],
+    parked: list[Key],
+) -> None:
+    """Put ``first`` into the order, and before it, one after the other, those that it has to wait for."""
+    waiting = {first: None} if first not in order else {}
+    while waiting:
+        key = next(reversed(waiting))
+        wanted = holders.get(moves[key].after, ())
+        in_its_way = next((one for one in wanted if one != key and one not in order and one not in parked), None)
+        if in_its_way is None:
+            order[key] = waiting.pop(key)
+        elif in_its_way in waiting:
+            parked.append(in_its_way)
+        else:
+            waiting[in_its_way] = None

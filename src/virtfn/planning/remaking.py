@@ -64,6 +64,11 @@ def bound_before_its_mac(work: PfWork, values: Mapping[str, Value]) -> bool:
     return _probed_too_early(work, values) and is_native(values.get("driver"))
 
 
+def may_miss_its_mac(work: PfWork, values: Mapping[str, Value]) -> bool:
+    """Whether the kernel may bind the VF as it is made, and nothing in the plan binds it again."""
+    return _probed_too_early(work, values) and "driver" not in values
+
+
 def not_restored(work: PfWork) -> Iterator[str]:
     """What no way back can restore, in sentences."""
     for vf in work.pf.vfs:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from virtfn.errors import ConflictError, Interrupted, RollbackIncomplete, VerifyFailed, VirtfnError
 from virtfn.model.plan import Impact, Plan, Restore, Step, Target, Undoing, Value, Writing
@@ -14,6 +15,9 @@ Progress = Callable[[str], None]
 """Told, in words, what happens; never asked."""
 
 Evidence = Mapping[str, Value]
+Mismatch: TypeAlias = tuple[Value, Value | VirtfnError]
+"""What was wanted, and what was read instead (or why it could not be)."""
+
 _TOLD_ONE_BY_ONE = 16
 
 Proof = Callable[[], Evidence]
@@ -92,13 +96,14 @@ class Transactions:
         somebody else's and is not overwritten: a committed transaction is then not touched at all (ConflictError), of
         one that was cut short everything else goes back (RollbackIncomplete, with what remains).
         """
-        back = transaction.way_back
         if transaction.status is Status.COMMITTED:
-            self._refuse_foreign(transaction, back)
+            self._refuse_foreign(transaction, transaction.way_back)
         transaction = self._note_status(transaction, Status.UNDOING)
-        remaining = tuple(fault for restore in back if (fault := self._restore(restore)))
+        remaining: list[str] = []
+        for stride in restore_strides(self._still_to_do(transaction.way_back)):
+            remaining += self._restore(stride)
         if remaining:
-            self._note_status(transaction, Status.INCOMPLETE, remaining)
+            self._note_status(transaction, Status.INCOMPLETE, tuple(remaining))
             raise RollbackIncomplete(
                 "not everything could be put back: " + "; ".join(remaining),
                 where=f"transaction {transaction.id}",
@@ -195,25 +200,29 @@ class Transactions:
 
     def _verify(self, plan: Plan) -> None:
         """Read every final value back until it is as written, or raise VerifyFailed with all that is not."""
-        pending = {(step.target, step.field): step.after for step in plan.steps if _insisted_on(step)}
+        wrong = self._unsettled({(step.target, step.field): step.after for step in plan.steps if _insisted_on(step)})
+        if wrong:
+            raise VerifyFailed(
+                "read back, the host is not as written: " + _mismatches(wrong),
+                where=plan.title,
+                mismatches=tuple((target.kind, target.id, field) for target, field in wrong),
+            )
+
+    def _unsettled(self, pending: Mapping[tuple[Target, str], Value]) -> Mapping[tuple[Target, str], Mismatch]:
+        """The fields that do not read as wanted by the deadline, with what was read instead; at least one reading."""
         deadline = time.monotonic() + self._settle.deadline_s
-        while True:
+        while pending:
             found = self._world.read_all(list(pending))
             wrong = {
                 key: (want, now)
                 for (key, want), now in zip(pending.items(), found, strict=True)
                 if isinstance(now, VirtfnError) or now != want
             }
-            if not wrong:
-                return
-            if time.monotonic() >= deadline:
-                raise VerifyFailed(
-                    "read back, the host is not as written: " + _mismatches(wrong),
-                    where=plan.title,
-                    mismatches=tuple((target.kind, target.id, field) for target, field in wrong),
-                )
+            if not wrong or time.monotonic() >= deadline:
+                return wrong
             pending = {key: want for key, (want, _) in wrong.items()}
             time.sleep(self._settle.pause_s)
+        return {}
 
     def _note_status(self, transaction: Transaction, status: Status, remaining: tuple[str, ...] = ()) -> Transaction:
         """Record where a rollback stands. A journal that fails now must not keep the host from being put back."""
@@ -222,14 +231,6 @@ class Transactions:
         except VirtfnError as fault:
             self._progress(f"the journal of transaction {transaction.id} could not be updated: {fault}")
             return replace(transaction, status=status, remaining=remaining)
-
-    def _read_until(self, target: Target, field: str, want: Value) -> Value:
-        deadline = time.monotonic() + self._settle.deadline_s
-        while True:
-            now = self._world.read(target, field)
-            if now == want or time.monotonic() >= deadline:
-                return now
-            time.sleep(self._settle.pause_s)
 
     def _undo_after(self, transaction: Transaction, failure: BaseException) -> None:
         self._progress(f"rolling back: {failure or type(failure).__name__}")
@@ -243,23 +244,59 @@ class Transactions:
             raise incomplete from failure
         failure.add_note("All that was changed has been put back and read back.")
 
-    def _restore(self, restore: Restore) -> str:
-        """Put one field back; "" when it reads as before, else what remains to be done."""
-        what = f"{restore.target} {restore.field}"
+    def _still_to_do(self, back: Sequence[Restore]) -> tuple[Restore, ...]:
+        """The way back without chains that were retraced before: their field, and all in between, are back already."""
+        found = self._world.read_all([(one.target, one.field) for one in back])
+        settled = [now == one.goal for one, now in zip(back, found, strict=True)]
+        chains: dict[tuple[Target, str], list[int]] = {}
+        for place, one in enumerate(back):
+            if one.undoing is Undoing.RETRACE:
+                chains.setdefault((one.target, one.field), []).append(place)
+        idle = {place for chain in chains.values() if all(settled[chain[0] : chain[-1] + 1]) for place in chain}
+        return tuple(one for place, one in enumerate(back) if place not in idle)
+
+    def _restore(self, stride: Sequence[Restore]) -> list[str]:
+        """Put fields back, together where the world takes them so; in words, what could not be."""
+        found = self._world.read_all([(one.target, one.field) for one in stride])
+        faults, due = [], []
+        for one, now in zip(stride, found, strict=True):
+            if isinstance(now, VirtfnError):
+                faults.append(_owed(one, str(now)))
+            elif now == one.value:
+                continue
+            elif one.undoing is not Undoing.OVERWRITE and now not in one.ours:
+                before = f"(before: {say(one.value)})"
+                faults.append(f"{one.target} {one.field} is {say(now)}, which we did not write {before}")
+            else:
+                due.append((one, now))
+        return [*faults, *self._write_back(due)]
+
+    def _write_back(self, due: Sequence[tuple[Restore, Value]]) -> list[str]:
+        """Write all at once, or one by one where that is refused, and read back; in words, what is not back then."""
+        if not due:
+            return []
+        self._tell_back(due)
         try:
-            now = self._world.read(restore.target, restore.field)
-            if now in (restore.value, restore.goal):
-                return ""
-            if restore.undoing is not Undoing.OVERWRITE and now not in restore.ours:
-                return f"{what} is {say(now)}, which we did not write (before: {say(restore.value)})"
-            self._progress(f"{what} {say(now)} -> {say(restore.value)}")
-            self._world.write(restore.target, restore.field, restore.value)
-            now = self._read_until(restore.target, restore.field, restore.value)
-        except VirtfnError as fault:
-            return f"{what} should be {say(restore.value)}: {fault}" + (
-                f" (`{restore.command}`)" if restore.command else ""
-            )
-        return "" if now == restore.value else f"{what} still reads {say(now)}, should be {say(restore.value)}"
+            self._world.write_all([(one.target, one.field, one.value) for one, _ in due])
+        except VirtfnError as refusal:
+            if len(due) == 1:
+                return [_owed(due[0][0], str(refusal))]
+            return [fault for single in due for fault in self._write_back([single])]
+        return self._not_back([one for one, _ in due])
+
+    def _not_back(self, restores: Sequence[Restore]) -> list[str]:
+        pending = {(one.target, one.field): one.value for one in restores}
+        return [
+            f"{target} {field} still reads {_say_or_fault(now)}, should be {say(want)}"
+            for (target, field), (want, now) in self._unsettled(pending).items()
+        ]
+
+    def _tell_back(self, due: Sequence[tuple[Restore, Value]]) -> None:
+        if len(due) > _TOLD_ONE_BY_ONE:
+            self._progress(f"{len(due)} fields go back, {due[0][0].target} to {due[-1][0].target}")
+            return
+        for one, now in due:
+            self._progress(f"{one.target} {one.field} {say(now)} -> {say(one.value)}")
 
     def _stop_if_cancelled(self) -> None:
         if self._cancelled():
@@ -305,11 +342,32 @@ def _insisted_on(step: Step) -> bool:
     return step.writing is not Writing.IMPLIED and step.undoing is not Undoing.OVERWRITE
 
 
+def restore_strides(back: Sequence[Restore]) -> Iterator[list[Restore]]:
+    """The way back in its order, cut into what can be written at once: a field to be retraced goes alone. Pure."""
+    stride: list[Restore] = []
+    for one in back:
+        if one.undoing is Undoing.RETRACE:
+            if stride:
+                yield stride
+            yield [one]
+            stride = []
+        else:
+            stride.append(one)
+    if stride:
+        yield stride
+
+
+def _owed(restore: Restore, why: str) -> str:
+    """What remains to be done, with the command that does it."""
+    command = f" (`{restore.command}`)" if restore.command else ""
+    return f"{restore.target} {restore.field} should be {say(restore.value)}: {why}{command}"
+
+
 def _say_or_fault(now: Value | VirtfnError) -> str:
     return f"unreadable ({now})" if isinstance(now, VirtfnError) else say(now)
 
 
-def _mismatches(wrong: Mapping[tuple[Target, str], tuple[Value, Value | VirtfnError]]) -> str:
+def _mismatches(wrong: Mapping[tuple[Target, str], Mismatch]) -> str:
     return "; ".join(
         f"{target} {field} reads {_say_or_fault(now)}, written was {say(want)}"
         for (target, field), (want, now) in wrong.items()

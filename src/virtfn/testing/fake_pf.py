@@ -170,6 +170,8 @@ class FakePf:
         )
 
     def _set_mode(self, wanted: EswitchMode) -> None:
+        if wanted is self.eswitch_mode:
+            return
         facts = facts_of(self.driver)
         rule = facts.mode_change if facts else ModeChange.VFS_MAY_STAY
         bound = any(self.driver_of(vf) == self.native for vf in self.vfs)

@@ -102,6 +102,14 @@ def test_only_what_throw_away_labs_left_is_swept(tmp_path: Path, sleeper: subpro
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lab", "once-2"]
 
 
+def test_a_start_that_was_killed_is_swept_with_its_qemu(tmp_path: Path, sleeper: subprocess.Popen[bytes]) -> None:
+    (tmp_path / "lab").mkdir()
+    records.write(tmp_path / "lab", noted(Process.of(sleeper.pid), ready=False, owner=Process(2**22, 1)))
+    records.sweep(tmp_path, "once-")
+    assert list(tmp_path.iterdir()) == []
+    assert gone(sleeper.pid)
+
+
 def test_a_lab_that_is_not_up_says_how_to_start_it(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="no lab named lab is up") as failed:
         Machine.attach("lab", Folders(tmp_path, tmp_path))

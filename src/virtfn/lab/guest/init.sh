@@ -6,6 +6,7 @@ $bb mount -t devtmpfs dev /dev
 exec >/dev/console 2>&1 </dev/console
 $bb mount -t proc proc /proc
 $bb mount -t sysfs sys /sys
+$bb mount -t debugfs debug /sys/kernel/debug
 
 load() {
     for module in $($bb cat "/lab/load-$1"); do

@@ -55,8 +55,10 @@ class Warmth:
 
     def code_hash(self) -> str:
         """The hash of the code that the guest has, or ""."""
-        note = self._code / ".hash"
-        return note.read_text() if note.exists() else ""
+        try:
+            return (self._code / ".hash").read_text()
+        except FileNotFoundError:  # none yet, or it is being replaced at this moment
+            return ""
 
     @property
     def complete_for_now(self) -> bool:
