@@ -130,7 +130,8 @@ def main() -> int:
         ratio_goal("virtfn show, one PF", found["show"], "python3 -c pass", found["bare"], 15.0),
     ]
     print("seconds to read:", ", ".join(f"{count} VFs {seconds:.3f}" for count, seconds in found["growth"]))
-    return publish(rows, wanted.json)
+    code: int = publish(rows, wanted.json)
+    return code
 
 
 def measure(machine: Machine) -> dict[str, Any]:

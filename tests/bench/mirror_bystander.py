@@ -54,7 +54,7 @@ def main() -> int:
             recipe_began = start_of(machine, ["sh", "-c", RECIPE])
     (bystander, copy), (their_bystander, their_copy) = ours(), theirs()
     lost, their_lost = bystander["lost"], their_bystander["lost"]
-    return publish(
+    code: int = publish(
         [
             Figure(
                 "frames a bystander lost",
@@ -88,6 +88,7 @@ def main() -> int:
         ],
         wanted.json,
     )
+    return code
 
 
 def say(text: str) -> None:

@@ -184,7 +184,7 @@ def dying(at: int) -> None:
         tell(self, *arguments)
         point()
 
-    files._write_synced = recorded
+    files._write_synced = recorded  # type: ignore[assignment]
     netlink.NetlinkSocket.tell = told  # type: ignore[method-assign,assignment]
 
 
