@@ -21,14 +21,11 @@ IN_LAB = "VIRTFN_IN_LAB" in os.environ
 StartLab = Callable[..., AbstractContextManager[Machine]]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.get_closest_marker("guest") and not IN_LAB:
-            item.add_marker(
-                pytest.mark.skip(reason="runs inside the lab: tests/lab/test_kernel_suites.py takes it there")
-            )
-        if item.get_closest_marker("lab") and IN_LAB:
-            item.add_marker(pytest.mark.skip(reason="boots the lab: runs on the host"))
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """``guest`` tests are taken into the lab by tests/lab/test_kernel_suites.py, so the host leaves them out."""
+    elsewhere = "lab" if IN_LAB else "guest"
+    config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker(elsewhere)])
+    items[:] = [item for item in items if not item.get_closest_marker(elsewhere)]
 
 
 def _say(text: str) -> None:
@@ -37,11 +34,11 @@ def _say(text: str) -> None:
 
 @pytest.fixture(scope="session")
 def lab_parts() -> Parts:
-    """What labs are made of; skips, with the reason, where this machine was not prepared."""
+    """What labs are made of. A machine that is not prepared fails these tests: `make setup` prepares it."""
     try:
         return assemble(Folders.of_this_user(), _say)
     except LabError as missing:
-        pytest.skip(f"{missing}; {missing.hint}")
+        pytest.fail(f"{missing}; {missing.hint}")
 
 
 @pytest.fixture(scope="session")

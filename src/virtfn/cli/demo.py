@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from virtfn.cli.output import console, grid, progress
+from virtfn.cli.output import console, grid, print_table, progress
 from virtfn.errors import ExitCode, LabError
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def tell_the_story(machine: "Machine", out: Console) -> int:
     story.run(*_NOTE, expect=ExitCode.NOT_PROVEN)
 
     story.tell("What it cost")
-    out.print(_bill(ours(), theirs()))
+    print_table(out, _bill(ours(), theirs()))
     same = story.inventory() == before
     out.print(f"The host is {'as it was before both' if same else 'NOT as it was before'}.")
     return ExitCode.DONE if same else ExitCode.FAILED

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from virtfn.cli.output import grid
+from virtfn.cli.output import grid, print_table
 from virtfn.model.addresses import MacAddress
 from virtfn.model.inventory import Holder, HolderKind, Inventory, PfState, Unknown, VfState, Vlan, VlanProtocol
 
@@ -44,7 +44,7 @@ def _print_pf(out: Console, pf: PfState, *, wide: bool) -> None:
         out.print(Text(f"problem: {problem}", style="yellow"), soft_wrap=True)
     columns = _WIDE_COLUMNS if wide else _COLUMNS
     if pf.vfs:
-        out.print(_vf_table(pf, _shown(pf, columns)))
+        print_table(out, _vf_table(pf, _shown(pf, columns)))
     for reason, headings in _reasons(pf, columns).items():
         out.print(Text(f"? {', '.join(headings)}: {reason}", style="dim"), soft_wrap=True)
 

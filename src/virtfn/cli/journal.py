@@ -9,7 +9,16 @@ from rich.text import Text
 
 from virtfn.app import App
 from virtfn.cli.interrupts import interruptible
-from virtfn.cli.output import OutputFormat, console, error_console, grid, output_option, print_document, progress
+from virtfn.cli.output import (
+    OutputFormat,
+    console,
+    error_console,
+    grid,
+    output_option,
+    print_document,
+    print_table,
+    progress,
+)
 from virtfn.cli.plan_view import print_plan
 from virtfn.errors import UsageError
 from virtfn.model.saying import say
@@ -116,7 +125,7 @@ def ls(output: str) -> None:
         table.add_row(
             str(entry.id), status, f"{len(entry.done)}/{len(entry.plan.steps)}", entry.started, entry.plan.title
         )
-    console().print(table)
+    print_table(console(), table)
 
 
 @journal.command(

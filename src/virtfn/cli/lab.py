@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from virtfn.cli.demo import demo
 from virtfn.errors import UsageError
 
 if TYPE_CHECKING:
@@ -146,6 +147,9 @@ def down(name: str) -> None:
 
     was_running = Machine.end(_checked(name))
     _say(f"lab {name} is down" if was_running else f"lab {name} had died; what it left is removed")
+
+
+lab.add_command(demo)
 
 
 def run_inside(argv: Sequence[str]) -> int:

@@ -10,7 +10,16 @@ from rich.text import Text
 
 from virtfn.app import App
 from virtfn.cli.interrupts import interruptible
-from virtfn.cli.output import OutputFormat, console, error_console, grid, output_option, print_document, progress
+from virtfn.cli.output import (
+    OutputFormat,
+    console,
+    error_console,
+    grid,
+    output_option,
+    print_document,
+    print_table,
+    progress,
+)
 from virtfn.cli.plan_view import print_plan
 from virtfn.cli.proof_view import print_proof
 from virtfn.errors import ProofFailed, UsageError
@@ -134,7 +143,7 @@ def ls(output: str) -> None:
             proven,
             one.transaction.started,
         )
-    console().print(table)
+    print_table(console(), table)
     for one in found:
         for drift in one.drift:
             console().print(f"mirror {one.id}: {drift}", soft_wrap=True)

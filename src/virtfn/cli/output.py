@@ -95,6 +95,16 @@ def grid(*headings: str) -> Table:
     return table
 
 
+def print_table(out: Console, table: Table) -> None:
+    """Print a table; in a pipe without the blanks that fill its last column."""
+    if out.is_terminal:
+        out.print(table)
+        return
+    with out.capture() as capture:
+        out.print(table)
+    out.file.write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
+
+
 def progress(quiet: bool) -> Callable[[str], None]:
     """Tells on stderr what happens, unless it shall be quiet."""
     if quiet:

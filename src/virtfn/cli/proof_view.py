@@ -4,14 +4,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from virtfn.cli.output import grid
+from virtfn.cli.output import grid, print_table
 from virtfn.model.probe import Leg, LegKind, ProofReport
 
 
 def print_proof(out: Console, report: ProofReport) -> None:
     """The legs of a proof with their controls, the verdict, and why."""
     if report.legs or report.control_before or report.control_after:
-        out.print(_table(report))
+        print_table(out, _table(report))
     for point in report.waypoints:
         silent = f" (all was silent for {point.waited_s} s)" if point.waited_s else ""
         got = f"source {point.source}, copy {point.copy} of {point.sent}"

@@ -43,8 +43,8 @@ def test_what_is_unknown_is_null_and_its_reason_is_kept() -> None:
     unknown: dict[str, str] = {}
     plain = encode((VfState(0, trust=Unknown("the driver does not say"), spoofchk=True),), unknown=unknown, path="vfs")
     assert isinstance(plain, list)
-    assert plain[0]["trust"] is None  # type: ignore[index,call-overload]
-    assert plain[0]["spoofchk"] is True  # type: ignore[index,call-overload]
+    assert plain[0]["trust"] is None
+    assert plain[0]["spoofchk"] is True
     assert unknown["vfs[0].trust"] == "the driver does not say"
 
 
