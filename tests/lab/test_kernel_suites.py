@@ -14,7 +14,11 @@ pytestmark = pytest.mark.lab
 
 ROOT = Path(__file__).parents[2]
 
-SUITES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "tests/kernel").glob("test_*.py"))
+SUITES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for room in ("contract", "kernel")
+    for path in (ROOT / "tests" / room).glob("test_*.py")
+)
 _SUITE_S = 900.0
 
 

@@ -6,18 +6,21 @@
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, TypeAlias, TypeVar
 
 from virtfn.model.addresses import MacAddress, PciAddress, VfRef
 from virtfn.model.inventory import Unknown
 from virtfn.model.plan import Value
 
 T = TypeVar("T")
+Read: TypeAlias = Callable[[Any], object]
+"""Makes a value of its plain form, or raises what ``decode`` raises."""
 
 _PLAIN_SCALARS = {bool, int, float, str, type(None)}
-"""What marks the union ``Value``, which needs no decoding."""
+"""What is plain as it is; together they mark the union ``Value``, which needs no decoding."""
 
 
 def encode(value: object, *, unknown: dict[str, str] | None = None, path: str = "") -> Value:
@@ -26,20 +29,21 @@ def encode(value: object, *, unknown: dict[str, str] | None = None, path: str = 
     An ``Unknown`` becomes null; its reason is put into ``unknown`` under the value's path (``pfs[0].vfs[2].trust``).
     Raises TypeError for a value that has no plain form.
     """
+    if type(value) in _PLAIN_SCALARS:
+        return typing.cast(Value, value)
     if isinstance(value, Unknown):
         if unknown is not None:
             unknown[path] = value.reason
         return None
     if isinstance(value, Enum):
         return typing.cast(Value, value.value)
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
     if isinstance(value, MacAddress | PciAddress | VfRef):
         return str(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        before = f"{path}." if path else ""
         return {
-            entry.name: encode(getattr(value, entry.name), unknown=unknown, path=f"{path}.{entry.name}".lstrip("."))
-            for entry in dataclasses.fields(value)
+            name: encode(getattr(value, name), unknown=unknown, path=before + name)
+            for name in value.__dataclass_fields__
         }
     if isinstance(value, Mapping):
         return {str(key): encode(item, unknown=unknown, path=f"{path}.{key}") for key, item in value.items()}
@@ -47,33 +51,45 @@ def encode(value: object, *, unknown: dict[str, str] | None = None, path: str = 
         return [encode(item, unknown=unknown, path=f"{path}[{number}]") for number, item in enumerate(value)]
     if isinstance(value, frozenset):
         return sorted(str(item) for item in value)
+    if isinstance(value, int | float | str):
+        return value
     raise TypeError(f"no plain form for {type(value).__name__}")
 
 
 def decode(kind: type[T], plain: object) -> T:
     """The value of type ``kind`` whose plain form is given. Raises ValueError, TypeError or KeyError if it is none."""
-    return typing.cast(T, _decode(kind, plain))
+    return typing.cast(T, _reader(kind, {})(plain))
 
 
-def _decode(kind: Any, plain: Any) -> object:
-    origin = typing.get_origin(kind)
+def _reader(kind: Any, known: dict[Any, Read]) -> Read:
+    """What reads values of this type. Each type is looked at once and kept in ``known``: a plan has many steps."""
+    if kind not in known:
+        known[kind] = _new_reader(kind, known)
+    return known[kind]
+
+
+def _new_reader(kind: Any, known: dict[Any, Read]) -> Read:
+    origin, parts = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
-        kinds = typing.get_args(kind)
-        return plain if set(kinds) >= _PLAIN_SCALARS else _decode_union(kinds, plain)
+        return _as_it_is if set(parts) >= _PLAIN_SCALARS else _union_reader(parts, known)
     if origin is tuple:
-        return _decode_tuple(typing.get_args(kind), plain)
+        return _tuple_reader(parts, known)
     if origin is not None and issubclass(origin, Mapping):
-        return dict(plain)
+        return dict
     if kind is MacAddress:
-        return MacAddress.parse(plain)
+        return MacAddress.parse
     if isinstance(kind, type) and issubclass(kind, Enum):
-        return kind(plain)
+        return kind
     if dataclasses.is_dataclass(kind):
-        hints = typing.get_type_hints(kind)
-        known = {entry.name for entry in dataclasses.fields(kind)}
-        return typing.cast(Any, kind)(
-            **{name: _decode(hints[name], item) for name, item in plain.items() if name in known}
-        )
+        return _dataclass_reader(kind, known)
+    return partial(_checked, kind)
+
+
+def _as_it_is(plain: object) -> object:
+    return plain
+
+
+def _checked(kind: Any, plain: object) -> object:
     if isinstance(kind, type) and isinstance(plain, kind):
         return plain
     if kind is float and isinstance(plain, int):
@@ -81,24 +97,42 @@ def _decode(kind: Any, plain: Any) -> object:
     raise ValueError(f"{plain!r} is not a {kind}")
 
 
-def _decode_union(kinds: tuple[Any, ...], plain: object) -> object:
-    if plain is None:
-        if type(None) in kinds:
-            return None
-        raise ValueError("null where a value is needed")
-    for kind in kinds:
-        if kind is type(None):
-            continue
-        try:
-            return _decode(kind, plain)
-        except (ValueError, TypeError, KeyError, AttributeError):
-            continue
-    raise ValueError(f"{plain!r} fits none of {kinds}")
+def _dataclass_reader(kind: Any, known: dict[Any, Read]) -> Read:
+    hints = typing.get_type_hints(kind)
+    readers = {entry.name: _reader(hints[entry.name], known) for entry in dataclasses.fields(kind)}
+
+    def read(plain: Any) -> object:
+        return kind(**{name: readers[name](item) for name, item in plain.items() if name in readers})
+
+    return read
 
 
-def _decode_tuple(kinds: tuple[Any, ...], plain: Any) -> object:
-    if not isinstance(plain, list | tuple):
-        raise ValueError(f"{plain!r} is not a list")
-    if len(kinds) == 2 and kinds[1] is Ellipsis:
-        return tuple(_decode(kinds[0], item) for item in plain)
-    return tuple(_decode(kind, item) for kind, item in zip(kinds, plain, strict=True))
+def _union_reader(kinds: tuple[Any, ...], known: dict[Any, Read]) -> Read:
+    readers = [_reader(kind, known) for kind in kinds if kind is not type(None)]
+
+    def read(plain: object) -> object:
+        if plain is None:
+            if type(None) in kinds:
+                return None
+            raise ValueError("null where a value is needed")
+        for reader in readers:
+            try:
+                return reader(plain)
+            except (ValueError, TypeError, KeyError, AttributeError):
+                continue
+        raise ValueError(f"{plain!r} fits none of {kinds}")
+
+    return read
+
+
+def _tuple_reader(kinds: tuple[Any, ...], known: dict[Any, Read]) -> Read:
+    readers = [_reader(kind, known) for kind in kinds if kind is not Ellipsis]
+
+    def read(plain: object) -> object:
+        if not isinstance(plain, list | tuple):
+            raise ValueError(f"{plain!r} is not a list")
+        if Ellipsis in kinds:
+            return tuple(map(readers[0], plain))
+        return tuple(reader(item) for reader, item in zip(readers, plain, strict=True))
+
+    return read

@@ -220,13 +220,13 @@ def _with(vf: FakeVf, name: str, value: Value) -> FakeVf:
         return replace(vf, min_tx_rate_mbps=low, max_tx_rate_mbps=high)
     if name == "link_state":
         return replace(vf, link_state=VfLinkState(str(value)))
-    switches = {"trust": "trust", "spoofchk": "spoofchk", "rss_query": "rss_query"}
-    if name not in switches:
+    if name not in ("trust", "spoofchk", "rss_query"):
         raise UsageError(f"{name} of a VF cannot be written")
-    on = bool(value)
+    if not isinstance(value, bool):
+        raise UsageError(f"{name}: {value!r} is not true or false")
     if name == "trust":
-        return replace(vf, trust=on)
-    return replace(vf, spoofchk=on) if name == "spoofchk" else replace(vf, rss_query=on)
+        return replace(vf, trust=value)
+    return replace(vf, spoofchk=value) if name == "spoofchk" else replace(vf, rss_query=value)
 
 
 def _number(value: Value) -> int:

@@ -1,0 +1,124 @@
+"""The library: this host's functions as an object. Typed results, no printing, no globals; errors are ``virtfn.errors``.
+
+from virtfn import Host
+
+with Host.local() as host:
+    plan = host.plan(Path("host.yaml"))
+    if not plan.objections:
+        receipt = host.apply(plan)
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from virtfn.app import App, Settings
+from virtfn.errors import SpecError
+from virtfn.model.desired import DesiredHost
+from virtfn.model.inventory import Inventory
+from virtfn.model.mirror import Mirror, MirrorReceipt
+from virtfn.model.transaction import Transaction
+from virtfn.planning.diff import Difference
+from virtfn.services.hosts import HostPlan, HostReceipt
+from virtfn.services.inventory import inventory_of
+from virtfn.services.mirrors import Mirrors
+
+Spec = str | Path | DesiredHost
+"""YAML text, a file, or the value itself."""
+
+
+class Host:
+    """One host. Every method observes it anew; what changes something needs root and holds the host-wide lock."""
+
+    def __init__(self, app: App, progress: Callable[[str], None]) -> None:
+        self._app = app
+        self._progress = progress
+        self._stopped = False
+
+    @classmethod
+    def local(cls, *, state: Path | None = None, progress: Callable[[str], None] | None = None) -> Self:
+        """This machine. ``state``: where the journal is kept (default: VIRTFN_STATE_DIR, else /var/lib/virtfn)."""
+        settings = Settings(state) if state else None
+        return cls(App(settings), progress or (lambda _text: None))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Ask a method at work in another thread to finish its step, roll back and raise Interrupted."""
+        self._stopped = True
+
+    def inventory(self, pf: str | None = None) -> Inventory:
+        """Physical and Virtual Functions as they are now. ``pf``: a name or a device address. Raises UsageError."""
+        return inventory_of(self._app.host(), pf)
+
+    def plan(self, spec: Spec, *, force: Iterable[str] = ()) -> HostPlan:
+        """What would make this host as declared, and the guards that refuse it. Raises SpecError, CapabilityError."""
+        return self._app.hosts(self._progress, self._is_stopped).plan(_desired(spec), forced=frozenset(force))
+
+    def apply(self, plan: HostPlan, *, force: Iterable[str] = ()) -> HostReceipt:
+        """Carry a plan out and read everything back, or leave the host as it was.
+
+        Raises GuardRefused, ConflictError, KernelRefused, VerifyFailed, LockHeld, PermissionDenied, RollbackIncomplete.
+        """
+        return self._app.hosts(self._progress, self._is_stopped).apply(plan.plan, forced=frozenset(force))
+
+    def verify(self, spec: Spec) -> tuple[Difference, ...]:
+        """How the host differs from the declared state; nothing where it does not."""
+        return self._app.hosts(self._progress, self._is_stopped).differences(_desired(spec))
+
+    def rollback(self, number: int | None = None) -> Transaction:
+        """Put back what a transaction changed: this one, or the unfinished one, or the last. Raises ConflictError."""
+        return self._app.records(self._progress, self._is_stopped).rollback(number)
+
+    def transactions(self) -> tuple[Transaction, ...]:
+        """The journal, oldest first."""
+        return self._app.records(self._progress).all()
+
+    def mirrors(self) -> tuple[Mirror, ...]:
+        """The mirrors that stand, have drifted, or were never finished."""
+        return self._mirrors().standing()
+
+    def add_mirror(
+        self,
+        source: str,
+        copy: str,
+        *,
+        strategy: str = "",
+        force: Iterable[str] = (),
+        probe_from: Iterable[str] = (),
+        frames: int = 20,
+    ) -> MirrorReceipt:
+        """Mirror to ``copy`` what reaches ``source``, and prove it. VFs as ``PF/INDEX`` or PCI address.
+
+        Raises GuardRefused, CapabilityError, ProofFailed (with the report), LockHeld, PermissionDenied.
+        """
+        mirrors = self._mirrors(tuple(probe_from), frames)
+        return mirrors.add(source, copy, strategy=strategy, forced=frozenset(force))
+
+    def remove_mirror(self, mirror: int, *, probe_from: Iterable[str] = (), frames: int = 20) -> MirrorReceipt:
+        """Put back what a mirror changed, and prove that the copy gets nothing any more. Raises ProofFailed."""
+        return self._mirrors(tuple(probe_from), frames).remove(str(mirror))
+
+    def _mirrors(self, probe_from: tuple[str, ...] = (), frames: int = 20) -> Mirrors:
+        return self._app.mirrors(self._progress, self._is_stopped, frames=frames, probe_from=probe_from)
+
+    def _is_stopped(self) -> bool:
+        return self._stopped
+
+
+def _desired(spec: Spec) -> DesiredHost:
+    if isinstance(spec, DesiredHost):
+        return spec
+    from virtfn.spec import decoded, load
+
+    if isinstance(spec, str):
+        return load([("spec", spec)])
+    try:
+        return load([(str(spec), decoded(spec.read_bytes(), file=str(spec)))])
+    except OSError as fault:
+        raise SpecError(f"cannot be read ({fault.strerror})", where=str(spec)) from fault

@@ -1,0 +1,140 @@
+"""The parts of the reference that are made from the program. Run as a script, it writes them anew.
+
+A generated part stands between two comments, ``<!-- generated: NAME -->`` and ``<!-- end -->``; all else in the file is
+written by hand and stays.
+
+    .venv/bin/python tests/unit/docs/generated.py
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+
+from virtfn.cli.main import cli
+from virtfn.errors import ExitCode
+from virtfn.eswitch.drivers import TABLE, AdminMacEffect, DriverFacts
+from virtfn.eswitch.limits import LIMITS, Limit
+
+ROOT = Path(__file__).parents[3]
+COMMAND = ".venv/bin/python tests/unit/docs/generated.py"
+_WIDTH = 80
+
+
+def public_commands() -> Iterator[tuple[str, click.Command, click.Context]]:
+    """Every group and command that is not hidden: ``mirror add``, the command, a context to ask for its help in."""
+    settings = dict(cli.context_settings)
+    root = click.Context(cli, info_name="virtfn", **{**settings, "terminal_width": _WIDTH})
+    yield "", cli, root
+    yield from _below(cli, root, ())
+
+
+def _below(
+    group: click.Group, context: click.Context, path: tuple[str, ...]
+) -> Iterator[tuple[str, click.Command, click.Context]]:
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if command is None or command.hidden:
+            continue
+        inner = click.Context(command, info_name=name, parent=context, **command.context_settings)
+        yield " ".join((*path, name)), command, inner
+        if isinstance(command, click.Group):
+            yield from _below(command, inner, (*path, name))
+
+
+def commands() -> str:
+    """One section a command: its ``--help`` at 80 columns."""
+    parts = []
+    for name, command, context in public_commands():
+        help_text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+        parts.append(f"## virtfn {name}".rstrip() + f"\n\n```text\n{help_text}\n```\n")
+    return "\n".join(parts)
+
+
+def exit_codes() -> str:
+    """The table of exit codes."""
+    rows = [f"| {code.value} | `{code.name}` | {code.meaning} |" for code in ExitCode]
+    return "\n".join(("| code | name | meaning |", "|---|---|---|", *rows)) + "\n"
+
+
+def drivers() -> str:
+    """What each driver does, in two tables and a list of evidence."""
+    mirror = ["driver", "`vf N mac M` changes", "one MAC at two VFs: who gets the frame", "`twin-mac`", "known how"]
+    other = ["driver", "trust resets VF", "PF down cuts VFs", "VFs a PF", "VF driver", "eswitch mode", "new MAC needs"]
+    other += ["spoof check at first"]
+    lines = [*_table(mirror, [_mirror_row(row) for row in TABLE]), ""]
+    lines += [*_table(other, [_other_row(row) for row in TABLE]), ""]
+    for row in TABLE:
+        lines += [f"### {row.driver}", ""]
+        lines += [f"- {one.fact}. *{one.rung.value}*: {_source(one.source)}" for one in row.evidence]
+        lines += [""]
+    return "\n".join(lines)
+
+
+def limits() -> str:
+    """What drivers refuse."""
+    headings = ["driver", "field", "what is refused, and how it says so", "known from"]
+    return "\n".join(_table(headings, [_limit_row(row) for row in LIMITS])) + "\n"
+
+
+def _table(headings: list[str], rows: list[list[str]]) -> list[str]:
+    lines = [headings, ["---"] * len(headings), *rows]
+    return ["| " + " | ".join(line) + " |" for line in lines]
+
+
+def _mirror_row(row: DriverFacts) -> list[str]:
+    offered = "not offered" if row.admin_mac is AdminMacEffect.ADDRESS_ONLY else "offered; frames decide"
+    return [f"`{row.driver}`", row.admin_mac.value, row.same_mac.value, offered, row.rung.value]
+
+
+def _other_row(row: DriverFacts) -> list[str]:
+    reload = {True: "reload of the VF driver", False: "nothing", None: "not known"}[row.mac_needs_reload]
+    return [
+        f"`{row.driver}`",
+        _yes(row.trust_resets_vf),
+        _yes(row.pf_down_cuts_vfs),
+        "not fixed" if row.max_vfs is None else str(row.max_vfs),
+        f"`{row.vf_driver}`" if row.vf_driver else "none",
+        row.mode_change.value,
+        reload,
+        {True: "on", False: "off", None: "not known"}[row.spoofchk_at_first],
+    ]
+
+
+def _limit_row(row: Limit) -> list[str]:
+    where = f" (in {row.mode.value})" if row.mode else ""
+    how = " Nothing reports it, so virtfn reads back." if row.silent else ""
+    return [f"`{row.driver}`" if row.driver else "all", f"`{row.field}`{where}", row.evidence.fact + "." + how,
+            _source(row.evidence.source)]  # fmt: skip
+
+
+def _yes(fact: bool | None) -> str:
+    return {True: "yes", False: "no", None: "not known"}[fact]
+
+
+def _source(text: str) -> str:
+    return f"<{text}>" if text.startswith("https://") else text.replace("*", r"\*")
+
+
+PARTS: dict[str, tuple[Path, Callable[[], str]]] = {
+    "commands": (ROOT / "docs/reference/cli.md", commands),
+    "exit-codes": (ROOT / "docs/reference/exit-codes.md", exit_codes),
+    "drivers": (ROOT / "docs/reference/drivers.md", drivers),
+    "limits": (ROOT / "docs/reference/drivers.md", limits),
+}
+
+
+def with_part(text: str, name: str, content: str) -> str:
+    """The text with its generated part ``name`` replaced. Raises ValueError where the two comments are not there."""
+    begin, end = f"<!-- generated: {name} -->\n", "<!-- end -->"
+    pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
+    if len(pattern.findall(text)) != 1:
+        raise ValueError(f"there is not one part {begin.strip()} ... {end}")
+    return pattern.sub(lambda _found: f"{begin}\n{content.strip()}\n\n{end}", text)
+
+
+if __name__ == "__main__":
+    for part, (file, make) in PARTS.items():
+        file.write_text(with_part(file.read_text(), part, make()))
+        print(f"{file.relative_to(ROOT)}: {part}")

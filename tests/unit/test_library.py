@@ -1,0 +1,21 @@
+from pathlib import Path
+
+import pytest
+
+from virtfn.api import Host
+from virtfn.errors import SpecError, UsageError
+
+
+def test_a_host_without_sr_iov_is_an_empty_inventory_and_a_spec_for_it_is_refused(tmp_path: Path) -> None:
+    with Host.local(state=tmp_path / "state") as host:
+        if host.inventory().pfs:
+            pytest.skip("this machine has SR-IOV devices of its own")
+        assert host.transactions() == ()
+        assert host.mirrors() == ()
+        with pytest.raises(SpecError, match="no PF"):
+            host.plan("virtfn: host/1\npfs:\n  - match: {name: p2p1}\n    num_vfs: 4\n")
+        with pytest.raises(SpecError, match="cannot be read"):
+            host.plan(tmp_path / "nothing.yaml")
+        with pytest.raises(UsageError):
+            host.rollback()
+    assert not (tmp_path / "state/journal").exists()
