@@ -1,11 +1,13 @@
-"""The library: this host's functions as an object. Typed results, no printing, no globals; errors are ``virtfn.errors``.
+"""The library: this host as an object. Typed results, no printing, no globals; errors are those of ``virtfn.errors``.
 
-from virtfn import Host
+::
 
-with Host.local() as host:
-    plan = host.plan(Path("host.yaml"))
-    if not plan.objections:
-        receipt = host.apply(plan)
+    from virtfn.api import Host
+
+    with Host.local() as host:
+        plan = host.plan(Path("host.yaml"))
+        if not plan.objections:
+            receipt = host.apply(plan)
 """
 
 from collections.abc import Callable, Iterable

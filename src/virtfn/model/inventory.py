@@ -169,6 +169,8 @@ class PfState:
 
     def vf(self, index: int) -> VfState | None:
         """The VF with this index, or None."""
+        if 0 <= index < len(self.vfs) and self.vfs[index].index == index:  # nearly always: they are in order
+            return self.vfs[index]
         return next((vf for vf in self.vfs if vf.index == index), None)
 
 

@@ -1,15 +1,15 @@
 """What a host plan must not do unasked, and why. Every guard is asked; all that refuse are told at once. Pure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from virtfn.eswitch.drivers import facts_of
 from virtfn.eswitch.limits import Limit, limits_on
-from virtfn.model.addresses import VfRef
+from virtfn.model.addresses import MacAddress, VfRef
 from virtfn.model.inventory import EswitchMode, HolderKind, Inventory, PfState, Unknown, VfState
 from virtfn.model.mirror import Objection
 from virtfn.model.plan import Plan, Step, Writing
-from virtfn.planning.aftermath import mac_claims
+from virtfn.planning.aftermath import Claim, mac_claims
 from virtfn.planning.meaning import counted, user_of
 
 
@@ -27,11 +27,30 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Prospect:
-    """A plan, the host it was made for, and what depends on that host."""
+    """A plan, the host it was made for, and what depends on that host.
+
+    ``steps`` are all that write, by the target's id. ``hit`` are the VFs that the plan takes away, re-binds or moves,
+    with what it does to them.
+    """
 
     plan: Plan
     inventory: Inventory
     surroundings: Surroundings
+    steps: Mapping[str, list[Step]]
+    hit: tuple[tuple[PfState, VfState, str], ...]
+
+    @classmethod
+    def of(cls, plan: Plan, inventory: Inventory, surroundings: Surroundings) -> "Prospect":
+        """With the plan looked through once, for all guards."""
+        steps: dict[str, list[Step]] = {}
+        for step in plan.steps:
+            if step.writing is not Writing.IMPLIED:
+                steps.setdefault(step.target.id, []).append(step)
+        return cls(plan, inventory, surroundings, steps, tuple(_hit(plan, inventory, steps)))
+
+    def written(self, identity: str) -> list[Step]:
+        """The steps that write to this target as it is now; a VF that is made anew is another one."""
+        return _written(self.steps, identity)
 
 
 Guard = Callable[[Prospect], Iterator[Objection]]
@@ -45,7 +64,7 @@ def objections(
 
     An absolute objection cannot be forced. ``inventory`` is the one the plan was made from.
     """
-    prospect = Prospect(plan, inventory, surroundings)
+    prospect = Prospect.of(plan, inventory, surroundings)
     found = (objection for guard in GUARDS.values() for objection in guard(prospect))
     return tuple(one for one in found if one.absolute or one.guard not in forced)
 
@@ -57,7 +76,7 @@ def destroyed(plan: Plan, inventory: Inventory) -> tuple[tuple[PfState, VfState]
 
 
 def _vf_in_use(prospect: Prospect) -> Iterator[Objection]:
-    for pf, vf, what in _hit(prospect):
+    for pf, vf, what in prospect.hit:
         if user := _user(vf):
             yield Objection(
                 "vf-in-use",
@@ -66,23 +85,28 @@ def _vf_in_use(prospect: Prospect) -> Iterator[Objection]:
             )
 
 
-def _hit(prospect: Prospect) -> Iterator[tuple[PfState, VfState, str]]:
-    """The VFs that the plan takes away, re-binds or moves, with what it does to them."""
-    gone = destroyed(prospect.plan, prospect.inventory)
+def _hit(
+    plan: Plan, inventory: Inventory, steps: Mapping[str, list[Step]]
+) -> Iterator[tuple[PfState, VfState, str]]:
+    gone = destroyed(plan, inventory)
     for pf, vf in gone:
         yield pf, vf, "destroys it"
     lost = {str(pf.ref(vf.index)) for pf, vf in gone}
-    for pf in prospect.inventory.pfs:
-        wide = next((step for step in _written(prospect, pf.device) if _stops_vfs(step)), None)
+    for pf in inventory.pfs:
+        wide = next((step for step in _written(steps, pf.device) if _stops_vfs(step)), None)
         for vf in pf.vfs:
             identity = str(pf.ref(vf.index))
             if identity in lost:
                 continue
-            fields = [step.field for step in _written(prospect, identity) if step.field in ("mac", "vlan", "driver")]
+            fields = [step.field for step in _written(steps, identity) if step.field in ("mac", "vlan", "driver")]
             if fields:
                 yield pf, vf, f"changes its {' and '.join(dict.fromkeys(fields))}"
             elif wide:
                 yield pf, vf, f"sets {wide.field} of {pf.label} to {_word(wide)}"
+
+
+def _written(steps: Mapping[str, list[Step]], identity: str) -> list[Step]:
+    return [step for step in steps.get(identity, ()) if step.writing is Writing.CHECKED]
 
 
 def _stops_vfs(step: Step) -> bool:
@@ -131,20 +155,22 @@ def _over(pf: PfState) -> str:
 def _on_netdevs(prospect: Prospect, netdevs: frozenset[str]) -> Iterator[tuple[PfState, str]]:
     """PFs and VFs among these netdevs that the plan interrupts, in words."""
     for pf in prospect.inventory.pfs:
-        wide = [step.field for step in _written(prospect, pf.device) if step.field in _PF_WIDE]
+        wide = [step.field for step in prospect.written(pf.device) if step.field in _PF_WIDE]
         if pf.label in netdevs and wide:
             yield pf, f"{pf.label}, and the plan changes its {' and '.join(dict.fromkeys(wide))}"
-    for pf, vf, what in _hit(prospect):
+    for pf, vf, what in prospect.hit:
         on_host = vf.netdev is not None and not vf.netdev.netns
         if vf.netdev and on_host and vf.netdev.name in netdevs:
             yield pf, f"{vf.netdev.name}, which is {pf.label}/{vf.index}, and the plan {what}"
 
 
 def _mac_twice(prospect: Prospect) -> Iterator[Objection]:
-    claims = mac_claims(prospect.plan, prospect.inventory)
-    for mac in dict.fromkeys(claim.mac for claim in claims if claim.written):
-        owners = [claim.label for claim in claims if claim.mac == mac]
-        if len(owners) > 1:
+    claims: dict[MacAddress, list[Claim]] = {}
+    for claim in mac_claims(prospect.plan, prospect.inventory):
+        claims.setdefault(claim.mac, []).append(claim)
+    for mac, found in claims.items():
+        owners = [claim.label for claim in found]
+        if len(owners) > 1 and any(claim.written for claim in found):
             yield Objection(
                 "mac-twice",
                 f"{' and '.join(owners)} would have one MAC, {mac}: frames for one reach both, or only the other",
@@ -155,8 +181,8 @@ def _mac_twice(prospect: Prospect) -> Iterator[Objection]:
 def _mirror_in_use(prospect: Prospect) -> Iterator[Objection]:
     gone = {str(pf.ref(vf.index)): "destroys it" for pf, vf in destroyed(prospect.plan, prospect.inventory)}
     for ref in dict.fromkeys(prospect.surroundings.mirrors):
-        own = [step.field for step in _written(prospect, str(ref))]
-        wide = [step.field for step in _written(prospect, ref.pf) if step.field in _PF_WIDE]
+        own = [step.field for step in prospect.written(str(ref))]
+        wide = [step.field for step in prospect.written(ref.pf) if step.field in _PF_WIDE]
         what = gone.get(str(ref)) or next((f"changes its {field}" for field in own), "")
         what = what or next((f"changes {field} of its PF" for field in wide), "")
         if what:
@@ -168,12 +194,15 @@ def _mirror_in_use(prospect: Prospect) -> Iterator[Objection]:
 
 
 def _unsupported_value(prospect: Prospect) -> Iterator[Objection]:
+    by_pf: dict[str, list[Step]] = {}
+    for identity, steps in prospect.steps.items():
+        by_pf.setdefault(identity.partition("/")[0], []).extend(steps)
     for pf in prospect.inventory.pfs:
         yield from _too_many(prospect, pf)
         driver = pf.driver if isinstance(pf.driver, str) else None
         mode = _final_mode(prospect, pf)
         refused: dict[Limit, list[str]] = {}
-        for step in _steps_on(prospect, pf):
+        for step in by_pf.get(pf.device, ()):
             for row in limits_on(driver, step.field, step.after, mode=mode):
                 refused.setdefault(row, []).append(step.target.label)
         for row, labels in refused.items():
@@ -185,19 +214,10 @@ def _unsupported_value(prospect: Prospect) -> Iterator[Objection]:
             )
 
 
-def _steps_on(prospect: Prospect, pf: PfState) -> list[Step]:
-    """All steps that write to the PF or to one of its VFs, made anew or not."""
-    return [
-        step
-        for step in prospect.plan.steps
-        if pf.device in (step.target.id, step.target.id.rpartition("/")[0]) and step.writing is not Writing.IMPLIED
-    ]
-
-
 def _too_many(prospect: Prospect, pf: PfState) -> Iterator[Objection]:
     facts = facts_of(pf.driver) if isinstance(pf.driver, str) else None
     most = pf.total_vfs if isinstance(pf.total_vfs, int) else facts.max_vfs if facts else None
-    for step in _written(prospect, pf.device):
+    for step in prospect.written(pf.device):
         if step.field == "num_vfs" and isinstance(step.after, int) and most is not None and step.after > most:
             yield Objection(
                 "unsupported-value",
@@ -214,15 +234,10 @@ def _listed(labels: list[str]) -> str:
 
 
 def _final_mode(prospect: Prospect, pf: PfState) -> EswitchMode | None:
-    wanted = [step.after for step in _written(prospect, pf.device) if step.field == "eswitch_mode"]
+    wanted = [step.after for step in prospect.written(pf.device) if step.field == "eswitch_mode"]
     if wanted:
         return EswitchMode(str(wanted[-1]))
     return pf.eswitch_mode if isinstance(pf.eswitch_mode, EswitchMode) else None
-
-
-def _written(prospect: Prospect, identity: str) -> list[Step]:
-    """The steps that write to this target as it is now; a VF that is made anew is another one."""
-    return [step for step in prospect.plan.steps if step.target.id == identity and step.writing is Writing.CHECKED]
 
 
 def _label(prospect: Prospect, ref: VfRef) -> str:
