@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -27,6 +28,14 @@ T = TypeVar("T")
 Socket = TypeVar("Socket", RouteSocket, DevlinkSocket)
 
 _MOST_VFS = 0xFFFF
+
+
+@dataclass(frozen=True)
+class _Port:
+    """A PF's netdev: what it is asked through, and what it is called."""
+
+    ifindex: int
+    label: str
 
 
 class KernelHost:
@@ -86,28 +95,35 @@ class KernelHost:
 
         Raises what ``write`` raises, for the first that is refused; those before it are set.
         """
-        ports: dict[str, tuple[int, str]] = {}
+        ports: dict[str, _Port] = {}
         with RouteSocket() as route:
             for group in messages(changes):
-                if len(group) == 1:
-                    self.write(*group[0])
-                else:
+                target, field, value = group[0]
+                if target.kind == "vf" and field in VF_FIELDS:
                     self._write_group(route, ports, group)
+                else:
+                    self.write(target, field, value)
 
-    def _write_group(self, route: RouteSocket, ports: dict[str, tuple[int, str]], group: list[Change]) -> None:
+    def _write_group(self, route: RouteSocket, ports: dict[str, _Port], group: list[Change]) -> None:
         """Fields of one VF in one message; where it is refused, one by one, so that the error names the field."""
         device, _, index = group[0][0].id.rpartition("/")
         if device not in ports:
             pf = self._sysfs.pf(device)
-            ports[device] = self._pf_ifindex(pf), self._label(pf)
-        ifindex, label = ports[device]
-        attempt = Attempt(f"{label}/{index}", f"setting {', '.join(field for _, field, _ in group)}")
+            ports[device] = _Port(self._pf_ifindex(pf), self._label(pf))
+        port = ports[device]
+        where = f"{port.label}/{index}"
+        if len(group) > 1:
+            attempt = Attempt(where, f"setting {', '.join(field for _, field, _ in group)}")
+        else:
+            attempt = _attempt("vf", where, device, group[0][1], group[0][2])
         parts = [encode_vf_field(int(index), field, value, attempt) for _, field, value in group]
         try:
-            route.set_vf(ifindex, parts, attempt)
+            route.set_vf(port.ifindex, parts, attempt)
         except VirtfnError:
+            if len(group) == 1:
+                raise
             for change in group:
-                self.write(*change)
+                self._write_group(route, ports, [change])
 
     def _read_shared(self, links: dict[str, Link], target: Target, field: str) -> Value | VirtfnError:
         try:

@@ -69,6 +69,23 @@ def attributes(buffer: bytes, start: int, end: int) -> Iterator[tuple[int, int, 
         start += align(length)
 
 
+def first_of_each(buffer: bytes, start: int, end: int) -> dict[int, bytes]:
+    """Type -> payload of the first attribute of that type in ``buffer[start:end]``; ends where ``attributes`` does.
+
+    One plain loop: this is run for every VF at every reading.
+    """
+    found: dict[int, bytes] = {}
+    while start + 4 <= end:
+        length, kind = _ATTRIBUTE.unpack_from(buffer, start)
+        if length < 4 or start + length > end:
+            break
+        kind &= _TYPE_MASK
+        if kind not in found:
+            found[kind] = buffer[start + 4 : start + length]
+        start += (length + 3) & ~3
+    return found
+
+
 def text(buffer: bytes) -> str:
     """The text of a NUL-terminated attribute; octets that are no UTF-8 are kept as Python keeps file names."""
     return buffer.split(b"\0", 1)[0].decode(errors="surrogateescape")

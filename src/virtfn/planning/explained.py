@@ -2,21 +2,24 @@
 
 from dataclasses import replace
 
-from virtfn.model.plan import Plan, Target, Value
+from virtfn.model.plan import Plan, Step, Target, Value, Writing
 from virtfn.planning.commands import equivalent_command
 
 
 def with_commands(plan: Plan) -> Plan:
-    """The same plan, each step with its equivalent command and the one that takes it back. Pure."""
-    steps = (
-        replace(
-            step,
-            command=_command(step.target, step.field, step.after),
-            undo_command=_command(step.target, step.field, step.before),
-        )
-        for step in plan.steps
+    """The same plan, each step with its equivalent command and the one that takes it back. Pure.
+
+    Nothing is typed to lose a value that goes with its VF, nor to take back what goes with its maker.
+    """
+    return replace(plan, steps=tuple(_explained(step) for step in plan.steps))
+
+
+def _explained(step: Step) -> Step:
+    return replace(
+        step,
+        command="" if step.writing is Writing.IMPLIED else _command(step.target, step.field, step.after),
+        undo_command="" if step.writing is Writing.FRESH else _command(step.target, step.field, step.before),
     )
-    return replace(plan, steps=tuple(steps))
 
 
 def _command(target: Target, field: str, value: Value) -> str:

@@ -27,30 +27,25 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Prospect:
-    """A plan, the host it was made for, and what depends on that host.
-
-    ``steps`` are all that write, by the target's id. ``hit`` are the VFs that the plan takes away, re-binds or moves,
-    with what it does to them.
-    """
+    """A plan, the host it was made for, and what depends on that host."""
 
     plan: Plan
     inventory: Inventory
     surroundings: Surroundings
-    steps: Mapping[str, list[Step]]
-    hit: tuple[tuple[PfState, VfState, str], ...]
+    checked: Mapping[str, list[Step]]
 
     @classmethod
     def of(cls, plan: Plan, inventory: Inventory, surroundings: Surroundings) -> "Prospect":
-        """With the plan looked through once, for all guards."""
-        steps: dict[str, list[Step]] = {}
+        """With the plan's steps sorted out by their targets once, for all guards."""
+        checked: dict[str, list[Step]] = {}
         for step in plan.steps:
-            if step.writing is not Writing.IMPLIED:
-                steps.setdefault(step.target.id, []).append(step)
-        return cls(plan, inventory, surroundings, steps, tuple(_hit(plan, inventory, steps)))
+            if step.writing is Writing.CHECKED:
+                checked.setdefault(step.target.id, []).append(step)
+        return cls(plan, inventory, surroundings, checked)
 
     def written(self, identity: str) -> list[Step]:
         """The steps that write to this target as it is now; a VF that is made anew is another one."""
-        return _written(self.steps, identity)
+        return self.checked.get(identity, [])
 
 
 Guard = Callable[[Prospect], Iterator[Objection]]
@@ -76,7 +71,7 @@ def destroyed(plan: Plan, inventory: Inventory) -> tuple[tuple[PfState, VfState]
 
 
 def _vf_in_use(prospect: Prospect) -> Iterator[Objection]:
-    for pf, vf, what in prospect.hit:
+    for pf, vf, what in _hit(prospect):
         if user := _user(vf):
             yield Objection(
                 "vf-in-use",
@@ -85,28 +80,23 @@ def _vf_in_use(prospect: Prospect) -> Iterator[Objection]:
             )
 
 
-def _hit(
-    plan: Plan, inventory: Inventory, steps: Mapping[str, list[Step]]
-) -> Iterator[tuple[PfState, VfState, str]]:
-    gone = destroyed(plan, inventory)
+def _hit(prospect: Prospect) -> Iterator[tuple[PfState, VfState, str]]:
+    """The VFs that the plan takes away, re-binds or moves, with what it does to them."""
+    gone = destroyed(prospect.plan, prospect.inventory)
     for pf, vf in gone:
         yield pf, vf, "destroys it"
     lost = {str(pf.ref(vf.index)) for pf, vf in gone}
-    for pf in inventory.pfs:
-        wide = next((step for step in _written(steps, pf.device) if _stops_vfs(step)), None)
+    for pf in prospect.inventory.pfs:
+        wide = next((step for step in prospect.written(pf.device) if _stops_vfs(step)), None)
         for vf in pf.vfs:
             identity = str(pf.ref(vf.index))
             if identity in lost:
                 continue
-            fields = [step.field for step in _written(steps, identity) if step.field in ("mac", "vlan", "driver")]
+            fields = [step.field for step in prospect.written(identity) if step.field in ("mac", "vlan", "driver")]
             if fields:
                 yield pf, vf, f"changes its {' and '.join(dict.fromkeys(fields))}"
             elif wide:
                 yield pf, vf, f"sets {wide.field} of {pf.label} to {_word(wide)}"
-
-
-def _written(steps: Mapping[str, list[Step]], identity: str) -> list[Step]:
-    return [step for step in steps.get(identity, ()) if step.writing is Writing.CHECKED]
 
 
 def _stops_vfs(step: Step) -> bool:
@@ -158,7 +148,7 @@ def _on_netdevs(prospect: Prospect, netdevs: frozenset[str]) -> Iterator[tuple[P
         wide = [step.field for step in prospect.written(pf.device) if step.field in _PF_WIDE]
         if pf.label in netdevs and wide:
             yield pf, f"{pf.label}, and the plan changes its {' and '.join(dict.fromkeys(wide))}"
-    for pf, vf, what in prospect.hit:
+    for pf, vf, what in _hit(prospect):
         on_host = vf.netdev is not None and not vf.netdev.netns
         if vf.netdev and on_host and vf.netdev.name in netdevs:
             yield pf, f"{vf.netdev.name}, which is {pf.label}/{vf.index}, and the plan {what}"
@@ -194,15 +184,13 @@ def _mirror_in_use(prospect: Prospect) -> Iterator[Objection]:
 
 
 def _unsupported_value(prospect: Prospect) -> Iterator[Objection]:
-    by_pf: dict[str, list[Step]] = {}
-    for identity, steps in prospect.steps.items():
-        by_pf.setdefault(identity.partition("/")[0], []).extend(steps)
+    steps = _steps_by_pf(prospect.plan)
     for pf in prospect.inventory.pfs:
         yield from _too_many(prospect, pf)
         driver = pf.driver if isinstance(pf.driver, str) else None
         mode = _final_mode(prospect, pf)
         refused: dict[Limit, list[str]] = {}
-        for step in by_pf.get(pf.device, ()):
+        for step in steps.get(pf.device, ()):
             for row in limits_on(driver, step.field, step.after, mode=mode):
                 refused.setdefault(row, []).append(step.target.label)
         for row, labels in refused.items():
@@ -212,6 +200,16 @@ def _unsupported_value(prospect: Prospect) -> Iterator[Objection]:
                 "leave this field out, or use a NIC that offers it",
                 absolute=row.absolute,
             )
+
+
+def _steps_by_pf(plan: Plan) -> Mapping[str, list[Step]]:
+    """All steps that write to a PF or to one of its VFs, made anew or not, by the PF's device."""
+    found: dict[str, list[Step]] = {}
+    for step in plan.steps:
+        if step.writing is not Writing.IMPLIED:
+            device = step.target.id.rpartition("/")[0] or step.target.id
+            found.setdefault(device, []).append(step)
+    return found
 
 
 def _too_many(prospect: Prospect, pf: PfState) -> Iterator[Objection]:

@@ -36,7 +36,7 @@ def plan_host(differences: Iterable[Difference], inventory: Inventory) -> Plan:
         *(step for work in works for step in _pf_down(work)),
     ]
     labels = ", ".join(work.pf.label for work in works)
-    return _explained(
+    return with_commands(
         Plan(
             kind=KIND,
             title=f"host: {labels}" if labels else "host",
@@ -45,29 +45,6 @@ def plan_host(differences: Iterable[Difference], inventory: Inventory) -> Plan:
             subject={"vfs": {work.pf.device: work.count_before for work in works}},
         )
     )
-
-
-def _explained(plan: Plan) -> Plan:
-    """With commands, except that nothing is typed to lose a value, nor to take back what goes with its maker."""
-    whole = with_commands(replace(plan, steps=tuple(_two_sided(step) for step in plan.steps)))
-    return replace(
-        whole,
-        steps=tuple(
-            replace(
-                step,
-                command="" if step.writing is Writing.IMPLIED else shown.command,
-                undo_command="" if step.writing is Writing.FRESH else shown.undo_command,
-            )
-            for step, shown in zip(plan.steps, whole.steps, strict=True)
-        ),
-    )
-
-
-def _two_sided(step: Step) -> Step:
-    """A stand-in whose before and after both are values for which there is a command."""
-    if step.writing is Writing.FRESH:
-        return replace(step, before=step.after)
-    return replace(step, after=step.before) if step.writing is Writing.IMPLIED else step
 
 
 def _pf_steps(work: PfWork) -> Iterator[Step]:

@@ -59,6 +59,21 @@ def test_code_that_is_the_same_stays(code: Path) -> None:
     assert "warmed.part" in sys.modules
 
 
+def test_code_that_is_being_replaced_does_not_live_on_under_the_new_hash(code: Path) -> None:
+    """A transfer takes the hash away first; the agent may be idle in the middle of it."""
+    warmth = packaged(code)
+    warmth.import_code_when_idle()
+    (code / ".hash").unlink()
+    warmth.import_code_when_idle()
+    assert warmth.patience() is None
+    (code / "src/warmed/part.py").write_text("value = 22\n")
+    (code / ".hash").write_text("two")
+    warmth.forget_stale_code()
+    assert "warmed.part" not in sys.modules
+    warmth.import_code_when_idle()
+    assert sys.modules["warmed.part"].value == 22
+
+
 def test_nothing_is_imported_beside_the_packages(code: Path) -> None:
     warmth = Warmth(code)
     warmth.import_code_when_idle()

@@ -62,16 +62,19 @@ class Warmth:
 
     @property
     def complete_for_now(self) -> bool:
-        """True when there is nothing more to import."""
-        return self.packaged.is_set() and self._imported == self.code_hash()
+        """True when there is nothing more to import; while code is being replaced it has no hash, and is left alone."""
+        return self.packaged.is_set() and self.code_hash() in ("", self._imported)
 
     def forget_stale_code(self) -> None:
         """Called before every fork: code that was replaced must not live on in it."""
         self._busy_at = time.monotonic()
-        if self._imported and self._imported != self.code_hash():
-            for name in [name for name in sys.modules if name == _PROJECT or name.startswith(f"{_PROJECT}.")]:
-                del sys.modules[name]
-            self._imported = ""
+        if self._imported != self.code_hash():
+            self._forget()
+
+    def _forget(self) -> None:
+        for name in [name for name in sys.modules if name == _PROJECT or name.startswith(f"{_PROJECT}.")]:
+            del sys.modules[name]
+        self._imported = ""
 
     def patience(self) -> float | None:
         """How long to wait for events, in seconds: not for ever while there is code to import."""
@@ -81,6 +84,7 @@ class Warmth:
         """Import the project's modules if no job was started for a moment. One that fails is left for a job to show."""
         if self.complete_for_now or not self.packaged.is_set() or time.monotonic() < self._busy_at + _IDLE_S:
             return
+        self._forget()
         wanted = self.code_hash()
         source = self._code / "src"
         for path in sorted(source.glob(f"{_PROJECT}/**/*.py")):
@@ -90,4 +94,7 @@ class Warmth:
                     importlib.import_module(name)
         gc.collect()
         gc.freeze()
-        self._imported = wanted
+        if self.code_hash() == wanted:
+            self._imported = wanted
+        else:
+            self._forget()
