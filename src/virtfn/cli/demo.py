@@ -74,7 +74,7 @@ class _Story:
             figures.append(Bystander(report["sent"], report["lost"], report["longest_gap_ms"]))
 
     def _environment(self) -> dict[str, str]:
-        return {"FORCE_COLOR": "1", "COLUMNS": str(self.out.width)} if self.out.is_terminal else {}
+        return {"FORCE_COLOR": "1"} if self.out.is_terminal else {}
 
 
 def tell_the_story(machine: "Machine", out: Console) -> int:

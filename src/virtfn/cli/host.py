@@ -12,6 +12,7 @@ import click
 from rich.text import Text
 
 from virtfn.app import App
+from virtfn.cli.asking import LOOK_FIRST, ask
 from virtfn.cli.interrupts import interruptible
 from virtfn.cli.output import FORMAT, OutputFormat, console, error_console, output_option, print_document, progress
 from virtfn.cli.plan_view import print_plan
@@ -139,7 +140,7 @@ def apply(
             return
         _refuse(found)
         if not found.plan.is_empty:
-            _ask(found, yes=yes, explain=explain)
+            ask(lambda: print_plan(error_console(), found.plan, explain=explain), yes=yes, hint=LOOK_FIRST)
         at_begin = _watcher(confirm_within) if confirm_within else None
         _print_receipt(hosts.apply(found.plan, forced=guards, at_begin=at_begin), how, confirm_within)
 
@@ -249,14 +250,6 @@ def _refuse(found: HostPlan) -> None:
         hint="; ".join(hints),
         guards=tuple((one.guard, one.reason) for one in found.objections),
     )
-
-
-def _ask(found: HostPlan, *, yes: bool, explain: bool) -> None:
-    if not yes and not sys.stdin.isatty():
-        raise UsageError("nobody is there to say yes", hint="look with --dry-run, then add --yes")
-    print_plan(error_console(), found.plan, explain=explain)
-    if not yes:
-        click.confirm("Do this?", abort=True, err=True)
 
 
 def _watcher(within_s: float) -> Callable[["Transaction"], None]:

@@ -1,6 +1,5 @@
 """``virtfn rollback``, ``resume``, ``confirm`` and ``journal ls|show``."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,6 +7,7 @@ import click
 from rich.text import Text
 
 from virtfn.app import App
+from virtfn.cli.asking import ask
 from virtfn.cli.interrupts import interruptible
 from virtfn.cli.output import (
     OutputFormat,
@@ -20,7 +20,6 @@ from virtfn.cli.output import (
     progress,
 )
 from virtfn.cli.plan_view import print_plan
-from virtfn.errors import UsageError
 from virtfn.model.saying import say
 from virtfn.model.transaction import Status, Transaction
 from virtfn.services.records import Records, awaits_confirmation
@@ -169,13 +168,9 @@ def _records(quiet: bool) -> Iterator[Records]:
 
 
 def _ask(entry: Transaction, *, yes: bool) -> None:
-    """Say which transaction is meant, then ask. Raises UsageError where nobody can answer."""
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise UsageError("nobody is there to say yes", hint="add --yes")
-    error_console().print(f"transaction {entry.id}: {entry.plan.title}, {entry.status.value}", soft_wrap=True)
-    click.confirm("Do this?", abort=True, err=True)
+    """Say which transaction is meant, then ask."""
+    line = f"transaction {entry.id}: {entry.plan.title}, {entry.status.value}"
+    ask(lambda: error_console().print(line, soft_wrap=True), yes=yes)
 
 
 def _brief(entry: Transaction) -> dict[str, object]:

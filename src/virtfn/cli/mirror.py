@@ -1,6 +1,5 @@
 """``virtfn mirror add|ls|prove|rm``."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -9,6 +8,7 @@ import click
 from rich.text import Text
 
 from virtfn.app import App
+from virtfn.cli.asking import LOOK_FIRST, ask
 from virtfn.cli.interrupts import interruptible
 from virtfn.cli.output import (
     OutputFormat,
@@ -100,7 +100,8 @@ def add(
         if dry_run:
             _print_choice(choice, how, explain=explain)
             return
-        _ask(choice, yes=yes, explain=explain)
+        plan = choice.proposals[0].plan
+        ask(lambda: print_plan(error_console(), plan, explain=explain), yes=yes, hint=LOOK_FIRST)
         with _proof_on_failure(how):
             receipt = mirrors.add(source, copy, **options)
         _print_receipt(receipt, how)
@@ -193,15 +194,6 @@ def _mirrors(probe_from: tuple[str, ...], frames: int, quiet: bool) -> Iterator[
     tell = progress(quiet)
     with interruptible(tell) as cancelled:
         yield App().mirrors(tell, cancelled, frames=frames, probe_from=probe_from)
-
-
-def _ask(choice: Choice, *, yes: bool, explain: bool) -> None:
-    """Show the plan and its losses, then ask. Raises UsageError where nobody can answer."""
-    if not yes and not sys.stdin.isatty():
-        raise UsageError("nobody is there to say yes", hint="look with --dry-run, then add --yes")
-    print_plan(error_console(), choice.proposals[0].plan, explain=explain)
-    if not yes:
-        click.confirm("Do this?", abort=True, err=True)
 
 
 @contextmanager

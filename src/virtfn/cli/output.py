@@ -1,7 +1,6 @@
 """How results leave: tables for people, documents for programs; stdout for results, stderr for everything else."""
 
 import json
-import os
 import sys
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -15,7 +14,7 @@ from rich.text import Text
 from virtfn.model.plain import encode
 
 FORMAT = 1
-_PIPE_WIDTH = 400
+_WIDEST = 1000
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -63,9 +62,8 @@ def error_console() -> Console:
 
 
 def _console(stream: Any) -> Console:
-    terminal = stream.isatty()
-    width = None if terminal else int(os.environ.get("COLUMNS") or _PIPE_WIDTH)
-    return Console(file=stream, width=width, highlight=False, emoji=False, markup=False, soft_wrap=False)
+    """As wide as any table: a terminal that is narrower breaks the line, nothing is cut out of it."""
+    return Console(file=stream, width=_WIDEST, highlight=False, emoji=False, markup=False)
 
 
 def print_document(kind: str, value: object, output: OutputFormat, **more: object) -> None:
@@ -96,7 +94,7 @@ def grid(*headings: str) -> Table:
 
 
 def print_table(out: Console, table: Table) -> None:
-    """Print a table; in a pipe without the blanks that fill its last column."""
+    """Print a table whole, however narrow the terminal; in a pipe without the blanks that fill its last column."""
     if out.is_terminal:
         out.print(table)
         return

@@ -5,6 +5,8 @@ from rich.text import Text
 
 from virtfn.model.plan import Impact, Plan
 from virtfn.model.saying import say
+from virtfn.planning.host_plan import KIND
+from virtfn.planning.summary import summary
 
 _STYLE = {"+": "green", "-": "red", "~": "yellow"}
 
@@ -28,6 +30,8 @@ def print_plan(out: Console, plan: Plan, *, explain: bool = False) -> None:
 
 
 def _summary(plan: Plan) -> str:
+    if plan.kind == KIND:
+        return f"{summary(plan)}."
     changes = len({(step.target, step.field) for step in plan.steps})
     bystanders = ", DISRUPTIVE: others on this NIC are cut off meanwhile" if plan.disruptive else ""
     steps = f" in {len(plan.steps)} steps" if len(plan.steps) != changes else ""

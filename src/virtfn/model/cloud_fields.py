@@ -1,0 +1,85 @@
+"""The fields of cloud objects in normal form: what an object is, and what may be changed about it.
+
+An object is made and deleted by its ``definition``: the fields that never change, as one mapping (None: not there). Its
+other fields stand for themselves; those in ``LATER`` can be set afterwards, the rest only as the object is made.
+
+| kind | definition | further fields |
+|---|---|---|
+| network | type, physical_network | segmentation_id, mtu, shared, port_security |
+| subnet | network, cidr | pools ([["192.0.2.10", "192.0.2.20"]]), gateway (None: none), dhcp, dns (list) |
+| port | network, vnic_type | mac, fixed_ip |
+| server_group | policy | |
+| server | image, flavor, ports (names, in order) | host, availability_zone, user_data, key_name, server_group |
+
+MACs are in lower case, IP addresses in the form of RFC 5952, networks, images and flavors are names.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from virtfn.errors import UsageError
+from virtfn.model.cloud import CloudObject, Kind, meant_by
+from virtfn.model.plan import Target, Value
+
+DEFINITION = "definition"
+DEFINED_BY: Mapping[Kind, tuple[str, ...]] = {
+    Kind.NETWORK: ("type", "physical_network"),
+    Kind.SUBNET: ("network", "cidr"),
+    Kind.PORT: ("network", "vnic_type"),
+    Kind.SERVER_GROUP: ("policy",),
+    Kind.SERVER: ("image", "flavor", "ports"),
+}
+LATER: Mapping[Kind, tuple[str, ...]] = {
+    Kind.NETWORK: ("mtu", "shared", "port_security"),
+    Kind.SUBNET: ("pools", "gateway", "dhcp", "dns"),
+    Kind.PORT: (),
+    Kind.SERVER_GROUP: (),
+    Kind.SERVER: (),
+}
+CHOSEN_BY_THE_CLOUD = ("host", "availability_zone")
+"""Asked of the scheduler, which answers later; whether it did is judged once the server stands."""
+
+
+def definition_of(kind: Kind, fields: Mapping[str, Value]) -> dict[str, Value]:
+    """The fields that never change."""
+    return {name: fields.get(name) for name in DEFINED_BY[kind]}
+
+
+def field_of(found: CloudObject | None, field: str) -> Value:
+    """One field as ``World.read`` gives it; None where the object is not there."""
+    if found is None:
+        return None
+    return definition_of(found.kind, found.fields) if field == DEFINITION else found.fields.get(field)
+
+
+def find(ours: Iterable[CloudObject], target: Target) -> CloudObject | None:
+    """The object that a target means, among those that bear its spec's tag.
+
+    Raises UsageError where there are several: neither can be told from the other.
+    """
+    _, kind, name = meant_by(target)
+    found = [one for one in ours if (one.kind, one.name) == (kind, name)]
+    if len(found) > 1:
+        ids = ", ".join(sorted(one.id for one in found))
+        raise UsageError(
+            f"there are {len(found)} of this name with our tag ({ids})",
+            where=str(target),
+            hint="delete all but one of them",
+        )
+    return found[0] if found else None
+
+
+def by_object(changes: Sequence[tuple[Target, str, Value]]) -> list[tuple[Target, dict[str, Value]]]:
+    """Consecutive changes of one object together, in their order: what one call to the cloud may do at once."""
+    grouped: list[tuple[Target, dict[str, Value]]] = []
+    for target, field, value in changes:
+        if not grouped or grouped[-1][0] != target or field in grouped[-1][1]:
+            grouped.append((target, {}))
+        grouped[-1][1][field] = value
+    return grouped
+
+
+def whole(fields: Mapping[str, Value]) -> dict[str, Value]:
+    """The fields with which an object is made: those of its definition beside the others."""
+    definition = fields[DEFINITION]
+    parts = definition if isinstance(definition, Mapping) else {}
+    return {**parts, **{name: value for name, value in fields.items() if name != DEFINITION}}
