@@ -1,0 +1,82 @@
+"""Which OpenStack: a file of pins, and the virtual environment that is made from it once.
+
+A release is one file, ``releases/NAME.txt``, with every package of the environment as ``name==version``. The newest file
+is used unless ``VIRTFN_CLOUD_RELEASE`` names another.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.cloud.control_plane.faults import ControlPlaneError
+from tests.cloud.control_plane.places import cache_folder
+from virtfn.errors import LabError
+from virtfn.lab.execution import execute
+
+RELEASES = Path(__file__).parents[1] / "releases"
+CHOICE = "VIRTFN_CLOUD_RELEASE"
+_PIN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.!+]+$")
+_INSTALL_S = 1800
+
+
+@dataclass(frozen=True)
+class Release:
+    """One release's pins, and a short hash of them and of the Python that they are installed for."""
+
+    name: str
+    file: Path
+    digest: str
+
+    @property
+    def environment(self) -> Path:
+        """The virtual environment's folder, there or not."""
+        return cache_folder() / f"openstack-{self.name}-{self.digest}"
+
+    @property
+    def installed(self) -> bool:
+        return (self.environment / ".complete").exists()
+
+
+def chosen_release() -> Release:
+    """Raises ControlPlaneError for a release that has no file, and for a line that is not a pin."""
+    files = {path.stem: path for path in RELEASES.glob("*.txt")}
+    name = os.environ.get(CHOICE) or max(files)
+    if name not in files:
+        raise ControlPlaneError(f"{CHOICE}={name}: there is {', '.join(sorted(files))}", where=str(RELEASES))
+    return read_release(files[name])
+
+
+def read_release(file: Path) -> Release:
+    """Raises ControlPlaneError for a line that is not ``name==version``."""
+    lines = [line for line in file.read_text().splitlines() if line.strip() and not line.startswith("#")]
+    for line in lines:
+        if not _PIN.match(line):
+            raise ControlPlaneError(f"is not name==version: {line}", where=str(file))
+    key = "\n".join([*sorted(lines), sys.version])
+    return Release(file.stem, file, hashlib.sha256(key.encode()).hexdigest()[:8])
+
+
+def install(release: Release, say: Callable[[str], None]) -> None:
+    """Make the virtual environment unless it is there; one that was not finished is made anew."""
+    if release.installed:
+        return
+    folder = release.environment
+    say(f"installing OpenStack {release.name} into {folder} (about 350 MB; versions: {release.file.name})")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, capture_output=True)
+        pip = [str(folder / "bin/python"), "-m", "pip", "--disable-pip-version-check"]
+        # The file names everything, so nothing is resolved.
+        execute([*pip, "install", "--quiet", "--no-deps", "-r", str(release.file)], timeout_s=_INSTALL_S)
+    except subprocess.CalledProcessError as failed:
+        raise ControlPlaneError(failed.stderr.decode(errors="replace").strip(), where="python -m venv") from failed
+    except LabError as failed:
+        raise ControlPlaneError(failed.message, where=failed.where, hint="is the package index reachable?") from failed
+    (folder / ".complete").touch()
