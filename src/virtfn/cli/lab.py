@@ -54,7 +54,13 @@ def lab() -> None:
     """An emulated SR-IOV host: real kernel drivers on an emulated Intel 82576, no hardware and no KVM needed."""
 
 
-@lab.command()
+@lab.command(
+    epilog="""\b
+Examples:
+  virtfn lab prepare --dry-run   what would be fetched and built
+  virtfn lab prepare --netdevsim
+"""
+)
 @click.option("--netdevsim", is_flag=True, help="Have the kernel's simulated NIC too (Debian: it is built, 1 minute).")
 @click.option("--programs", is_flag=True, help="Only install the programs that are missing (needs root).")
 @click.option("--refresh", is_flag=True, help="Look for a newer kernel.")
@@ -78,7 +84,13 @@ def prepare(netdevsim: bool, programs: bool, refresh: bool, python: Path | None,
         click.echo(f"{line.part:<10} {line.how:<18} {size:>10} {took:>8}  {line.what}".rstrip())
 
 
-@lab.command()
+@lab.command(
+    epilog="""\b
+Examples:
+  virtfn lab up                  one PF, four VFs, as in the field note
+  virtfn lab up --name big --pfs 3 --vfs 7
+"""
+)
 @_shape_options
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
 def up(python: Path | None, output: str, **shape: Any) -> None:
@@ -94,7 +106,14 @@ def up(python: Path | None, output: str, **shape: Any) -> None:
     click.echo(f"lab {wishes.name} is up: {machine.record.ready_after_s:.1f} s, {how}, {machine.record.accelerator}")
 
 
-@lab.command(context_settings={"allow_interspersed_args": False})
+@lab.command(
+    context_settings={"allow_interspersed_args": False},
+    epilog="""\b
+Examples:
+  virtfn lab run -- ip link show p2p1
+  virtfn lab run -- virtfn show -o wide
+""",
+)
 @_shape_options
 @click.option("-t", "--tty", is_flag=True, help="Give the program a terminal.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
@@ -113,7 +132,12 @@ def run(ctx: click.Context, /, python: Path | None, tty: bool, command: tuple[st
     raise click.exceptions.Exit(_run(command, wishes, terminal=tty, python=python))
 
 
-@lab.command()
+@lab.command(
+    epilog="""\b
+Examples:
+  virtfn lab sh
+"""
+)
 @_NAME
 def sh(name: str) -> None:
     """Open a shell in the lab that is up (or in a throw-away one)."""
@@ -122,7 +146,12 @@ def sh(name: str) -> None:
     raise click.exceptions.Exit(_run(("sh", "-l"), Wishes(name=_checked(name)), terminal=sys.stdin.isatty()))
 
 
-@lab.command()
+@lab.command(
+    epilog="""\b
+Examples:
+  virtfn lab status -o json
+"""
+)
 @_NAME
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
 def status(name: str, output: str) -> None:
@@ -139,7 +168,12 @@ def status(name: str, output: str) -> None:
     click.echo(f"console, last lines:\n{machine.console()}")
 
 
-@lab.command()
+@lab.command(
+    epilog="""\b
+Examples:
+  virtfn lab down --name big
+"""
+)
 @_NAME
 def down(name: str) -> None:
     """End the lab of this name."""

@@ -112,8 +112,8 @@ class DesiredCloud:
 class CloudObject:
     """One object of the cloud. ``fields`` are what can be declared of it, in normal form.
 
-    ``facts`` are what nobody declares: ``status``, ``fault``; of a port ``vif_type``, ``host``, ``pci_slot``, ``owner``;
-    of a server ``host``. A fact that the cloud does not tell is missing.
+    ``facts`` are what nobody declares: ``status``, ``fault``; of a port ``vif_type``, ``host``, ``pci_slot``, ``mac``,
+    ``ips`` and ``owner``; of a server ``host``. A fact that the cloud does not tell is missing.
     """
 
     kind: Kind

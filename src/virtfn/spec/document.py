@@ -7,6 +7,7 @@ from typing import Any
 
 from virtfn.spec.events import MAX_DEPTH, MAX_NODES, ListNode, MapNode, Node, Refused, ScalarNode, node_of
 from virtfn.spec.problems import Findings, Path, Problem, quoted, refusal
+from virtfn.spec.words import FORMAT
 
 MAX_BYTES = 1024 * 1024
 """Size of one file, in octets of UTF-8."""
@@ -41,13 +42,16 @@ def decoded(data: bytes, *, file: str) -> str:
         raise refusal([Problem(file, line, what, _NOT_TEXT, column)]) from error
 
 
-def read(text: str, file: str) -> Document:
-    """The plain values in ``text``. Raises Refused where nothing can be read: syntax, size, depth, not text."""
+def read(text: str, file: str, *, form: str = FORMAT) -> Document:
+    """The plain values in ``text``, a file of the format ``form``.
+
+    Raises Refused where nothing can be read: syntax, size, depth, not text.
+    """
     text = text.removeprefix("\ufeff")
     _check(text, file)
     node = node_of(text, file)
     if node is None or (isinstance(node, ScalarNode) and node.value is None):
-        raise Refused(Problem(file, 1, "the file is empty", "begin it with the line virtfn: host/1"))
+        raise Refused(Problem(file, 1, "the file is empty", f"begin it with the line virtfn: {form}"))
     reader = _Reader(file)
     data = reader.plain(node, (), 1)
     return Document(data, Findings(file, reader.lines, reader.problems))

@@ -6,6 +6,8 @@ It says what single keys take. What spans keys (precedence, num_vfs, MACs, rates
 import json
 from typing import Any
 
+from pydantic import BaseModel
+
 from virtfn.spec.entries import HostEntry
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -13,9 +15,18 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def json_schema() -> dict[str, Any]:
     """The schema as plain values. ``docs/reference/host-spec.schema.json`` holds its text."""
-    schema = _plain(HostEntry.model_json_schema(ref_template="#/$defs/{model}"))
+    schema = schema_of(HostEntry, title="virtfn host spec, host/1")
     schema["$defs"]["MatchEntry"]["minProperties"] = 1
-    return {"$schema": _DIALECT, "title": "virtfn host spec, host/1", **schema}
+    return schema
+
+
+def schema_of(model: type[BaseModel], *, title: str) -> dict[str, Any]:
+    """The schema of a format whose top is ``model``."""
+    return {
+        "$schema": _DIALECT,
+        "title": title,
+        **_plain(model.model_json_schema(ref_template="#/$defs/{model}")),
+    }
 
 
 def json_schema_text() -> str:

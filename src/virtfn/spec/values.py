@@ -107,7 +107,7 @@ def advice(word: str, known: tuple[str, ...]) -> str:
     return f"did you mean {plain[near[0]]}?" if near else f"write one of {', '.join(known)}"
 
 
-def _chosen(kind: Callable[[str], Any], *allowed: str) -> tuple[PlainValidator, WithJsonSchema]:
+def chosen(kind: Callable[[str], Any], *allowed: str) -> tuple[PlainValidator, WithJsonSchema]:
     choose = _choice(*allowed)
     return PlainValidator(lambda value: kind(choose(value))), WithJsonSchema({"enum": list(allowed)})
 
@@ -124,11 +124,11 @@ VfDriver: TypeAlias = Annotated[str | None, PlainValidator(_vf_driver), _worded(
 VendorDevice: TypeAlias = Annotated[str, PlainValidator(_vendor_device), _worded(words.VENDOR_DEVICE)]
 SelectionText: TypeAlias = Annotated[str, AfterValidator(_selection)]
 
-_STATE, _STATE_SCHEMA = _chosen(VfLinkState, *VfLinkState)
+_STATE, _STATE_SCHEMA = chosen(VfLinkState, *VfLinkState)
 LinkState: TypeAlias = Annotated[VfLinkState, _STATE, _STATE_SCHEMA]
-_MODE, _MODE_SCHEMA = _chosen(EswitchMode, EswitchMode.LEGACY, EswitchMode.SWITCHDEV)
+_MODE, _MODE_SCHEMA = chosen(EswitchMode, EswitchMode.LEGACY, EswitchMode.SWITCHDEV)
 Mode: TypeAlias = Annotated[EswitchMode, _MODE, _MODE_SCHEMA]
-_PROTOCOL, _PROTOCOL_SCHEMA = _chosen(VlanProtocol, *VlanProtocol)
+_PROTOCOL, _PROTOCOL_SCHEMA = chosen(VlanProtocol, *VlanProtocol)
 Protocol: TypeAlias = Annotated[VlanProtocol, _PROTOCOL, _PROTOCOL_SCHEMA]
 
 NumVfs: TypeAlias = Annotated[int, Field(ge=0, le=words.MAX_NUM_VFS)]

@@ -1,0 +1,28 @@
+"""What a person declares about a cloud, in YAML: flat SR-IOV networks, direct ports, servers.
+
+``load_cloud`` turns one file into a ``DesiredCloud`` or says everything that is wrong with it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from virtfn.spec.cloud.entries import FORMAT
+    from virtfn.spec.cloud.loading import load_cloud
+    from virtfn.spec.cloud.schema import cloud_json_schema, cloud_json_schema_text
+
+__all__ = ["FORMAT", "cloud_json_schema", "cloud_json_schema_text", "load_cloud"]
+
+_HOMES = {
+    "FORMAT": "entries",
+    "cloud_json_schema": "schema",
+    "cloud_json_schema_text": "schema",
+    "load_cloud": "loading",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used, as pydantic takes its time."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
