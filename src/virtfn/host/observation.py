@@ -1,6 +1,6 @@
 """A host's PFs and VFs read as a whole: sysfs for the devices, one netlink answer per PF, then who has the VFs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from virtfn.errors import VirtfnError
@@ -8,24 +8,12 @@ from virtfn.host.devlink import DevlinkSocket
 from virtfn.host.holders import VfDevice, find_holders
 from virtfn.host.rtnetlink import RouteSocket
 from virtfn.host.sysfs import PfDevice, Sysfs
-from virtfn.host.vfinfo import Link
+from virtfn.host.vfinfo import Link, Place
 from virtfn.model.addresses import PciAddress
 from virtfn.model.inventory import EswitchMode, Holder, Inventory, Known, PfState, Unknown, VfState
 
 _MOST_VFS = 0xFFFF  # VF numbers have 16 bits in the SR-IOV capability (PCIe 5.0, 9.3.3.7)
 _SIMULATED = Unknown("a simulated VF has no PCI device")
-
-
-@dataclass(frozen=True)
-class _PfReading:
-    """What was read of one PF before its VFs' holders are known."""
-
-    pf: PfDevice
-    name: Known[str | None]
-    link: Known[Link]
-    eswitch_mode: Known[EswitchMode]
-    devices: Mapping[int, VfDevice]
-    problems: tuple[str, ...]
 
 
 def observe(
@@ -37,15 +25,20 @@ def observe(
     Equivalent: ``ip -d link show``, ``lspci``, ``devlink dev eswitch show``, ``lsns -t net``, ``fuser /dev/vfio/*``.
     """
     pfs = sysfs.pfs() if device is None else (sysfs.pf(device),)
-    readings = [_read_pf(sysfs, pf, route, devlink) for pf in pfs]
-    vfs = [vf for reading in readings for vf in reading.devices.values()]
+    devices = {pf.address: _vf_devices(sysfs, pf) for pf in pfs}
+    vfs = [vf for found in devices.values() for vf in found.values()]
     holders = find_holders(vfs, sysfs, lambda: _links(route))
-    return Inventory(pfs=tuple(_pf_state(sysfs, reading, holders) for reading in readings))
+    return Inventory(
+        pfs=tuple(_pf_state(sysfs, pf, route, devlink, _places(pf, devices[pf.address], holders)) for pf in pfs)
+    )
 
 
 def pf_name(sysfs: Sysfs, pf: PfDevice) -> tuple[Known[str | None], int]:
     """The PF's netdev and its ifindex (0 for none). None: it has none; Unknown: it should have one, but not here."""
-    netdevs = sysfs.netdevs(pf)
+    return _named(sysfs, pf, sysfs.netdevs(pf))
+
+
+def _named(sysfs: Sysfs, pf: PfDevice, netdevs: tuple[tuple[str, int], ...]) -> tuple[Known[str | None], int]:
     if netdevs:
         return netdevs[0]
     driver = sysfs.pf_driver(pf)
@@ -60,18 +53,32 @@ def _links(route: Known[RouteSocket]) -> tuple[Link, ...]:
     return route.links()
 
 
-def _read_pf(sysfs: Sysfs, pf: PfDevice, route: Known[RouteSocket], devlink: Known[DevlinkSocket]) -> _PfReading:
-    name, ifindex = pf_name(sysfs, pf)
-    link = _read_link(name, ifindex, route)
-    devices = {index: VfDevice(pci, sysfs.driver(sysfs.pci_folder(pci))) for index, pci in sysfs.virtfns(pf).items()}
-    netdevs = [netdev for netdev, _ in sysfs.netdevs(pf)]
-    problems = link.problems if isinstance(link, Link) else ()
-    if len(netdevs) > 1:
-        problems += (f"it has {len(netdevs)} netdevs ({', '.join(netdevs)}); what is shown is {netdevs[0]}'s",)
-    return _PfReading(pf, name, link, _read_eswitch(sysfs, pf, devlink), devices, problems)
+def _vf_devices(sysfs: Sysfs, pf: PfDevice) -> Mapping[int, VfDevice]:
+    return {index: VfDevice(pci, sysfs.driver(sysfs.pci_folder(pci))) for index, pci in sysfs.virtfns(pf).items()}
 
 
-def _read_link(name: Known[str | None], ifindex: int, route: Known[RouteSocket]) -> Known[Link]:
+@dataclass(frozen=True)
+class _Places:
+    """Where the VFs of one PF are as devices, and which of them sysfs has; ``of`` answers for any other, too."""
+
+    known: Mapping[int, Place]
+    simulated: bool
+
+    def of(self, index: int) -> Place:
+        """The place of one VF."""
+        if index in self.known:
+            return self.known[index]
+        absent = _SIMULATED if self.simulated else Unknown(f"there is no virtfn{index} link")
+        return Place(absent, absent, absent)
+
+
+def _places(pf: PfDevice, devices: Mapping[int, VfDevice], holders: Mapping[PciAddress, Known[Holder]]) -> _Places:
+    not_looked_for = Unknown("its holder was not looked for")
+    known = {index: Place(vf.pci, vf.driver, holders.get(vf.pci, not_looked_for)) for index, vf in devices.items()}
+    return _Places(known, simulated=pf.bus != "pci")
+
+
+def _read_link(name: Known[str | None], ifindex: int, route: Known[RouteSocket], places: _Places) -> Known[Link]:
     if isinstance(name, Unknown):
         return name
     if name is None:
@@ -79,7 +86,7 @@ def _read_link(name: Known[str | None], ifindex: int, route: Known[RouteSocket])
     if isinstance(route, Unknown):
         return route
     try:
-        return route.get_link(ifindex, name=name)
+        return route.get_link(ifindex, name=name, place_of=places.of)
     except VirtfnError as error:
         return Unknown(str(error))
 
@@ -90,22 +97,26 @@ def _read_eswitch(sysfs: Sysfs, pf: PfDevice, devlink: Known[DevlinkSocket]) -> 
     return devlink if isinstance(devlink, Unknown) else devlink.eswitch_mode(pf.bus, pf.address)
 
 
-def _pf_state(sysfs: Sysfs, reading: _PfReading, holders: Mapping[PciAddress, Known[Holder]]) -> PfState:
-    pf, link = reading.pf, reading.link
+def _pf_state(
+    sysfs: Sysfs, pf: PfDevice, route: Known[RouteSocket], devlink: Known[DevlinkSocket], places: _Places
+) -> PfState:
+    netdevs = sysfs.netdevs(pf)
+    name, ifindex = _named(sysfs, pf, netdevs)
+    link = _read_link(name, ifindex, route, places)
     num_vfs = sysfs.num_vfs(pf)
-    vfs, problems = _vf_states(reading, num_vfs, holders)
+    vfs, problems = _vf_states(link, num_vfs, places)
     facts = PfState(
         device=pf.address,
-        name=reading.name,
+        name=name,
         driver=sysfs.pf_driver(pf),
         vendor_device=sysfs.vendor_device(pf),
         num_vfs=num_vfs,
         total_vfs=sysfs.total_vfs(pf),
         numa_node=sysfs.numa_node(pf),
-        eswitch_mode=reading.eswitch_mode,
+        eswitch_mode=_read_eswitch(sysfs, pf, devlink),
         autoprobe=sysfs.autoprobe(pf),
         vfs=vfs,
-        problems=(*reading.problems, *problems),
+        problems=(*_link_problems(link, [netdev for netdev, _ in netdevs]), *problems),
     )
     if isinstance(link, Unknown):
         return replace(facts, ifindex=link, mac=link, up=link, carrier=link, promiscuous=link, mtu=link)
@@ -121,33 +132,26 @@ def _pf_state(sysfs: Sysfs, reading: _PfReading, holders: Mapping[PciAddress, Kn
     )
 
 
-def _vf_states(
-    reading: _PfReading, num_vfs: Known[int], holders: Mapping[PciAddress, Known[Holder]]
-) -> tuple[tuple[VfState, ...], tuple[str, ...]]:
+def _link_problems(link: Known[Link], netdevs: list[str]) -> Iterator[str]:
+    if isinstance(link, Link):
+        yield from link.problems
+    if len(netdevs) > 1:
+        yield f"it has {len(netdevs)} netdevs ({', '.join(netdevs)}); what is shown is {netdevs[0]}'s"
+
+
+def _vf_states(link: Known[Link], num_vfs: Known[int], places: _Places) -> tuple[tuple[VfState, ...], tuple[str, ...]]:
     """Every VF that sysfs or netlink knows, and where the two do not agree."""
-    link = reading.link
     told = {vf.index: vf for vf in link.vfs} if isinstance(link, Link) else {}
     untold = _untold(link)
     expected = range(min(num_vfs, _MOST_VFS)) if isinstance(num_vfs, int) else range(0)
     problems = []
     if isinstance(link, Link) and isinstance(num_vfs, int) and link.num_vfs not in (None, num_vfs):
         problems.append(f"sriov_numvfs says {num_vfs} VFs, the kernel's link message {link.num_vfs}: it just changed")
-    states = []
-    for index in sorted({*expected, *told, *reading.devices}):
-        vf = told.get(index) or _without_link_facts(index, untold)
-        device = reading.devices.get(index)
-        if device is None:
-            absent = _SIMULATED if reading.pf.bus != "pci" else Unknown(f"there is no virtfn{index} link")
-            states.append(_with_device(vf, absent, absent, absent))
-            continue
-        holder = holders.get(device.pci, Unknown("its holder was not looked for"))
-        states.append(_with_device(vf, device.pci, device.driver, holder))
+    states = [
+        told.get(index) or _without_link_facts(index, untold, places.of(index))
+        for index in sorted({*expected, *told, *places.known})
+    ]
     return tuple(states), tuple(problems)
-
-
-def _with_device(vf: VfState, pci: Known[PciAddress], driver: Known[str | None], holder: Known[Holder]) -> VfState:
-    """What ``replace`` gives, at a third of its cost: this is done for every VF at every look."""
-    return VfState(**{**vars(vf), "pci": pci, "driver": driver, "holder": holder})
 
 
 def _untold(link: Known[Link]) -> Unknown:
@@ -156,9 +160,12 @@ def _untold(link: Known[Link]) -> Unknown:
     return Unknown(link.problems[0] if link.problems else "the driver does not report this VF")
 
 
-def _without_link_facts(index: int, why: Unknown) -> VfState:
+def _without_link_facts(index: int, why: Unknown, place: Place) -> VfState:
     return VfState(
         index,
+        pci=place.pci,
+        driver=place.driver,
+        holder=place.holder,
         mac=why,
         broadcast=why,
         vlans=why,

@@ -10,12 +10,16 @@ Sources: include/uapi/linux/if_link.h (layouts); net/core/rtnetlink.c rtnl_fill_
 """
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from operator import itemgetter
+from typing import Any, TypeAlias
 
 from virtfn.errors import BackendUnreachable
 from virtfn.host.netlink import align, attribute_head, attributes, first_of_each, text
-from virtfn.model.addresses import MacAddress
-from virtfn.model.inventory import Known, Unknown, VfLinkState, VfState, Vlan, VlanProtocol
+from virtfn.model.addresses import MacAddress, PciAddress
+from virtfn.model.inventory import NOT_CAPTURED, Holder, Known, Unknown, VfLinkState, VfState, Vlan, VlanProtocol
 
 IFF_UP = 0x1
 ARPHRD_ETHER = 1
@@ -39,9 +43,30 @@ _VLAN_INFO = struct.Struct("=III2s")
 _GUID = struct.Struct("@IQ")
 _NOT_REPORTED = 0xFFFFFFFF
 _VF_MAC_LENGTH = 4 + 36
+_VF_MAC_HEAD = struct.pack("=HH", _VF_MAC_LENGTH, _VF_MAC)
 
 _LINK_STATES = (VfLinkState.AUTO, VfLinkState.ENABLE, VfLinkState.DISABLE)
 _PROTOCOLS = {b"\x81\x00": VlanProtocol.C_TAG, b"\x88\xa8": VlanProtocol.S_TAG}
+
+_USUAL = struct.Struct("=2I32s I32s 4I 4I 3I 3I 3I 3I 3I I 4I2s2x")
+"""A whole entry, as Linux since 4.14 writes it for Ethernet: each part's header as one number, then its content.
+
+MAC, broadcast, VLAN, rates, single rate, spoof check, link state, RSS query, trust, VLAN list with one VLAN. It is
+unpacked at once because it is what every look at a host reads for every VF; other entries are read part by part.
+"""
+_heads_of = itemgetter(0, 3, 5, 9, 13, 16, 19, 22, 25, 28, 29)
+_owners_of = itemgetter(6, 10, 14, 17, 20, 23, 26, 30)
+_facts_of = itemgetter(1, 2, 4, 11, 12, 18, 21, 24, 27, 31, 32, 33)
+_USUAL_HEADS = struct.unpack(
+    "=11I",
+    b"".join(
+        struct.pack("=HH", length, kind)
+        for length, kind in (
+            (40, _VF_MAC), (36, _VF_BROADCAST), (16, _VF_VLAN), (16, _VF_RATE), (12, _VF_TX_RATE), (12, _VF_SPOOFCHK),
+            (12, _VF_LINK_STATE), (12, _VF_RSS_QUERY_EN), (12, _VF_TRUST), (24, _VF_VLAN_LIST), (20, _VF_VLAN_INFO),
+        )
+    ),
+)  # fmt: skip
 _NUMBERED = (_VF_VLAN, _VF_TX_RATE, _VF_SPOOFCHK, _VF_LINK_STATE, _VF_RATE, _VF_RSS_QUERY_EN, _VF_TRUST)
 """The parts of an entry that begin with the VF's number, as its MAC does."""
 
@@ -92,6 +117,25 @@ class Link:
         return bool(self.flags & IFF_UP)
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a VF is as a device. A link message says nothing of it; it comes from sysfs."""
+
+    pci: Known[PciAddress] = NOT_CAPTURED
+    driver: Known[str | None] = NOT_CAPTURED
+    holder: Known[Holder] = NOT_CAPTURED
+
+
+PlaceOf: TypeAlias = Callable[[int], Place]
+"""The place of the VF with this index."""
+_NOT_LOOKED_FOR = Place()
+
+
+def nowhere(_: int) -> Place:
+    """For who needs what the link message says, and nothing else."""
+    return _NOT_LOOKED_FOR
+
+
 @dataclass
 class _VfList:
     end: int
@@ -99,9 +143,10 @@ class _VfList:
     confirmed: bool = False
 
 
-def decode_link(message: bytes) -> Link:
+def decode_link(message: bytes, place_of: PlaceOf = nowhere) -> Link:
     """The link in ``message``, an RTM_NEWLINK without its nlmsghdr: struct ifinfomsg, then attributes.
 
+    ``place_of`` gives what its VFs are as devices.
     What is wrong with the message is told in ``problems``; raises BackendUnreachable only where there is no header.
     Equivalent: ``ip -d link show``.
     """
@@ -111,7 +156,7 @@ def decode_link(message: bytes) -> Link:
     problems: list[str] = []
     facts, vf_list = _top_level(message, problems)
     num_vfs = _number(facts.get(_IFLA_NUM_VF))
-    vfs = _vf_states(message, vf_list, num_vfs, link_type, problems)
+    vfs = _vf_states(vf_list, num_vfs, problems, partial(_vf_state, message, link_type, place_of))
     return Link(
         name=text(facts.get(_IFLA_IFNAME, b"")),
         ifindex=ifindex,
@@ -161,7 +206,7 @@ def _walk_vf_list(message: bytes, start: int, outer_length: int, num_vfs: int | 
         kind, length = attribute_head(message, found.end)
         if kind != _IFLA_VF_INFO or length < 4 + _VF_MAC_LENGTH or found.end + length > len(message):
             break
-        if attribute_head(message, found.end + 4) != (_VF_MAC, _VF_MAC_LENGTH):
+        if message[found.end + 4 : found.end + 8] != _VF_MAC_HEAD:
             break
         found.entries.append((found.end + 4, found.end + length))
         found.end += align(length)
@@ -171,7 +216,10 @@ def _walk_vf_list(message: bytes, start: int, outer_length: int, num_vfs: int | 
 
 
 def _vf_states(
-    message: bytes, vf_list: _VfList | None, num_vfs: int | None, link_type: int, problems: list[str]
+    vf_list: _VfList | None,
+    num_vfs: int | None,
+    problems: list[str],
+    state_of: Callable[[int, int], VfState | None],
 ) -> tuple[VfState, ...]:
     if vf_list is None:
         if num_vfs:
@@ -184,12 +232,12 @@ def _vf_states(
             "field does not fit them; none is shown"
         )
         return ()
-    states = [_vf_state(message, first, end, link_type) for first, end in vf_list.entries]
-    if None in states:
-        problems.append(
-            f"{states.count(None)} entries of the kernel's VF list name more than one VF; they are left out"
-        )
+    states = [state_of(first, end) for first, end in vf_list.entries]
     whole = [state for state in states if state is not None]
+    if len(whole) < len(states):
+        problems.append(
+            f"{len(states) - len(whole)} entries of the kernel's VF list name more than one VF; they are left out"
+        )
     return _numbered(whole, num_vfs, problems)
 
 
@@ -209,71 +257,113 @@ def _numbered(states: list[VfState], num_vfs: int | None, problems: list[str]) -
     return tuple(good)
 
 
-def _vf_state(message: bytes, first: int, end: int, link_type: int) -> VfState | None:
+def _vf_state(message: bytes, link_type: int, place_of: PlaceOf, first: int, end: int) -> VfState | None:
     """One IFLA_VF_INFO entry, or None where its parts do not name the same VF."""
+    if end - first == _USUAL.size:
+        fields = _USUAL.unpack_from(message, first)
+        if _heads_of(fields) == _USUAL_HEADS:
+            return _usual_state(fields, link_type, place_of)
     parts = first_of_each(message, first, end)
     mac = parts[_VF_MAC]
     for kind in _NUMBERED:
         part = parts.get(kind)
         if part is not None and (len(part) < 8 or part[:4] != mac[:4]):
             return None
+    index = _U32.unpack_from(mac)[0]
+    place = place_of(index)
     low, high = _rates(parts)
     return VfState(
-        index=_U32.unpack_from(mac)[0],
+        index=index,
+        pci=place.pci,
         mac=_vf_mac(mac[4:10], link_type),
         broadcast=_vf_mac(parts.get(_VF_BROADCAST, b"")[:6], link_type),
-        vlans=_vlans(parts),
-        spoofchk=_switch(parts.get(_VF_SPOOFCHK), _NO_SPOOFCHK),
-        trust=_switch(parts.get(_VF_TRUST), _NO_TRUST),
-        link_state=_link_state(parts.get(_VF_LINK_STATE)),
-        min_tx_rate_mbps=low,
-        max_tx_rate_mbps=high,
-        rss_query=_switch(parts.get(_VF_RSS_QUERY_EN), _NO_RSS_QUERY),
+        vlans=_vlans(_vlan_list(parts)),
+        spoofchk=_switch(_setting(parts, _VF_SPOOFCHK), _NO_SPOOFCHK),
+        trust=_switch(_setting(parts, _VF_TRUST), _NO_TRUST),
+        link_state=_link_state(_setting(parts, _VF_LINK_STATE)),
+        min_tx_rate_mbps=_number_or(low, _NO_MIN_RATE),
+        max_tx_rate_mbps=_number_or(high, _NO_MAX_RATE),
+        rss_query=_switch(_setting(parts, _VF_RSS_QUERY_EN), _NO_RSS_QUERY),
         node_guid=_guid(parts.get(_VF_IB_NODE_GUID), _NO_NODE_GUID),
         port_guid=_guid(parts.get(_VF_IB_PORT_GUID), _NO_PORT_GUID),
+        driver=place.driver,
+        holder=place.holder,
     )
 
 
-def _switch(part: bytes | None, otherwise: Unknown) -> Known[bool]:
-    setting = _NOT_REPORTED if part is None else _TWO_U32.unpack_from(part)[1]
+def _usual_state(fields: tuple[Any, ...], link_type: int, place_of: PlaceOf) -> VfState | None:
+    """The same of an entry that was unpacked whole."""
+    index, mac, broadcast, low, high, spoofchk, link_state, rss_query, trust, vlan_id, qos, protocol = _facts_of(fields)
+    if _owners_of(fields) != (index,) * 8:
+        return None
+    place = place_of(index)
+    return VfState(
+        index=index,
+        pci=place.pci,
+        mac=_vf_mac(mac[:6], link_type),
+        broadcast=_vf_mac(broadcast[:6], link_type),
+        vlans=_vlans([(vlan_id, qos, protocol)]),
+        spoofchk=_switch(spoofchk, _NO_SPOOFCHK),
+        trust=_switch(trust, _NO_TRUST),
+        link_state=_link_state(link_state),
+        min_tx_rate_mbps=_number_or(low, _NO_MIN_RATE),
+        max_tx_rate_mbps=_number_or(high, _NO_MAX_RATE),
+        rss_query=_switch(rss_query, _NO_RSS_QUERY),
+        node_guid=_NO_NODE_GUID,
+        port_guid=_NO_PORT_GUID,
+        driver=place.driver,
+        holder=place.holder,
+    )
+
+
+def _setting(parts: dict[int, bytes], kind: int) -> int:
+    """The number after the VF's; what the driver does not report, and what the kernel left out, is the same."""
+    part = parts.get(kind)
+    number: int = _NOT_REPORTED if part is None else _TWO_U32.unpack_from(part)[1]
+    return number
+
+
+def _switch(setting: int, otherwise: Unknown) -> Known[bool]:
     return otherwise if setting == _NOT_REPORTED else setting != 0
 
 
-def _link_state(part: bytes | None) -> Known[VfLinkState]:
-    number = _NOT_REPORTED if part is None else _TWO_U32.unpack_from(part)[1]
+def _link_state(number: int) -> Known[VfLinkState]:
     if number < len(_LINK_STATES):
         return _LINK_STATES[number]
     return _NO_LINK_STATE if number == _NOT_REPORTED else _unreported(f"a link state that is known ({number})")
 
 
-def _rates(parts: dict[int, bytes]) -> tuple[Known[int], Known[int]]:
+def _rates(parts: dict[int, bytes]) -> tuple[int, int]:
     pair = parts.get(_VF_RATE, b"")
     if len(pair) >= _THREE_U32.size:
         _, low, high = _THREE_U32.unpack_from(pair)
-        return _number_or(low, _NO_MIN_RATE), _number_or(high, _NO_MAX_RATE)
-    single = parts.get(_VF_TX_RATE)
-    high = _NOT_REPORTED if single is None else _TWO_U32.unpack_from(single)[1]
-    return _NO_MIN_RATE, _number_or(high, _NO_MAX_RATE)
+        return low, high
+    return _NOT_REPORTED, _setting(parts, _VF_TX_RATE)
 
 
 def _number_or(number: int, otherwise: Unknown) -> Known[int]:
     return otherwise if number == _NOT_REPORTED else number
 
 
-def _vlans(parts: dict[int, bytes]) -> Known[tuple[Vlan, ...]]:
-    """The PF's VLANs of a VF; VLAN 0 without priority is none. The list came with Linux 4.9, before it was one."""
+def _vlan_list(parts: dict[int, bytes]) -> list[tuple[int, int, bytes]]:
+    """Id, priority and EtherType of each VLAN. The list came with Linux 4.9, before it was one."""
     listed = parts.get(_VF_VLAN_LIST, b"")
     found = [
-        _VLAN_INFO.unpack_from(listed, start)
+        _VLAN_INFO.unpack_from(listed, start)[1:]
         for kind, start, end in attributes(listed, 0, len(listed))
         if kind == _VF_VLAN_INFO and end - start >= _VLAN_INFO.size
     ]
     if not found and len(parts.get(_VF_VLAN, b"")) >= _THREE_U32.size:
-        found = [(*_THREE_U32.unpack_from(parts[_VF_VLAN]), b"\x81\x00")]
+        return [(*_THREE_U32.unpack_from(parts[_VF_VLAN])[1:], b"\x81\x00")]
+    return found
+
+
+def _vlans(found: list[tuple[int, int, bytes]]) -> Known[tuple[Vlan, ...]]:
+    """The PF's VLANs of a VF; VLAN 0 without priority is none."""
     if not found:
         return _NO_VLANS
     vlans = []
-    for _, vlan_id, qos, protocol in found:
+    for vlan_id, qos, protocol in found:
         if not vlan_id and not qos:  # netdevsim (6.12) reports protocol 0 with it
             continue
         if protocol not in _PROTOCOLS or vlan_id > 4095 or qos > 7:

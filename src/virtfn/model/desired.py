@@ -1,7 +1,9 @@
 """What a host shall look like. UNSET leaves a thing alone; nothing that is not named is ever written."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import cached_property
 from typing import Final, Literal, TypeAlias, TypeVar
 
 from virtfn.model.addresses import MacAddress, PciAddress
@@ -71,7 +73,12 @@ class DesiredPf:
 
     def vf(self, index: int) -> DesiredVf:
         """VF ``index`` as it shall be: what ``vfs`` says of it, else what ``each`` says."""
-        return dict(self.vfs).get(index, DesiredVf()).over(self.each)
+        named = self._named.get(index)
+        return named.over(self.each) if named else self.each
+
+    @cached_property
+    def _named(self) -> Mapping[int, DesiredVf]:
+        return dict(self.vfs)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@
 import dataclasses
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
@@ -22,6 +22,8 @@ Read: TypeAlias = Callable[[Any], object]
 _PLAIN_SCALARS = {bool, int, float, str, type(None)}
 """What is plain as it is; together they mark the union ``Value``, which needs no decoding."""
 
+_TEXTS = (MacAddress, PciAddress, VfRef)
+
 
 def encode(value: object, *, unknown: dict[str, str] | None = None, path: str = "") -> Value:
     """The plain form of a value: dataclasses become mappings, addresses and enums their text.
@@ -31,20 +33,16 @@ def encode(value: object, *, unknown: dict[str, str] | None = None, path: str = 
     """
     if type(value) in _PLAIN_SCALARS:
         return typing.cast(Value, value)
+    if isinstance(value, Enum):
+        return typing.cast(Value, value.value)
     if isinstance(value, Unknown):
         if unknown is not None:
             unknown[path] = value.reason
         return None
-    if isinstance(value, Enum):
-        return typing.cast(Value, value.value)
-    if isinstance(value, MacAddress | PciAddress | VfRef):
+    if isinstance(value, _TEXTS):
         return str(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        before = f"{path}." if path else ""
-        return {
-            name: encode(getattr(value, name), unknown=unknown, path=before + name)
-            for name in value.__dataclass_fields__
-        }
+        return _encode_fields(value, value.__dataclass_fields__, unknown, f"{path}." if path else "")
     if isinstance(value, Mapping):
         return {str(key): encode(item, unknown=unknown, path=f"{path}.{key}") for key, item in value.items()}
     if isinstance(value, tuple | list):
@@ -54,6 +52,15 @@ def encode(value: object, *, unknown: dict[str, str] | None = None, path: str = 
     if isinstance(value, int | float | str):
         return value
     raise TypeError(f"no plain form for {type(value).__name__}")
+
+
+def _encode_fields(value: object, names: Iterable[str], unknown: dict[str, str] | None, before: str) -> Value:
+    """A mapping of these fields; their scalars are taken as they are at once, as they are most of a long plan."""
+    plain: dict[str, Value] = {}
+    for name in names:
+        item = getattr(value, name)
+        plain[name] = item if type(item) in _PLAIN_SCALARS else encode(item, unknown=unknown, path=before + name)
+    return plain
 
 
 def decode(kind: type[T], plain: object) -> T:

@@ -55,12 +55,14 @@ class Undoing(StrEnum):
 
     DIRECT: to its first value in one write, unless somebody else has set it meanwhile. RETRACE: through the same
     values, backwards (a number of VFs goes through 0). OVERWRITE: whatever it is by then, as something else may change
-    it at once (a guest's driver); verification does not insist on such a value.
+    it at once (a guest's driver); verification does not insist on such a value. FINAL: not at all; it stays
+    done and is told (a deleted server does not come back with its disk).
     """
 
     DIRECT = "direct"
     RETRACE = "retrace"
     OVERWRITE = "overwrite"
+    FINAL = "final"
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ def way_back(steps: Iterable[Step]) -> tuple[Restore, ...]:
     A field that was changed twice goes back to its first value in one write, so undoing "PF down, PF up" is no second
     interruption; one that is to be retraced goes through the same values. What was made on the way goes with its maker.
     """
-    begun = [step for step in steps if step.writing is not Writing.FRESH]
+    begun = [step for step in steps if step.writing is not Writing.FRESH and step.undoing is not Undoing.FINAL]
     while begun and begun[-1].writing is Writing.IMPLIED:  # the step that does it was not begun
         begun.pop()
     last = {(step.target, step.field): place for place, step in enumerate(begun)}

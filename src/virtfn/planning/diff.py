@@ -3,6 +3,7 @@
 Values are in the plain form in which the host reads and writes a field. What the spec does not name is left alone.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -91,10 +92,10 @@ class _Pair:
 def _index_problems(found: Match) -> Iterator[str]:
     entry, pf = found.entry, found.pf
     count = _final_count(entry, pf)
-    named = [index for index, _ in entry.vfs]
-    for index in sorted({index for index in named if named.count(index) > 1}):
+    named = Counter(index for index, _ in entry.vfs)
+    for index in sorted(index for index, times in named.items() if times > 1):
         yield f"VF {index} of {pf.label} is named twice"
-    beyond = sorted({index for index in named if index >= count})
+    beyond = sorted(index for index in named if index >= count)
     if beyond:
         words = ", ".join(str(index) for index in beyond)
         yield f"{pf.label} will have {count} VFs, so there is no VF {words} (they count from 0)"

@@ -15,11 +15,10 @@ def with_commands(plan: Plan) -> Plan:
 
 
 def _explained(step: Step) -> Step:
-    return replace(
-        step,
-        command="" if step.writing is Writing.IMPLIED else _command(step.target, step.field, step.after),
-        undo_command="" if step.writing is Writing.FRESH else _command(step.target, step.field, step.before),
-    )
+    command = "" if step.writing is Writing.IMPLIED else _command(step.target, step.field, step.after)
+    undo_command = "" if step.writing is Writing.FRESH else _command(step.target, step.field, step.before)
+    # as ``replace`` does it, at half its cost: a plan has hundreds of steps
+    return Step(**{**vars(step), "command": command, "undo_command": undo_command})
 
 
 def _command(target: Target, field: str, value: Value) -> str:

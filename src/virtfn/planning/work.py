@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from virtfn.eswitch.drivers import DriverFacts, ModeChange, facts_of
 from virtfn.model.inventory import EswitchMode, Inventory, PfState
@@ -17,7 +18,7 @@ class PfWork:
     own: Mapping[str, Difference]
     vfs: Mapping[int, Mapping[str, Difference]]
 
-    @property
+    @cached_property
     def facts(self) -> DriverFacts | None:
         """The driver's row, or None."""
         return facts_of(self.pf.driver) if isinstance(self.pf.driver, str) else None

@@ -75,7 +75,9 @@ class Transactions:
         transaction = self._journal.begin(plan)
         if at_begin:
             at_begin(transaction)
-        return self._advance(transaction, range(len(plan.steps)), stops=stops, at_stop=at_stop, prove=prove)
+        numbers = range(len(plan.steps))
+        checked = frozenset(next(strides(plan.steps, numbers, stops), ()))
+        return self._advance(transaction, numbers, checked=checked, stops=stops, at_stop=at_stop, prove=prove)
 
     def resume(self, transaction: Transaction) -> Transaction:
         """Carry on with an OPEN transaction whose process died: the steps that were not done, then verify and commit.
@@ -126,16 +128,20 @@ class Transactions:
         transaction: Transaction,
         numbers: Sequence[int],
         *,
+        checked: frozenset[int] = frozenset(),
         stops: frozenset[int] = frozenset(),
         at_stop: Callable[[int], None] | None = None,
         prove: Proof | None = None,
     ) -> Transaction:
-        """Carry out these steps, verify, prove and commit; or undo all that the transaction has begun."""
+        """Carry out these steps, verify, prove and commit; or undo all that the transaction has begun.
+
+        The precondition of those in ``checked`` has just been read, and is not read again.
+        """
         plan = transaction.plan
         try:
             for stride in strides(plan.steps, numbers, stops):
-                steps = [plan.steps[number] for number in stride if number not in transaction.begun]
-                self._check(steps)
+                unchecked = set(stride) - checked - set(transaction.begun)
+                self._check([plan.steps[number] for number in stride if number in unchecked])
                 transaction = self._journal.record_intent(transaction, stride)
                 self._write([plan.steps[number] for number in stride])
                 transaction = self._journal.record_done(transaction, stride)
@@ -242,16 +248,18 @@ class Transactions:
             self.rollback(transaction)
         except RollbackIncomplete as incomplete:
             raise incomplete from failure
-        failure.add_note("All that was changed has been put back and read back.")
+        failure.add_note(_how_it_is_left(transaction))
 
     def _still_to_do(self, back: Sequence[Restore]) -> tuple[Restore, ...]:
         """The way back without chains that were retraced before: their field, and all in between, are back already."""
-        found = self._world.read_all([(one.target, one.field) for one in back])
-        settled = [now == one.goal for one, now in zip(back, found, strict=True)]
         chains: dict[tuple[Target, str], list[int]] = {}
         for place, one in enumerate(back):
             if one.undoing is Undoing.RETRACE:
                 chains.setdefault((one.target, one.field), []).append(place)
+        if not chains:
+            return tuple(back)
+        found = self._world.read_all([(one.target, one.field) for one in back])
+        settled = [now == one.goal for one, now in zip(back, found, strict=True)]
         idle = {place for chain in chains.values() if all(settled[chain[0] : chain[-1] + 1]) for place in chain}
         return tuple(one for place, one in enumerate(back) if place not in idle)
 
@@ -312,7 +320,7 @@ def _first_touches(steps: Sequence[Step]) -> list[Step]:
 
 
 def strides(
-    steps: Sequence[Step], numbers: Sequence[int], stops: frozenset[int] = frozenset(), longest: int = 256
+    steps: Sequence[Step], numbers: Sequence[int], stops: frozenset[int] = frozenset(), longest: int = 1024
 ) -> Iterator[list[int]]:
     """These step numbers in order, cut into what is checked, journalled and written at once. Pure.
 
@@ -361,6 +369,18 @@ def _owed(restore: Restore, why: str) -> str:
     """What remains to be done, with the command that does it."""
     command = f" (`{restore.command}`)" if restore.command else ""
     return f"{restore.target} {restore.field} should be {say(restore.value)}: {why}{command}"
+
+
+def _how_it_is_left(transaction: Transaction) -> str:
+    """The state after a rollback, in words: what is final stays done."""
+    final = [
+        str(transaction.plan.steps[number].target)
+        for number in sorted(transaction.done)
+        if transaction.plan.steps[number].undoing is Undoing.FINAL
+    ]
+    if final:
+        return f"This cannot be taken back, and is done: {', '.join(final)}."
+    return "All that was changed has been put back and read back."
 
 
 def _say_or_fault(now: Value | VirtfnError) -> str:

@@ -108,6 +108,7 @@ def advice(word: str, known: tuple[str, ...]) -> str:
 
 
 def chosen(kind: Callable[[str], Any], *allowed: str) -> tuple[PlainValidator, WithJsonSchema]:
+    """A key that takes one of these words, as a value of ``kind``: what reads it, and its JSON Schema."""
     choose = _choice(*allowed)
     return PlainValidator(lambda value: kind(choose(value))), WithJsonSchema({"enum": list(allowed)})
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tests.cloud.control_plane.faults import ControlPlaneError
 from tests.cloud.control_plane.places import LOOPBACK
+
 from virtfn.lab.execution import last_words
 
 _LAST_LINES = 15

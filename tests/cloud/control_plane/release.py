@@ -1,7 +1,7 @@
 """Which OpenStack: a file of pins, and the virtual environment that is made from it once.
 
-A release is one file, ``releases/NAME.txt``, with every package of the environment as ``name==version``. The newest file
-is used unless ``VIRTFN_CLOUD_RELEASE`` names another.
+A release is one file, ``releases/NAME.txt``, with every package of the environment as ``name==version``. The newest
+file is used unless ``VIRTFN_CLOUD_RELEASE`` names another.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tests.cloud.control_plane.faults import ControlPlaneError
 from tests.cloud.control_plane.places import cache_folder
+
 from virtfn.errors import LabError
 from virtfn.lab.execution import execute
 

@@ -1,0 +1,98 @@
+"""A desired cloud as the objects that it needs, in the order in which they are made. Pure."""
+
+import ipaddress
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from virtfn.model.addresses import MacAddress
+from virtfn.model.cloud import DesiredCloud, DesiredNetwork, DesiredServer, DesiredSubnet, Kind
+from virtfn.model.desired import UNSET
+from virtfn.model.plan import Value
+
+ANTI_AFFINITY = "anti-affinity"
+
+
+@dataclass(frozen=True)
+class WantedObject:
+    """An object as it shall be: the fields that are named, in normal form. ``where`` is its entry in the spec."""
+
+    kind: Kind
+    name: str
+    fields: Mapping[str, Value]
+    where: str
+
+
+def wanted_objects(desired: DesiredCloud) -> tuple[WantedObject, ...]:
+    """All objects: networks, subnets, ports, server groups, servers; what needs another comes after it."""
+    return (
+        *(WantedObject(Kind.NETWORK, one.name, _network(one), one.where) for one in desired.networks),
+        *(
+            WantedObject(Kind.SUBNET, subnet.name, _subnet(subnet, one.name), subnet.where)
+            for one in desired.networks
+            for subnet in one.subnets
+        ),
+        *_ports(desired.servers),
+        *_groups(desired.servers),
+        *(WantedObject(Kind.SERVER, one.name, _server(one), one.where) for one in desired.servers),
+    )
+
+
+def address_order(pool: Iterable[str]) -> list[tuple[int, int]]:
+    """The key by which pools are sorted: by address, not by letter."""
+    addresses = [ipaddress.ip_address(text) for text in pool]
+    return [(address.version, int(address)) for address in addresses]
+
+
+def _network(one: DesiredNetwork) -> dict[str, Value]:
+    return {
+        "type": one.type.value,
+        "physical_network": one.physical_network,
+        **_named(one, "segmentation_id", "mtu", "shared", "port_security"),
+    }
+
+
+def _subnet(one: DesiredSubnet, network: str) -> dict[str, Value]:
+    fields: dict[str, Value] = {"network": network, "cidr": one.cidr}
+    if one.pools is not UNSET:
+        fields["pools"] = [list(pool) for pool in sorted(one.pools, key=address_order)]
+    if one.dns is not UNSET:
+        fields["dns"] = list(one.dns)
+    return {**fields, **_named(one, "gateway", "dhcp")}
+
+
+def _ports(servers: Iterable[DesiredServer]) -> Iterator[WantedObject]:
+    for server in servers:
+        for port in server.ports:
+            fields = {"network": port.network, "vnic_type": port.vnic_type.value, **_named(port, "mac", "fixed_ip")}
+            yield WantedObject(Kind.PORT, port.name, fields, server.where)
+
+
+def _groups(servers: Iterable[DesiredServer]) -> Iterator[WantedObject]:
+    first: dict[str, str] = {}
+    for server in servers:
+        if server.anti_affinity is not UNSET:
+            first.setdefault(server.anti_affinity, server.where)
+    for name, where in first.items():
+        yield WantedObject(Kind.SERVER_GROUP, name, {"policy": ANTI_AFFINITY}, where)
+
+
+def _server(one: DesiredServer) -> dict[str, Value]:
+    fields: dict[str, Value] = {
+        "image": one.image,
+        "flavor": one.flavor,
+        "ports": [port.name for port in one.ports],
+        **_named(one, "host", "availability_zone", "user_data", "key_name"),
+    }
+    if one.anti_affinity is not UNSET:
+        fields["server_group"] = one.anti_affinity
+    return fields
+
+
+def _named(one: object, *names: str) -> dict[str, Value]:
+    said: dict[str, Any] = {name: getattr(one, name) for name in names}
+    return {
+        name: str(value) if isinstance(value, MacAddress) else value
+        for name, value in said.items()
+        if value is not UNSET
+    }

@@ -1,0 +1,166 @@
+"""From a desired cloud and an observed one to the ordered plan that makes it so, or takes it away. Pure.
+
+What is made bears the spec's tag, and only what bears it is ever changed or deleted. An object is made in one go: its
+definition first, its other fields FRESH behind it. What is deleted is gone for good: no plan brings a disk back.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from virtfn.errors import ConflictError
+from virtfn.model.cloud import CloudObject, DesiredCloud, Kind, ObservedCloud, cloud_target, tag_of
+from virtfn.model.cloud_fields import CHOSEN_BY_THE_CLOUD, DEFINED_BY, DEFINITION, LATER, definition_of
+from virtfn.model.plan import Impact, Plan, Step, Undoing, Value, Writing
+from virtfn.model.saying import say
+from virtfn.planning.cloud_checks import check_against
+from virtfn.planning.cloud_commands import change_command, create_command, delete_command
+from virtfn.planning.cloud_objects import WantedObject, wanted_objects
+
+UP = "cloud up"
+DOWN = "cloud down"
+_NOT_TOLD = ("user_data",)
+"""Fields that the cloud shows to administrators only, so they are not insisted on."""
+_OWNED_BY_NEUTRON = "network:"
+"""Ports that go with their network: those of DHCP and metadata agents (``device_owner``)."""
+
+
+def plan_up(desired: DesiredCloud, observed: ObservedCloud) -> Plan:
+    """What makes the cloud as declared; empty where it is.
+
+    Raises SpecError with all that the spec names and the cloud has not; ConflictError with all that is there and
+    differs in what cannot be changed.
+    """
+    check_against(desired, observed)
+    wanted = wanted_objects(desired)
+    _refuse_unchangeable(wanted, observed)
+    steps = [step for one in wanted for step in _steps(desired.name, one, observed.find(one.kind, one.name))]
+    return Plan(UP, f"cloud {observed.cloud}: {desired.name}", tuple(steps), tuple(_strays(wanted, observed)))
+
+
+def plan_down(spec: str, observed: ObservedCloud) -> Plan:
+    """What deletes everything that bears the tag of the spec of this name, but what others use; the notes name that."""
+    kept = {str(port.fields.get("network")): port for port in observed.others if _blocks(port)}
+    notes = [
+        f"network {name} stays, and its subnets: port {port.name or port.id} on it is not ours"
+        + (f" ({port.facts['owner']})" if port.facts.get("owner") else "")
+        for name, port in kept.items()
+    ]
+    steps = []
+    for kind in reversed(Kind):
+        for one in (found for found in observed.ours if found.kind is kind and not _is_kept(found, kept)):
+            steps.append(_deletion(spec, one))
+    return Plan(DOWN, f"cloud {observed.cloud}: delete {tag_of(spec)}", tuple(steps), tuple(notes))
+
+
+def differences(desired: DesiredCloud, observed: ObservedCloud) -> tuple[str, ...]:
+    """How the cloud differs from the declared state, in words, also where it cannot be changed."""
+    lines = []
+    for one in wanted_objects(desired):
+        found = observed.find(one.kind, one.name)
+        target = cloud_target(desired.name, one.kind, one.name)
+        if found is None:
+            lines.append(f"{target} is not there")
+            continue
+        lines += [
+            f"{target} {field}: {say(found.fields[field])}, declared {say(value)}"
+            for field, value in _changed(one, found)
+        ]
+    return tuple(lines)
+
+
+def _steps(spec: str, one: WantedObject, found: CloudObject | None) -> Iterator[Step]:
+    target = cloud_target(spec, one.kind, one.name)
+    if found is not None:
+        for field, value in _changed(one, found):
+            yield Step(
+                target,
+                field,
+                found.fields[field],
+                value,
+                "the spec says so",
+                command=change_command(spec, one.kind, one.name, field, value),
+                undo_command=change_command(spec, one.kind, one.name, field, found.fields[field]),
+            )
+        return
+    yield Step(
+        target,
+        DEFINITION,
+        None,
+        definition_of(one.kind, one.fields),
+        f"declared at {one.where}" if one.where else "the spec declares it",
+        command=create_command(spec, one.kind, one.name, one.fields),
+        undo_command=delete_command(spec, one.kind, one.name),
+    )
+    for field, value in one.fields.items():
+        if field not in DEFINED_BY[one.kind]:
+            undoing = Undoing.DIRECT if _is_insisted_on(one, field) else Undoing.OVERWRITE
+            yield Step(target, field, None, value, "made with it", writing=Writing.FRESH, undoing=undoing)
+
+
+def _is_insisted_on(one: WantedObject, field: str) -> bool:
+    """Nova gives a direct-physical port the PF's own MAC (nova/network/neutron.py, _populate_pci_mac_address)."""
+    if one.kind is Kind.PORT and field == "mac":
+        return one.fields["vnic_type"] != "direct-physical"
+    return one.kind is not Kind.SERVER or field not in (*CHOSEN_BY_THE_CLOUD, *_NOT_TOLD)
+
+
+def _changed(one: WantedObject, found: CloudObject) -> Iterator[tuple[str, Value]]:
+    """The named fields that differ; what the cloud does not tell is not compared."""
+    for field, value in one.fields.items():
+        if field in found.fields and found.fields[field] != value and _is_compared(one, field):
+            yield field, value
+
+
+def _is_compared(one: WantedObject, field: str) -> bool:
+    return _is_insisted_on(one, field) or field in CHOSEN_BY_THE_CLOUD
+
+
+def _refuse_unchangeable(wanted: tuple[WantedObject, ...], observed: ObservedCloud) -> None:
+    faults = []
+    for one in wanted:
+        found = observed.find(one.kind, one.name)
+        for field, value in _changed(one, found) if found else ():
+            if found and field not in LATER[one.kind]:
+                what = f"{_kind_and_name(one)} has {field} {say(found.fields[field])}, not {say(value)}"
+                faults.append((one.where, what))
+    if faults:
+        raise ConflictError(
+            "what is there differs in what cannot be changed: " + "; ".join(text for _, text in faults),
+            where=faults[0][0],
+            hint="`virtfn cloud down` deletes it, then `virtfn cloud up` makes it anew; or take the spec back",
+        )
+
+
+def _strays(wanted: tuple[WantedObject, ...], observed: ObservedCloud) -> Iterator[str]:
+    named = {(one.kind, one.name) for one in wanted}
+    for one in observed.ours:
+        if (one.kind, one.name) not in named:
+            yield f"{_kind_and_name(one)} bears our tag but is not in the spec; it stays (`virtfn cloud down` deletes it)"
+
+
+def _kind_and_name(one: WantedObject | CloudObject) -> str:
+    return f"{one.kind.value.replace('_', ' ')} {one.name}"
+
+
+def _blocks(port: CloudObject) -> bool:
+    return port.kind is Kind.PORT and not str(port.facts.get("owner") or "").startswith(_OWNED_BY_NEUTRON)
+
+
+def _is_kept(one: CloudObject, kept: Mapping[str, CloudObject]) -> bool:
+    if one.kind is Kind.NETWORK:
+        return one.name in kept
+    return one.kind is Kind.SUBNET and str(one.fields.get("network")) in kept
+
+
+def _deletion(spec: str, one: CloudObject) -> Step:
+    server = one.kind is Kind.SERVER
+    return Step(
+        cloud_target(spec, one.kind, one.name),
+        DEFINITION,
+        definition_of(one.kind, one.fields),
+        None,
+        f"it bears our tag {tag_of(spec)}",
+        Impact.PARTY if server else Impact.NOBODY,
+        "it stops, and its disk is lost" if server else "",
+        command=delete_command(spec, one.kind, one.name),
+        undoing=Undoing.FINAL,
+    )

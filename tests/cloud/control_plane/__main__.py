@@ -1,0 +1,74 @@
+"""``python -m tests.cloud.control_plane up|down|status|env``: a real OpenStack on this machine, for a person."""
+
+import argparse
+import shlex
+import signal
+import sys
+from pathlib import Path
+
+from tests.cloud.control_plane.cloud import ControlPlane
+
+from virtfn.errors import ExitCode, VirtfnError
+
+
+def main() -> int:
+    """Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.cloud.control_plane", description=__doc__)
+    parser.add_argument("command", choices=("up", "down", "status", "env"))
+    parser.add_argument("--folder", type=Path, help="state, logs and clouds.yaml (XDG_CACHE_HOME/virtfn/cloud-run)")
+    asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    cloud = ControlPlane(asked.folder, lambda text: print(text, file=sys.stderr, flush=True))
+    commands = {"up": _up, "down": _down, "status": _status, "env": _env}
+    try:
+        return commands[asked.command](cloud)
+    except VirtfnError as failed:
+        print(f"error: {failed}", file=sys.stderr)
+        if failed.hint:
+            print(f"  {failed.hint}", file=sys.stderr)
+        return failed.exit_code
+    except KeyboardInterrupt:
+        print("interrupted; what was started is stopped", file=sys.stderr)
+        return ExitCode.INTERRUPTED
+
+
+def _up(cloud: ControlPlane) -> int:
+    cloud.start()
+    print(f"\nclouds.yaml  {cloud.clouds_yaml()}")
+    print(f"logs         {cloud.places.log}\n\nReach it:\n")
+    _env(cloud)
+    print("    openstack network agent list\n\nStop it:\n")
+    print(f"    {_this_command(cloud, 'down')}")
+    return 0
+
+
+def _down(cloud: ControlPlane) -> int:
+    cloud.stop()
+    return 0
+
+
+def _status(cloud: ControlPlane) -> int:
+    running = cloud.running()
+    if not running:
+        print(f"nothing is up in {cloud.places.root}")
+        return ExitCode.UNREACHABLE
+    memory = cloud.memory_mib()
+    for name, alive in running.items():
+        print(f"{name:16} {'up' if alive else 'DEAD':6} {memory[name]:5} MiB")
+    print(f"{'all':23} {sum(memory.values()):5} MiB   logs: {cloud.places.log}")
+    return 0 if all(running.values()) else ExitCode.FAILED
+
+
+def _env(cloud: ControlPlane) -> int:
+    for name, value in cloud.environment().items():
+        print(f"    export {name}={shlex.quote(value)}")
+    return 0
+
+
+def _this_command(cloud: ControlPlane, command: str) -> str:
+    folder = "" if cloud.places == type(cloud.places).usual() else f" --folder {shlex.quote(str(cloud.places.root))}"
+    return f"{shlex.quote(sys.executable)} -m tests.cloud.control_plane {command}{folder}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,219 @@
+"""The control plane as one thing: start it, reach it, disturb it, stop it."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.cloud.control_plane.configs import AGENT_DOWN_TIME_S, CLOUD, write_configs
+from tests.cloud.control_plane.database import Database
+from tests.cloud.control_plane.faults import ControlPlaneError
+from tests.cloud.control_plane.messaging import Messaging
+from tests.cloud.control_plane.occupancy import take_all_vfs
+from tests.cloud.control_plane.ownership import claim_folder, empty_folder, is_orphan, one_at_a_time, record_owner
+from tests.cloud.control_plane.places import PORTS, Places
+from tests.cloud.control_plane.processes import Processes, refuse_busy_ports, wait_until
+from tests.cloud.control_plane.programs import install_programs
+from tests.cloud.control_plane.release import Release, chosen_release, install
+from tests.cloud.control_plane.rest import Rest, nic_agent_alive, register_services, what_is_missing
+from tests.cloud.control_plane.schemas import Snapshot, make_schemas
+from tests.cloud.control_plane.services import AGENT, Service, environment, keystone, remaining
+from tests.cloud.control_plane.vfs import HOST, FakeSysfs
+
+_API_S = 180
+_READY_S = 300
+_PATIENCE_S = 8
+_AGENT_START_S = 90
+
+
+class ControlPlane:
+    """One real OpenStack in one folder. Ports are fixed, so there is one at a time on a machine."""
+
+    def __init__(self, folder: Path | None = None, say: Callable[[str], None] = print) -> None:
+        self.places = Places(folder.resolve()) if folder else Places.usual()
+        self._say = say
+        self._processes = Processes(self.places.run, self.places.log)
+        self._rest = Rest()
+
+    # Start and stop
+
+    def start(self, *, owner: int | None = None) -> None:
+        """Install what is missing, start everything, return when servers can be made.
+
+        ``owner`` is the process with which this run ends: the next start takes away what a dead owner left. Raises
+        ControlPlaneError or LabError; whatever was started is stopped then, the logs stay.
+        """
+        begun = time.monotonic()
+        claim_folder(self.places)
+        with one_at_a_time(self.places):
+            self._refuse_or_clear_what_runs()
+            install_programs(self._say)
+            release = chosen_release()
+            install(release, self._say)
+            refuse_busy_ports(PORTS)
+            empty_folder(self.places)
+            record_owner(self.places, owner)
+            try:
+                self._start_all(release)
+            except BaseException:
+                self._stop_all()
+                raise
+        self._say(f"OpenStack {release.name} is ready after {time.monotonic() - begun:.0f} s")
+
+    def stop(self) -> None:
+        """Does nothing where nothing runs. Logs, configuration and databases stay until the next start."""
+        if self.places.root.is_dir():
+            with one_at_a_time(self.places):
+                self._stop_all()
+
+    def _refuse_or_clear_what_runs(self) -> None:
+        if not any(self._processes.alive(name) for name in self._processes.names()):
+            return
+        if not is_orphan(self.places):
+            raise ControlPlaneError(
+                "a control plane is up in this folder",
+                where=str(self.places.root),
+                hint="use it (VIRTFN_TEST_CLOUD names its folder) or stop it: python -m tests.cloud.control_plane down",
+            )
+        self._say("stopping what a test run that was killed has left")
+        self._stop_all()
+
+    def _start_all(self, release: Release) -> None:
+        venv = release.environment
+        env = environment(self.places, venv)
+        write_configs(self.places, venv)
+        FakeSysfs(self.places.sysfs).create()
+        for name in ("glance", "glance-staging", "glance-tasks", "neutron", "nova", "locks"):
+            (self.places.data / name).mkdir()
+        messaging = Messaging(self.places, self._processes, env)
+        database = Database(self.places, self._processes, env)
+        snapshot = Snapshot.of(release)
+        messaging.start()
+        if snapshot.exists:
+            snapshot.restore(self.places, database)
+            database.start()
+            self._start_service(keystone(self.places))
+        else:
+            database.create()
+            database.start()
+            make_schemas(self.places, env, self._say)
+            self._start_service(keystone(self.places))
+            self._processes.wait_port("keystone", PORTS["keystone"], _API_S)
+            self._register()
+            snapshot.save(self.places, database)
+        messaging.wait()
+        self._say("starting OpenStack's services")
+        for service in remaining(self.places):
+            self._start_service(service)
+        self._wait_until_ready()
+
+    def _start_service(self, service: Service) -> None:
+        self._processes.start(service.name, service.argv, environment(self.places, chosen_release().environment))
+
+    def _register(self) -> None:
+        self._rest.log_in()
+        register_services(self._rest)
+
+    def _wait_until_ready(self) -> None:
+        last = ""
+
+        def ready() -> bool:
+            nonlocal last
+            self._processes.check(self._processes.names())
+            try:
+                last = ", ".join(what_is_missing(self._rest))
+            except ControlPlaneError as not_yet:
+                last = str(not_yet)
+            return not last
+
+        if not wait_until(ready, _READY_S):
+            raise ControlPlaneError(
+                f"not ready after {_READY_S} s; still missing: {last}", hint=f"see {self.places.log}"
+            )
+
+    def _stop_all(self) -> None:
+        bottom = ("mariadb", *Messaging.names)
+        self._processes.stop([name for name in self._processes.names() if name not in bottom], _PATIENCE_S)
+        self._processes.stop([name for name in bottom if name in self._processes.names()], _PATIENCE_S)
+
+    # Reach
+
+    def clouds_yaml(self) -> Path:
+        """For ``OS_CLIENT_CONFIG_FILE``; its one cloud is called ``virtfn-test``."""
+        return self.places.clouds_yaml
+
+    def environment(self) -> dict[str, str]:
+        """What a client needs: ``OS_CLIENT_CONFIG_FILE`` and ``OS_CLOUD``."""
+        return {"OS_CLIENT_CONFIG_FILE": str(self.clouds_yaml()), "OS_CLOUD": CLOUD}
+
+    def running(self) -> dict[str, bool]:
+        """Each process by name: is it alive?"""
+        return {name: self._processes.alive(name) for name in self._processes.names()}
+
+    def memory_mib(self) -> dict[str, int]:
+        """Proportional set size of each process with its workers."""
+        return self._processes.memory_mib()
+
+    def log(self, name: str) -> Path:
+        """A service's log; the services are those of ``running()``."""
+        return self._processes.log_of(name)
+
+    def vf_features(self, address: str) -> dict[str, object]:
+        """What the agent has set on a VF: ``spoofchk``, ``link_state``, rates. Raises ControlPlaneError."""
+        sysfs = FakeSysfs(self.places.sysfs)
+        found = sysfs.find(address)
+        if not found:
+            raise ControlPlaneError("is no VF here", where=address)
+        return sysfs.features(found[0].name, found[1])
+
+    # Disturb
+
+    def stop_agent(self, host: str = HOST) -> None:
+        """Kill the SR-IOV agent; returns when Neutron believes it dead (``Alive XXX``), about 25 s later."""
+        self._known(host)
+        self._processes.kill([AGENT])
+        self._wait_agent("dead", lambda: not nic_agent_alive(self._rest), AGENT_DOWN_TIME_S * 3)
+
+    def start_agent(self, host: str = HOST) -> None:
+        """Start it again; returns when Neutron believes it alive."""
+        self._known(host)
+        if not self._processes.alive(AGENT):
+            self.start_service(AGENT)
+        self._wait_agent("alive", lambda: nic_agent_alive(self._rest), _AGENT_START_S)
+
+    def kill_service(self, name: str) -> None:
+        """SIGKILL to a service and its workers. Raises ControlPlaneError for a name that does not run."""
+        if not self._processes.alive(name):
+            raise ControlPlaneError(f"does not run; these do: {', '.join(self._processes.names())}", where=name)
+        self._processes.kill([name])
+
+    def start_service(self, name: str) -> None:
+        """Start a killed service of OpenStack again; an API answers when this returns. Raises ControlPlaneError."""
+        every = {service.name: service for service in (keystone(self.places), *remaining(self.places))}
+        if name not in every:
+            raise ControlPlaneError(f"is not one of {', '.join(every)}", where=name)
+        if self._processes.alive(name):
+            raise ControlPlaneError("runs already", where=name)
+        self._start_service(every[name])
+        if every[name].port:
+            self._processes.wait_port(name, every[name].port, _API_S)
+
+    @contextmanager
+    def use_up_vfs(self, network_id: str) -> Iterator[list[str]]:
+        """While in the block, a server of ours has every VF of the network's physical network that was free."""
+        self._rest.log_in()
+        holder = take_all_vfs(self._rest, FakeSysfs(self.places.sysfs), network_id)
+        try:
+            yield holder.vfs
+        finally:
+            holder.release()
+
+    def _known(self, host: str) -> None:
+        if host != HOST:
+            raise ControlPlaneError(f"no such host; there is {HOST}", where=host)
+
+    def _wait_agent(self, wanted: str, reached: Callable[[], bool], timeout_s: float) -> None:
+        self._rest.log_in()
+        if not wait_until(reached, timeout_s):
+            words = self._processes.last_words(AGENT)
+            raise ControlPlaneError(f"is not {wanted} after {timeout_s:g} s; its log ends with:\n{words}", where=AGENT)

@@ -1,0 +1,58 @@
+"""Whose a folder is: one start at a time, never a folder with other things in it, leftovers of the dead are ours."""
+
+import fcntl
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.cloud.control_plane.faults import ControlPlaneError
+from tests.cloud.control_plane.places import Places
+from tests.cloud.control_plane.processes import look_at
+
+_MARK = "this-is-virtfn-cloud"
+
+
+def claim_folder(places: Places) -> None:
+    """Create the folder and mark it. Raises ControlPlaneError where it holds something that is not ours."""
+    places.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    mark = places.root / _MARK
+    if not mark.exists():
+        if any(places.root.iterdir()):
+            raise ControlPlaneError("holds files that are not the control plane's", where=str(places.root))
+        mark.touch()
+
+
+def empty_folder(places: Places) -> None:
+    """Remove what an earlier run left there, logs too, and make all folders anew."""
+    for folder in places.every:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+    places.clouds_yaml.unlink(missing_ok=True)
+
+
+@contextmanager
+def one_at_a_time(places: Places) -> Iterator[None]:
+    """Raises ControlPlaneError while another process starts or stops in the same folder."""
+    with (places.root / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as held:
+            raise ControlPlaneError("another process starts or stops it", where=str(places.root)) from held
+        yield
+
+
+def record_owner(places: Places, pid: int | None) -> None:
+    """The process with which this run ends, or None for one that stays up until it is stopped."""
+    seen = look_at(pid) if pid else None
+    (places.root / "owner").write_text(f"{seen.pid} {seen.started}\n" if seen else "")
+
+
+def is_orphan(places: Places) -> bool:
+    """True if the run was to end with a process that is dead."""
+    path: Path = places.root / "owner"
+    words = path.read_text().split() if path.exists() else []
+    if not words:
+        return False
+    seen = look_at(int(words[0]))
+    return seen is None or seen.started != int(words[1])

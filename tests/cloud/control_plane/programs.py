@@ -1,0 +1,72 @@
+"""The Debian packages that the control plane needs, installed so that nothing is started, now or at the next boot.
+
+MariaDB comes as ``mariadb-server-core``, the database without a service. RabbitMQ's package has a service: while it is
+installed a policy (``invoke-rc.d(8)``) forbids starting services, and afterwards its units are disabled.
+"""
+
+import shutil
+import sysconfig
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from tests.cloud.control_plane.places import cache_folder
+
+from virtfn.lab.execution import execute
+from virtfn.lab.packages import Packages, this_distribution
+from virtfn.lab.programs import Missing, Program, install_missing, missing_programs, root_prefix
+
+RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+"""Not the one in /usr/sbin, which changes to the user rabbitmq and its folders."""
+
+_PROGRAMS = (
+    Program("mariadbd", "mariadb-server-core", "the database"),
+    Program("my_print_defaults", "mariadb-client-core", "makes the database's folder"),
+    Program("epmd", "erlang-base", "RabbitMQ's name server"),
+    Program("gcc", "gcc", "compiles uWSGI, which runs the API services"),
+)
+_POLICY = Path("/usr/sbin/policy-rc.d")
+_UNITS = ("rabbitmq-server.service", "epmd.socket", "epmd.service")
+_QUICK_S = 60
+
+
+def install_programs(say: Callable[[str], None]) -> None:
+    """Install what is missing; quick when nothing is. Raises LabError, with the command for a person if not root."""
+    missing = missing_programs(_PROGRAMS)
+    if not RABBITMQ.exists():
+        missing.append(Missing(Program(str(RABBITMQ), "rabbitmq-server", "the message bus"), "is not installed"))
+    if not (Path(sysconfig.get_paths()["include"]) / "Python.h").exists():
+        missing.append(Missing(Program("Python.h", "python3-dev", "for compiling uWSGI"), "is not installed"))
+    if not missing:
+        return
+    # Without its version the distribution has no backports: nothing here needs them.
+    packages = Packages(cache_folder() / "cloud-apt", replace(this_distribution(), version=""), say)
+    with _services_not_started(root_prefix() or []):
+        install_missing(missing, packages, say)
+
+
+@contextmanager
+def _services_not_started(as_root: Sequence[str]) -> Iterator[None]:
+    """The machine's own policy, if it has one, is left as it is."""
+    ours = not _POLICY.exists()
+    before = _enabled_units()
+    if ours:
+        write = f"printf '#!/bin/sh\\nexit 101\\n' > {_POLICY} && chmod 755 {_POLICY}"
+        execute([*as_root, "sh", "-c", write], timeout_s=_QUICK_S, hint="root is needed to install packages")
+    try:
+        yield
+        new = _enabled_units() - before
+        if new:
+            execute([*as_root, "systemctl", "--quiet", "disable", *sorted(new)], timeout_s=_QUICK_S)
+    finally:
+        if ours:
+            execute([*as_root, "rm", "-f", str(_POLICY)], timeout_s=_QUICK_S)
+
+
+def _enabled_units() -> set[str]:
+    """Those of our packages' units that systemd would start at boot; none where there is no systemd."""
+    if not shutil.which("systemctl"):
+        return set()
+    wanted = Path("/etc/systemd/system")
+    return {unit for unit in _UNITS if any(wanted.glob(f"*.wants/{unit}"))}

@@ -1,0 +1,94 @@
+"""OpenStack's own processes: what is run, in which environment, and where each API answers."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.cloud.control_plane.configs import CONFIG_FILES, fill
+from tests.cloud.control_plane.places import LOOPBACK, PORTS, REPOSITORY, Places
+from tests.cloud.control_plane.vfs import FOLDER_VARIABLE
+
+AGENT = "sriov-agent"
+_PACKAGE = "tests.cloud.control_plane"
+
+
+@dataclass(frozen=True)
+class Service:
+    """A process; ``port`` for those with an API."""
+
+    name: str
+    argv: tuple[str, ...]
+    port: int = 0
+
+
+@dataclass(frozen=True)
+class _Api:
+    """A WSGI application for uWSGI: OpenStack ships no servers for them any more."""
+
+    name: str
+    port: int
+    module: str
+
+
+_KEYSTONE = _Api("keystone", PORTS["keystone"], "keystone.wsgi.api:application")
+_APIS = (
+    _Api("placement", PORTS["placement"], "placement.wsgi.api:application"),
+    _Api("glance", PORTS["glance"], "glance.wsgi.api:application"),
+    _Api("neutron-api", PORTS["neutron"], "neutron.wsgi.api:application"),
+    _Api("nova-api", PORTS["nova"], "nova.wsgi.osapi_compute:application"),
+)
+
+
+def environment(places: Places, venv: Path) -> dict[str, str]:
+    """For every process: the virtual environment first, the configuration's folders, no proxy between us."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("OS_", "PYTHON"))}
+    path = os.pathsep.join((str(venv / "bin"), own.get("PATH", ""), "/usr/sbin", "/sbin", "/usr/bin", "/bin"))
+    folders = {f"OS_{project.upper()}_CONFIG_DIR": str(places.etc / project) for project in CONFIG_FILES}
+    return {
+        **own,
+        **folders,
+        "PATH": path,
+        "PYTHONPATH": str(REPOSITORY),
+        "PYTHONWARNINGS": "ignore",
+        "OS_NEUTRON_CONFIG_FILES": "neutron.conf;ml2_conf.ini",
+        "OS_NOVA_CONFIG_FILES": f"{venv}/etc/nova/api-paste.ini;nova.conf",
+        "NO_PROXY": LOOPBACK,
+        "no_proxy": LOOPBACK,
+        FOLDER_VARIABLE: str(places.sysfs),
+    }
+
+
+def config_options(places: Places, project: str) -> list[str]:
+    """``--config-file`` for each file of a project; the agent's own file is for the agent only."""
+    names = [name for name in CONFIG_FILES[project] if name != "sriov_agent.ini"]
+    return [word for name in names for word in ("--config-file", str(places.etc / project / name))]
+
+
+def keystone(places: Places) -> Service:
+    """Alone, because the accounts are made with it before the others start."""
+    return _under_uwsgi(_KEYSTONE, places)
+
+
+def sriov_agent(places: Places) -> Service:
+    """Neutron's real agent on the fake NIC."""
+    options = (*config_options(places, "neutron"), "--config-file", str(places.etc / "neutron/sriov_agent.ini"))
+    return Service(AGENT, ("python", "-m", f"{_PACKAGE}.sriov_agent", *options))
+
+
+def remaining(places: Places) -> list[Service]:
+    """All but keystone. The slowest to start comes first."""
+    nova = tuple(config_options(places, "nova"))
+    return [
+        Service("nova-compute", ("python", "-m", f"{_PACKAGE}.fake_compute", *nova)),
+        Service("nova-conductor", ("nova-conductor", *nova)),
+        Service("neutron-rpc", ("neutron-rpc-server", *config_options(places, "neutron"))),
+        *(_under_uwsgi(api, places) for api in _APIS),
+        Service("nova-scheduler", ("nova-scheduler", *nova)),
+        sriov_agent(places),
+    ]
+
+
+def _under_uwsgi(api: _Api, places: Places) -> Service:
+    config = places.etc / f"uwsgi-{api.name}.ini"
+    config.write_text(fill("uwsgi.ini", {"port": str(api.port), "module": api.module}))
+    return Service(api.name, ("uwsgi", "--ini", str(config)), api.port)
