@@ -4,11 +4,16 @@ import sys
 
 
 def run() -> None:
-    """Run one command line and exit. ``--version`` needs nothing else, so nothing else is imported for it."""
+    """Run one command line and exit. For ``--version`` and ``--help`` no more is imported than they need."""
     if sys.argv[1:] == ["--version"]:
         from virtfn import __version__
 
         sys.stdout.write(f"virtfn {__version__}\n")
+        return
+    if sys.argv[1:] in (["--help"], ["-h"]):
+        from virtfn.cli.overview import overview
+
+        sys.stdout.write(overview())
         return
     from virtfn.cli.main import main
 

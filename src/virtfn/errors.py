@@ -59,7 +59,7 @@ class VirtfnError(Exception):
 
 
 class UsageError(VirtfnError):
-    """The request itself makes no sense (a VF that does not exist, a source equal to its copy)."""
+    """The request itself makes no sense (a VF that does not exist, an option for another command)."""
 
     exit_code = ExitCode.USAGE
 
@@ -159,6 +159,26 @@ class Interrupted(VirtfnError):
     """Ctrl-C or SIGTERM, after what was changed had been put back."""
 
     exit_code = ExitCode.INTERRUPTED
+
+
+class CloudError(VirtfnError):
+    """The cloud said no: the message is its own word. ``status`` is HTTP's, 0 where it came in another way."""
+
+    def __init__(self, message: str, *, where: str = "", hint: str = "", status: int = 0) -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.status = status
+
+
+class CloudUnreachable(CloudError):
+    """The cloud does not answer, or not in time, or its clouds.yaml cannot be used."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class CloudDenied(CloudError):
+    """The cloud knows us not (401), or its policy forbids it (403)."""
+
+    exit_code = ExitCode.NO_PERMISSION
 
 
 class LabError(VirtfnError):

@@ -12,14 +12,17 @@ from virtfn.errors import UsageError
 LOOK_FIRST = "look with --dry-run, then add --yes"
 
 
-def ask(show: Callable[[], None], *, yes: bool, hint: str = "add --yes") -> None:
-    """Show what is about to be done and ask, unless ``yes``. "No" and Ctrl-C abort with nothing changed.
+def ask(show: Callable[[], None], *, yes: bool, quiet: bool = False, hint: str = "add --yes") -> None:
+    """Show what is about to be done and ask, unless ``yes``; with ``quiet``, what nobody is asked about is not shown.
+
+    "No" and Ctrl-C abort with nothing changed.
 
     Raises UsageError where nobody is there to answer.
     """
     if not yes and not sys.stdin.isatty():
         raise UsageError("nobody is there to say yes", hint=hint)
-    show()
+    if not (yes and quiet):
+        show()
     if yes:
         return
     with _interruptible_prompt():

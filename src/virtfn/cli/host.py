@@ -16,11 +16,12 @@ from virtfn.cli.asking import LOOK_FIRST, ask
 from virtfn.cli.interrupts import interruptible
 from virtfn.cli.output import FORMAT, OutputFormat, console, error_console, output_option, print_document, progress
 from virtfn.cli.plan_view import print_plan
-from virtfn.errors import ExitCode, GuardRefused, SpecError, UsageError
+from virtfn.errors import ExitCode, SpecError, UsageError
 from virtfn.model.plain import decode, encode
 from virtfn.model.plan import Plan
 from virtfn.model.saying import say
 from virtfn.services.hosts import HostPlan, HostReceipt, Hosts
+from virtfn.services.refusal import refuse
 
 if TYPE_CHECKING:
     from virtfn.model.desired import DesiredHost
@@ -138,9 +139,10 @@ def apply(
         if dry_run:
             _print_plan(found, how, explain=explain)
             return
-        _refuse(found)
+        refuse(found.objections, found.plan.title)
+        hosts.refuse_unfinished()
         if not found.plan.is_empty:
-            ask(lambda: print_plan(error_console(), found.plan, explain=explain), yes=yes, hint=LOOK_FIRST)
+            ask(lambda: print_plan(error_console(), found.plan, explain=explain), yes=yes, quiet=quiet, hint=LOOK_FIRST)
         at_begin = _watcher(confirm_within) if confirm_within else None
         _print_receipt(hosts.apply(found.plan, forced=guards, at_begin=at_begin), how, confirm_within)
 
@@ -166,7 +168,8 @@ def verify(files: tuple[str, ...], exit_code: bool, output: str) -> None:
         out = console()
         for one in differences:
             out.print(f"{one.target}  {one.field}: {say(one.before)}, declared {say(one.after)}", soft_wrap=True)
-        out.print(f"{len(differences)} differences." if differences else "The host is as declared.")
+        number = "1 difference" if len(differences) == 1 else f"{len(differences)} differences"
+        out.print(f"{number}." if differences else "The host is as declared.")
     if exit_code and differences:
         raise click.exceptions.Exit(ExitCode.DIFFERENT)
 
@@ -191,7 +194,8 @@ def _read(files: tuple[str, ...]) -> "DesiredHost":
             try:
                 sources.append((str(path), decoded(path.read_bytes(), file=str(path))))
             except OSError as fault:
-                raise SpecError(f"cannot be read ({fault.strerror})", where=str(path)) from fault
+                hint = "name a file with -f, or `virtfn persist install -f` one there" if not files else "name a file"
+                raise SpecError(f"cannot be read ({fault.strerror})", where=str(path), hint=hint) from fault
     return load(sources)
 
 
@@ -200,7 +204,9 @@ def _yaml_files(path: Path) -> list[Path]:
         return [path]
     found = sorted(path.glob("*.yaml"))
     if not found:
-        raise SpecError("there is no *.yaml in this folder", where=str(path), hint="name a file with -f")
+        raise SpecError(
+            "there is no *.yaml in this folder", where=str(path), hint="name a file with -f, or put one there"
+        )
     return found
 
 
@@ -236,20 +242,6 @@ def _saved(path: Path) -> Plan:
         raise SpecError(
             f"this is no saved plan ({fault})", where=str(path), hint="save one with `plan --out`"
         ) from fault
-
-
-def _refuse(found: HostPlan) -> None:
-    if not found.objections:
-        return
-    hints = dict.fromkeys(
-        one.hint or f"--force {one.guard}" for one in found.objections if one.hint or not one.absolute
-    )
-    raise GuardRefused(
-        "; ".join(one.reason for one in found.objections),
-        where=found.plan.title,
-        hint="; ".join(hints),
-        guards=tuple((one.guard, one.reason) for one in found.objections),
-    )
 
 
 def _watcher(within_s: float) -> Callable[["Transaction"], None]:
@@ -292,7 +284,7 @@ def _print_receipt(receipt: HostReceipt, how: OutputFormat, confirm_within: floa
     if receipt.id is None:
         out.print("Nothing to do: the host is as declared.")
         return
-    out.print(f"Done and read back: {receipt.plan.title}. `virtfn rollback {receipt.id}` takes it back.")
+    out.print(f"Done, and read back as declared. `virtfn rollback {receipt.id}` takes it back.")
     if confirm_within:
         out.print(
             f"It goes back by itself in {confirm_within:g} s, unless you run: virtfn confirm", style="bold yellow"

@@ -149,11 +149,11 @@ def _shown(pf: PfState, columns: tuple[Column, ...]) -> tuple[Column, ...]:
 
 
 def _reasons(pf: PfState, columns: tuple[Column, ...]) -> dict[str, list[str]]:
-    """Why facts are not known: each reason once, with the columns it is about."""
+    """Why facts are not known: each reason once, with the columns it is about. No GUID is the rule on Ethernet."""
     found: dict[str, list[str]] = {}
     for column in columns:
         for vf in pf.vfs:
             fact = column.fact(vf)
             if isinstance(fact, Unknown) and column.heading not in found.setdefault(fact.reason, []):
                 found[fact.reason].append(column.heading)
-    return found
+    return {reason: headings for reason, headings in found.items() if headings != ["GUID"]}

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from virtfn import __version__
+from virtfn.cli.overview import OPTIONS, SUMMARIES, overview
 from virtfn.errors import ExitCode, GuardRefused, SpecError, VirtfnError
 
 _COMMANDS = {
@@ -25,27 +26,13 @@ _COMMANDS = {
     "watch-over": ("virtfn.cli.journal", "watch_over"),
     "lab": ("virtfn.cli.lab", "lab"),
 }
-_SUMMARIES = {
-    "show": "Show Physical and Virtual Functions.",
-    "plan": "Show what would make this host as declared.",
-    "apply": "Make this host as declared, or leave it as it was.",
-    "verify": "Hold this host against its declared state.",
-    "rollback": "Put back what a transaction changed.",
-    "resume": "Carry on with a transaction that was cut short.",
-    "confirm": "Keep what `apply --confirm-within` did.",
-    "journal": "What virtfn has changed on this host.",
-    "persist": "Apply the declared state at every boot.",
-    "mirror": "Copy one VF's traffic to another VF, and prove it.",
-    "lab": "An emulated SR-IOV host, with the real kernel drivers.",
-}
-_EXIT_CODES = "\b\nExit codes:\n" + "\n".join(f"  {code.value:<4} {code.meaning}" for code in ExitCode)
 
 
 class _Commands(click.Group):
     """Subcommands that are imported when used; with ``--lab``, all of them run inside the lab."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_SUMMARIES)
+        return list(SUMMARIES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
@@ -61,18 +48,16 @@ class _Commands(click.Group):
             return "inside-lab", _inside_lab, args
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_SUMMARIES.items()))
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write(overview())
 
 
 @click.group(
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog=_EXIT_CODES,
 )
 @click.version_option(__version__, prog_name="virtfn", message="%(prog)s %(version)s")
-@click.option("--lab", "inside_lab", is_flag=True, help="Run this virtfn command inside the lab.")
+@click.option("--lab", "inside_lab", is_flag=True, help=OPTIONS["--lab"])
 def cli(inside_lab: bool) -> None:
     """See, shape, mirror and prove SR-IOV virtual functions."""
 
@@ -120,7 +105,7 @@ def _print_failure(failure: VirtfnError) -> None:
     if isinstance(failure, GuardRefused):
         details = tuple(f"{guard}: {reason}" for guard, reason in failure.guards) if len(failure.guards) > 1 else ()
     elif isinstance(failure, SpecError):
-        details = failure.problems
+        details = failure.problems if len(failure.problems) > 1 else ()
     for detail in details:
         _say(f"  - {detail}")
     for note in getattr(failure, "__notes__", ()):

@@ -101,7 +101,7 @@ def add(
             _print_choice(choice, how, explain=explain)
             return
         plan = choice.proposals[0].plan
-        ask(lambda: print_plan(error_console(), plan, explain=explain), yes=yes, hint=LOOK_FIRST)
+        ask(lambda: print_plan(error_console(), plan, explain=explain), yes=yes, quiet=quiet, hint=LOOK_FIRST)
         with _proof_on_failure(how):
             receipt = mirrors.add(source, copy, **options)
         _print_receipt(receipt, how)
@@ -118,7 +118,8 @@ Examples:
 def ls(output: str) -> None:
     """List the mirrors of this host, each held against the host as it is now.
 
-    standing: as we left it. drifted: somebody changed it since. unfinished: virtfn was killed; `mirror rm` finishes.
+    standing: as we left it. drifted: somebody changed it since. at work: another virtfn is at it. unfinished: virtfn
+    was killed; `mirror rm` finishes.
     """
     how = OutputFormat(output)
     with _mirrors((), 20, True) as mirrors:
@@ -129,10 +130,10 @@ def ls(output: str) -> None:
     if not found:
         console().print("No mirror stands on this host.")
         return
-    table = grid("ID", "SOURCE", "COPY", "STRATEGY", "MAC", "STATE", "PROVEN", "SINCE")
+    table = grid("ID", "SOURCE", "COPY", "STRATEGY", "MAC", "STATE", "LAST PROOF", "SINCE")
     for one in found:
         style = "green" if one.state is MirrorState.STANDING else "bold red"
-        proven = "yes" if one.last_proof and one.last_proof.proven else "no"
+        proven = "none" if one.last_proof is None else "proven" if one.last_proof.proven else "FAILED"
         state = Text(one.state.value, style=style)
         table.add_row(
             str(one.id),

@@ -62,6 +62,7 @@ _ROOT = click.option(
 Examples:
   virtfn persist install -f host.yaml
   virtfn persist install                 what is in the drop-in folder already
+  virtfn persist install --root /mnt/image --command /usr/bin/virtfn
 """
 )
 @click.option(
@@ -72,8 +73,9 @@ Examples:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Copy this spec into the drop-in folder. Repeatable.",
 )
+@click.option("--command", metavar="PATH", help="The virtfn that the unit runs. [default: this one]")
 @_ROOT
-def install(files: tuple[Path, ...], root: Path) -> None:
+def install(files: tuple[Path, ...], command: str | None, root: Path) -> None:
     """Install the boot unit, and the specs that are named; the specs are checked first."""
     _check(files)
     _must_run_systemd(root)
@@ -83,7 +85,7 @@ def install(files: tuple[Path, ...], root: Path) -> None:
         for file in files:
             shutil.copyfile(file, drop_ins / file.name)
         unit.parent.mkdir(parents=True, exist_ok=True)
-        unit.write_text(unit_text(_command(), DROP_INS), encoding="utf-8")
+        unit.write_text(unit_text(command or _command(), DROP_INS), encoding="utf-8")
     except PermissionError as fault:
         raise PermissionDenied(
             fault.strerror or "no permission", where=str(fault.filename), hint="run as root"

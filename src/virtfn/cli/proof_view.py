@@ -13,7 +13,7 @@ def print_proof(out: Console, report: ProofReport) -> None:
     if report.legs or report.control_before or report.control_after:
         print_table(out, _table(report))
     for point in report.waypoints:
-        silent = f" (all was silent for {point.waited_s} s)" if point.waited_s else ""
+        silent = f" (the source had got nothing for {point.waited_s} s)" if point.waited_s else ""
         got = f"source {point.source}, copy {point.copy} of {point.sent}"
         out.print(f"midway, after {point.after}: {got}{silent}", soft_wrap=True)
     out.print(_verdict(report), soft_wrap=True)
@@ -24,21 +24,18 @@ def print_proof(out: Console, report: ProofReport) -> None:
 
 
 def _table(report: ProofReport) -> Table:
-    table = grid("FRAMES", "SENT", "ARRIVED", "COPY BEFORE", "COPY", "COPY AFTER", "OTHERS")
-    before = {leg.name: leg for leg in report.control_before}
-    after = {leg.name: leg for leg in report.control_after}
-    legs = {leg.name: leg for leg in report.legs}
-    for name in dict.fromkeys((*before, *legs, *after)):
-        leg = legs.get(name) or after.get(name) or before[name]
-        table.add_row(
-            name,
-            str(leg.sent),
-            str(_arrived(leg)),
-            _copy(before.get(name)),
-            _copy(legs.get(name), wanted=leg.kind is LegKind.TO_SOURCE),
-            _copy(after.get(name)),
-            str(leg.strangers),
-        )
+    parts = {
+        "COPY BEFORE": {leg.name: leg for leg in report.control_before},
+        "COPY": {leg.name: leg for leg in report.legs},
+        "COPY AFTER": {leg.name: leg for leg in report.control_after},
+    }
+    shown = {heading: legs for heading, legs in parts.items() if legs}
+    judged = next(legs for legs in (parts["COPY"], parts["COPY AFTER"], parts["COPY BEFORE"]) if legs)
+    table = grid("FRAMES", "SENT", "ARRIVED", *shown, "OTHERS")
+    for name, leg in judged.items():
+        wanted = leg.kind is LegKind.TO_SOURCE
+        copies = (_copy(legs.get(name), wanted=wanted and heading == "COPY") for heading, legs in shown.items())
+        table.add_row(name, str(leg.sent), str(_arrived(leg)), *copies, str(leg.strangers))
     return table
 
 
@@ -77,7 +74,7 @@ def _remarks(report: ProofReport) -> list[str]:
         missing = [kind.value for kind in LegKind if kind.value not in report.directions]
         copied = ", ".join(report.directions) or "nothing"
         remarks.append(f"copied: {copied}" + (f"; not copied: {', '.join(missing)}" if missing else ""))
-    if any(leg.copy.other_host for leg in report.legs):
+    if any(leg.copy.other_host for leg in report.legs) and not report.control_after:
         remarks.append("a sniffer at the copy sees these frames; its IP stack drops them (they bear the source's MAC)")
     last = report.waypoints[-1] if report.waypoints else None
     if last and last.copy == last.sent and any(leg.fault and not leg.copy.frames for leg in report.legs):

@@ -53,6 +53,20 @@ class FileJournal:
         finally:
             os.close(handle)
 
+    def is_locked(self) -> bool:
+        """Whether a process holds the lock now; one that may not be asked about it (no permission) counts as no."""
+        try:
+            handle = os.open(self._state / "lock", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(handle)
+        return False
+
     def begin(self, plan: Plan) -> Transaction:
         """Write the plan to a new file, durable under its final name when this returns."""
         with _disk_errors(self._folder):

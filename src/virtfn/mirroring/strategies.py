@@ -145,6 +145,8 @@ def _twin_notes(scene: Scene, facts: DriverFacts | None) -> tuple[str, ...]:
         f"Copied is what is sent TO {scene.source_label}; what it sends itself is not.",
         f"The copy's guest sees the frames with a sniffer; its IP stack drops them, as they are for {scene.mac}.",
     ]
+    if scene.copy.spoofchk is not False:
+        notes.append(f"Its spoof check may then let the copy's guest send with {scene.mac}, too: that is not known.")
     if facts is None or facts.same_mac is SameMacDelivery.NOT_KNOWN:
         notes.append("Whether this NIC hands such frames to both VFs is not known: the probe frames will tell.")
     return tuple(notes)

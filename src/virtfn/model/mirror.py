@@ -73,9 +73,14 @@ def _side(subject: Mapping[str, Value], side: str) -> VfRef:
 
 
 class MirrorState(StrEnum):
-    """STANDING: the host still is as we left it. DRIFTED: somebody changed it since. UNFINISHED: to be rolled back."""
+    """How a mirror stands.
+
+    STANDING: the host still is as we left it. DRIFTED: somebody changed it since. AT_WORK: another virtfn is making or
+    removing it. UNFINISHED: its process died, it is to be rolled back.
+    """
 
     STANDING = "standing"
+    AT_WORK = "at work"
     DRIFTED = "drifted"
     UNFINISHED = "unfinished"
 

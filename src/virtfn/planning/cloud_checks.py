@@ -16,7 +16,9 @@ def check_against(desired: DesiredCloud, observed: ObservedCloud) -> None:
     for server in desired.servers:
         problems += [(server.where, problem) for problem in _server_problems(server, desired, observed)]
     if problems:
-        raise spec_error(problems)
+        error = spec_error(problems)
+        error.hint = "see what there is with `openstack network|image|flavor|keypair list`"
+        raise error
 
 
 def _network_problems(desired: DesiredCloud, observed: ObservedCloud) -> Iterator[tuple[str, str]]:

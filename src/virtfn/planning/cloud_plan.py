@@ -14,6 +14,7 @@ from virtfn.model.saying import say
 from virtfn.planning.cloud_checks import check_against
 from virtfn.planning.cloud_commands import change_command, create_command, delete_command
 from virtfn.planning.cloud_objects import WantedObject, wanted_objects
+from virtfn.planning.cloud_readiness import doubts
 
 UP = "cloud up"
 DOWN = "cloud down"
@@ -33,7 +34,8 @@ def plan_up(desired: DesiredCloud, observed: ObservedCloud) -> Plan:
     wanted = wanted_objects(desired)
     _refuse_unchangeable(wanted, observed)
     steps = [step for one in wanted for step in _steps(desired.name, one, observed.find(one.kind, one.name))]
-    return Plan(UP, f"cloud {observed.cloud}: {desired.name}", tuple(steps), tuple(_strays(wanted, observed)))
+    notes = [*_strays(wanted, observed), *(doubts(desired, observed) if steps else ())]
+    return Plan(UP, f"cloud {observed.cloud}: {desired.name}", tuple(steps), tuple(notes))
 
 
 def plan_down(spec: str, observed: ObservedCloud) -> Plan:
@@ -134,7 +136,7 @@ def _strays(wanted: tuple[WantedObject, ...], observed: ObservedCloud) -> Iterat
     named = {(one.kind, one.name) for one in wanted}
     for one in observed.ours:
         if (one.kind, one.name) not in named:
-            yield f"{_kind_and_name(one)} bears our tag but is not in the spec; it stays (`virtfn cloud down` deletes it)"
+            yield f"{_kind_and_name(one)} bears our tag but is not in the spec; it stays until `virtfn cloud down`"
 
 
 def _kind_and_name(one: WantedObject | CloudObject) -> str:

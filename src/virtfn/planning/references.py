@@ -18,6 +18,8 @@ def find_pf(inventory: Inventory, text: str) -> PfState:
     for pf in inventory.pfs:
         if wanted in (pf.name, pf.device) or wanted.lower() == pf.device:
             return pf
+    if "/" in text:
+        raise UsageError(f"{text!r} is a VF, and a PF is wanted", hint=f"name its PF: {text.partition('/')[0]}")
     there = ", ".join(f"{pf.label} ({pf.device})" for pf in inventory.pfs)
     raise UsageError(
         f"there is no SR-IOV device {text!r} here",

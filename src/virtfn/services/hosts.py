@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from virtfn.errors import ConflictError, GuardRefused, VerifyFailed
+from virtfn.errors import ConflictError, VerifyFailed
 from virtfn.model.desired import DesiredHost
 from virtfn.model.inventory import Inventory
 from virtfn.model.mirror import Objection, mirrored
@@ -14,6 +14,7 @@ from virtfn.planning.guards import Surroundings, objections
 from virtfn.planning.host_plan import KIND, plan_host
 from virtfn.planning.remarks import remark
 from virtfn.services.ports import Host, Journal
+from virtfn.services.refusal import refuse
 from virtfn.services.transaction import Transactions
 
 
@@ -75,9 +76,9 @@ class Hosts:
         if plan.is_empty:
             return HostReceipt(plan)
         with self._journal.lock():
-            self._refuse_unfinished()
+            self.refuse_unfinished()
             inventory = self._host.observe()
-            _refuse(self._objections(plan, inventory, forced), plan)
+            refuse(self._objections(plan, inventory, forced), plan.title)
             try:
                 transaction = self._engine.run(plan, at_begin=at_begin)
             except VerifyFailed as failure:
@@ -103,7 +104,8 @@ class Hosts:
         )
         return replace(surroundings, mirrors=(*surroundings.mirrors, *mirrors))
 
-    def _refuse_unfinished(self) -> None:
+    def refuse_unfinished(self) -> None:
+        """Raise ConflictError where a transaction has to be finished before anything else is changed."""
         for entry in self._journal.all():
             if entry.status.unfinished:
                 raise ConflictError(
@@ -116,18 +118,6 @@ class Hosts:
 def resumable(entry: Transaction) -> bool:
     """Whether the rest of a transaction that was cut short can be carried out: a mirror would have to be proven."""
     return entry.status is Status.OPEN and entry.plan.kind == KIND
-
-
-def _refuse(refused: tuple[Objection, ...], plan: Plan) -> None:
-    if not refused:
-        return
-    hints = (one.hint or f"--force {one.guard}" for one in refused if one.hint or not one.absolute)
-    raise GuardRefused(
-        "; ".join(one.reason for one in refused),
-        where=plan.title,
-        hint="; ".join(dict.fromkeys(hints)),
-        guards=tuple((one.guard, one.reason) for one in refused),
-    )
 
 
 def _remarks(failure: VerifyFailed, inventory: Inventory) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from virtfn.errors import CapabilityError, ConflictError, GuardRefused, ProofFailed, UsageError, VirtfnError
+from virtfn.errors import CapabilityError, ConflictError, ProofFailed, UsageError, VirtfnError
 from virtfn.mirroring import proof
 from virtfn.mirroring.guards import objections
 from virtfn.mirroring.proof import Bench
@@ -21,6 +21,7 @@ from virtfn.planning.references import find_vf
 from virtfn.services.bench import Pair, Vantage, set_up_bench
 from virtfn.services.ports import Host, Journal
 from virtfn.services.proving import Prover
+from virtfn.services.refusal import refuse
 from virtfn.services.transaction import Evidence, Progress, Transactions
 
 KIND = "mirror"
@@ -53,8 +54,10 @@ class Mirrors:
 
         Raises UsageError (no such VF or strategy), GuardRefused, CapabilityError (no strategy fits).
         """
-        _, scene = self._scene(source, copy, strategy, literal, forced)
-        return _choice(scene)
+        inventory, scene = self._scene(source, copy, strategy, literal, forced)
+        choice = _choice(scene)
+        self._bench(inventory, scene.request.source, scene.request.copy, _mac_of(scene))
+        return choice
 
     def add(
         self, source: str, copy: str, *, strategy: str = "", literal: bool = False, forced: frozenset[str] = frozenset()
@@ -80,7 +83,7 @@ class Mirrors:
         with self._journal.lock():
             inventory = self._host.observe()
             mirror = self._find(inventory, name, copy)
-            if mirror.state is MirrorState.UNFINISHED:
+            if mirror.transaction.status.unfinished:
                 raise ConflictError(
                     "this mirror was never finished",
                     where=f"mirror {mirror.id}",
@@ -128,20 +131,10 @@ class Mirrors:
             raise UsageError(f"there is no strategy {strategy!r}", hint=f"there are: {', '.join(sorted(STRATEGIES))}")
         inventory = self._host.observe()
         request = MirrorRequest(find_vf(inventory, source), find_vf(inventory, copy), strategy, literal, forced)
-        scene = set_scene(inventory, request, self.standing(), self._outside(inventory, request))
-        refused = objections(scene)
-        if not refused:
-            return inventory, scene
-        raise GuardRefused(
-            "; ".join(objection.reason for objection in refused),
-            where=f"{scene.source_label} to {scene.copy_label}",
-            hint="; ".join(
-                objection.hint or f"--force {objection.guard}"
-                for objection in refused
-                if objection.hint or not objection.absolute
-            ),
-            guards=tuple((objection.guard, objection.reason) for objection in refused),
-        )
+        standing = tuple(one for one in self.standing() if not one.transaction.status.unfinished)
+        scene = set_scene(inventory, request, standing, self._outside(inventory, request))
+        refuse(objections(scene), f"{scene.source_label} to {scene.copy_label}")
+        return inventory, scene
 
     def _outside(self, inventory: Inventory, request: MirrorRequest) -> Mapping[MacAddress, str]:
         """MACs known to live beyond the NIC: from the host's tables, and of the vantage points outside."""
@@ -187,7 +180,7 @@ class Mirrors:
         return transaction, _last_proof(transaction) or proof.report(bench, proposal.strategy, legs=())
 
     def _control_after(self, inventory: Inventory, mirror: Mirror) -> ProofReport:
-        """The report of a removal: what was proven before, and the control that was shot now."""
+        """The report of a removal: the control, shot now."""
         try:
             bench = self._bench(inventory, mirror.source, mirror.copy, mirror.mac)
         except VirtfnError as fault:
@@ -195,9 +188,7 @@ class Mirrors:
                 f"everything was put back and reads as before, but no frame could show it: {fault}",
                 where=f"mirror {mirror.id}",
             ) from fault
-        report = proof.report(bench, mirror.strategy, legs=(), control_after=self._prover.control(bench))
-        last = mirror.last_proof
-        return replace(report, legs=last.legs, control_before=last.control_before) if last else report
+        return proof.report(bench, mirror.strategy, legs=(), control_after=self._prover.control(bench))
 
     def _finish_unfinished(self) -> None:
         """Roll back mirrors whose process died; refuse if something else was left unfinished."""
@@ -225,10 +216,13 @@ class Mirrors:
             copy_label=_label(subject, "copy"),
             strategy=str(subject["strategy"]),
             mac=MacAddress.parse(str(subject["mac"])),
-            state=MirrorState.UNFINISHED if entry.status.unfinished else state,
+            state=self._unfinished_state() if entry.status.unfinished else state,
             drift=drift,
             last_proof=_last_proof(entry),
         )
+
+    def _unfinished_state(self) -> MirrorState:
+        return MirrorState.AT_WORK if self._journal.is_locked() else MirrorState.UNFINISHED
 
     def _find(self, inventory: Inventory, name: str, copy: str | None) -> Mirror:
         live = self.standing()

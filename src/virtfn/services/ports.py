@@ -7,6 +7,7 @@ from typing import Protocol
 from virtfn.errors import VirtfnError
 from virtfn.mirroring.proof import Catch
 from virtfn.model.addresses import MacAddress
+from virtfn.model.cloud import ObservedCloud
 from virtfn.model.inventory import Inventory
 from virtfn.model.plan import Plan, Target, Value
 from virtfn.model.probe import Volley
@@ -43,6 +44,13 @@ class Host(World, Observer, Protocol):
     """The host's kernel: observed as a whole, read and written by field."""
 
 
+class Cloud(World, Protocol):
+    """A cloud: observed by the tag of one spec, read and written by field (``model/cloud_fields``)."""
+
+    def observe(self, spec: str) -> ObservedCloud:
+        """What bears the tag of the spec of this name, and what else matters to it. Raises CloudError."""
+
+
 class Prober(Protocol):
     """Sends and captures probe frames."""
 
@@ -59,6 +67,9 @@ class Journal(Protocol):
 
     def lock(self) -> AbstractContextManager[None]:
         """Hold the host-wide lock. Raises LockHeld at once if somebody else does."""
+
+    def is_locked(self) -> bool:
+        """Whether somebody holds the lock now."""
 
     def begin(self, plan: Plan) -> Transaction:
         """Record a new transaction with its plan, before anything is changed."""

@@ -27,6 +27,10 @@ class MemoryJournal:
         finally:
             self._locked = False
 
+    def is_locked(self) -> bool:
+        """Whether the lock is held now."""
+        return self._locked
+
     def begin(self, plan: Plan) -> Transaction:
         """A new transaction."""
         return self._keep(Transaction(len(self._kept) + 1, plan, Status.OPEN, "boot-1", "2026-01-01T00:00:00+00:00"))

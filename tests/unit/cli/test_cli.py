@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 
 from virtfn import __version__
 from virtfn.cli.main import cli, main
+from virtfn.cli.overview import overview
 from virtfn.errors import ExitCode, PermissionDenied
 from virtfn.journal.files import FileJournal
 
@@ -191,6 +192,12 @@ def test_every_command_has_help() -> None:
     assert {"show", "mirror", "plan", "apply", "verify", "rollback", "journal", "lab"} <= set(
         cli.list_commands(None)  # type: ignore[arg-type]
     )
+
+
+def test_the_overview_that_needs_no_click_is_what_click_says() -> None:
+    text = CliRunner().invoke(cli, ["--help"]).output
+    assert text == overview()
+    assert all(option in text for parameter in cli.params for option in parameter.opts)
 
 
 def test_as_an_ordinary_user_the_journal_says_why_it_cannot_be_written(tmp_path: Path) -> None:

@@ -1,0 +1,172 @@
+"""A cloud from a declared state: plan, up, show, down."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from virtfn.errors import CloudError, ConflictError, Interrupted, RollbackIncomplete, VerifyFailed, VirtfnError
+from virtfn.model.cloud import CloudObject, DesiredCloud
+from virtfn.model.plan import Plan, Value
+from virtfn.model.transaction import Transaction
+from virtfn.planning.cloud_plan import differences, plan_down, plan_up
+from virtfn.planning.cloud_readiness import Readiness, placement, readiness
+from virtfn.services.ports import Cancelled, Cloud, Journal
+from virtfn.services.transaction import Evidence, Progress, Transactions, never_cancelled
+
+_LEFT = "run `virtfn cloud up` or `virtfn cloud down` again: it finishes this first"
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long servers and ports may take to be ready, and how often that is looked at."""
+
+    deadline_s: float = 300.0
+    pause_s: float = 1.0
+
+
+@dataclass(frozen=True)
+class CloudView:
+    """What bears the spec's tag now, how it differs from the spec, and what is not ready."""
+
+    cloud: str
+    spec: str
+    objects: tuple[CloudObject, ...]
+    differences: tuple[str, ...]
+    readiness: Readiness
+
+
+@dataclass(frozen=True)
+class CloudReceipt:
+    """What was done: the plan, and the transaction's number in the journal (None: there was nothing to do)."""
+
+    plan: Plan
+    id: int | None = None
+
+
+class Clouds:
+    """One cloud, shaped from declared states. Every method observes it anew."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        journal: Journal,
+        engine: Transactions,
+        *,
+        progress: Progress,
+        cancelled: Cancelled = never_cancelled,
+        patience: Patience | None = None,
+    ) -> None:
+        self._cloud = cloud
+        self._journal = journal
+        self._engine = engine
+        self._progress = progress
+        self._cancelled = cancelled
+        self._patience = patience or Patience()
+
+    def plan(self, desired: DesiredCloud) -> Plan:
+        """What ``up`` would do. Changes nothing. Raises SpecError, ConflictError, CloudError."""
+        return plan_up(desired, self._cloud.observe(desired.name))
+
+    def plan_down(self, spec: str) -> Plan:
+        """What ``down`` would delete, and what it leaves alone, for the spec of this name. Raises CloudError."""
+        return plan_down(spec, self._cloud.observe(spec))
+
+    def show(self, desired: DesiredCloud) -> CloudView:
+        """What there is of the spec now. Raises CloudError."""
+        observed = self._cloud.observe(desired.name)
+        return CloudView(
+            observed.cloud,
+            desired.name,
+            observed.ours,
+            differences(desired, observed),
+            readiness(desired, observed),
+        )
+
+    def up(self, desired: DesiredCloud, plan: Plan) -> CloudReceipt:
+        """Carry out a plan that ``plan`` made for this spec, and wait until its servers run on their VFs.
+
+        Where anything fails, or is not ready in time, all that this run made is deleted again before the error leaves.
+        Raises ConflictError (somebody was quicker), CloudError (the cloud's word, with what is known of the cause),
+        VerifyFailed (not ready in time), Interrupted, RollbackIncomplete, LockHeld.
+        """
+        if plan.is_empty:
+            return CloudReceipt(plan)
+        with self._journal.lock():
+            self._finish_what_died()
+            return self._run(plan, lambda: self._ready(desired))
+
+    def down(self, plan: Plan) -> CloudReceipt:
+        """Carry out a plan that ``plan_down`` made; what is deleted stays so. Raises what ``up`` raises."""
+        if plan.is_empty:
+            return CloudReceipt(plan)
+        with self._journal.lock():
+            try:
+                self._finish_what_died()
+            except RollbackIncomplete as left:  # what it could not take away may bear our tag, and goes now
+                self._progress(str(left))
+            return self._run(plan)
+
+    def _run(self, plan: Plan, prove: Callable[[], Evidence] | None = None) -> CloudReceipt:
+        try:
+            return CloudReceipt(plan, self._engine.run(plan, stops=_ends_of_objects(plan), prove=prove).id)
+        except ConflictError as failure:
+            failure.hint = "somebody else changes this cloud: look with `virtfn cloud show`, then run it again"
+            raise
+        except RollbackIncomplete as failure:
+            failure.hint = _LEFT
+            raise
+
+    def _finish_what_died(self) -> None:
+        """Take back what runs that were cut short have made. We hold the lock, so none of them lives."""
+        for entry in self._journal.all():
+            if entry.status.unfinished:
+                self._progress(f"transaction {entry.id} ({entry.plan.title}) was cut short: taking it back")
+                self._take_back(entry)
+
+    def _take_back(self, entry: Transaction) -> None:
+        try:
+            self._engine.rollback(entry)
+        except RollbackIncomplete as failure:
+            failure.hint = _LEFT
+            raise
+
+    def _ready(self, desired: DesiredCloud) -> Evidence:
+        """Wait until all servers run on their VFs; where they are, as evidence. Raises CloudError, VerifyFailed."""
+        deadline = time.monotonic() + self._patience.deadline_s
+        told: tuple[str, ...] = ()
+        while True:
+            observed = self._cloud.observe(desired.name)
+            state = readiness(desired, observed)
+            if state.failed:
+                raise _failed(state)
+            if state.is_ready:
+                evidence: dict[str, Value] = {**placement(desired, observed)}
+                return evidence
+            if state.waiting != told:
+                told = state.waiting
+                self._progress("waiting: " + "; ".join(told))
+            if self._cancelled():
+                raise Interrupted("interrupted")
+            if time.monotonic() >= deadline:
+                raise _too_late(state, self._patience.deadline_s)
+            time.sleep(self._patience.pause_s)
+
+
+def _ends_of_objects(plan: Plan) -> frozenset[int]:
+    """The last step of each object: each is journalled and made by itself, and Ctrl-C is looked at in between."""
+    last = {step.target: number for number, step in enumerate(plan.steps)}
+    return frozenset(last.values())
+
+
+def _failed(state: Readiness) -> VirtfnError:
+    where, word = state.failed[0]
+    more = f" (and {len(state.failed) - 1} more)" if len(state.failed) > 1 else ""
+    return CloudError(word + more, where=where, hint="; ".join(state.causes))
+
+
+def _too_late(state: Readiness, waited_s: float) -> VirtfnError:
+    return VerifyFailed(
+        f"not ready after {waited_s:g} s: " + "; ".join(state.waiting),
+        where="servers",
+        hint="a port stays DOWN where its agent does not see the VF: look at the NIC Switch agent's log on its host",
+    )
