@@ -22,7 +22,7 @@ _STREAM_S = 120.0
 _RATE = 100
 
 _SHOW = ("virtfn", "show")
-_ADD = ("virtfn", "mirror", "add", "p2p1/3", "p2p1/2", "--yes", "-q")
+_ADD = ("virtfn", "mirror", "add", "p2p1/3", "p2p1/2", "--yes")
 _REMOVE = ("virtfn", "mirror", "rm", "p2p1/3", "-q")
 _NOTE = (*_ADD, "--strategy", "field-note")
 _LITERAL = (*_NOTE, "--literal")

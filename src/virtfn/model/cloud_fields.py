@@ -9,9 +9,9 @@ other fields stand for themselves; those in ``LATER`` can be set afterwards, the
 | subnet | network, cidr | pools ([["192.0.2.10", "192.0.2.20"]]), gateway (None: none), dhcp, dns (list) |
 | port | network, vnic_type | mac, fixed_ip |
 | server_group | policy | |
-| server | image, flavor, ports (names, in order) | host, availability_zone, user_data, key_name, server_group |
+| server | image, flavor | ports (names, in order), host, availability_zone, user_data, key_name, server_group |
 
-MACs are in lower case, IP addresses in the form of RFC 5952, networks, images and flavors are names.
+``ports`` is not told of a server that does not run. MACs are in lower case, IP addresses in the form of RFC 5952, networks, images and flavors are names.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +26,7 @@ DEFINED_BY: Mapping[Kind, tuple[str, ...]] = {
     Kind.SUBNET: ("network", "cidr"),
     Kind.PORT: ("network", "vnic_type"),
     Kind.SERVER_GROUP: ("policy",),
-    Kind.SERVER: ("image", "flavor", "ports"),
+    Kind.SERVER: ("image", "flavor"),
 }
 LATER: Mapping[Kind, tuple[str, ...]] = {
     Kind.NETWORK: ("mtu", "shared", "port_security"),
@@ -37,6 +37,8 @@ LATER: Mapping[Kind, tuple[str, ...]] = {
 }
 CHOSEN_BY_THE_CLOUD = ("host", "availability_zone")
 """Asked of the scheduler, which answers later; whether it did is judged once the server stands."""
+NOT_READ_BACK = (*CHOSEN_BY_THE_CLOUD, "ports", "user_data")
+"""Of a server: its ports are its own only while it runs, and user data is shown to administrators only."""
 
 
 def definition_of(kind: Kind, fields: Mapping[str, Value]) -> dict[str, Value]:

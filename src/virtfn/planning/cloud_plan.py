@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from virtfn.errors import ConflictError
 from virtfn.model.cloud import CloudObject, DesiredCloud, Kind, ObservedCloud, cloud_target, tag_of
-from virtfn.model.cloud_fields import CHOSEN_BY_THE_CLOUD, DEFINED_BY, DEFINITION, LATER, definition_of
+from virtfn.model.cloud_fields import DEFINED_BY, DEFINITION, LATER, NOT_READ_BACK, definition_of
 from virtfn.model.plan import Impact, Plan, Step, Undoing, Value, Writing
 from virtfn.model.saying import say
 from virtfn.planning.cloud_checks import check_against
@@ -18,8 +18,6 @@ from virtfn.planning.cloud_readiness import doubts
 
 UP = "cloud up"
 DOWN = "cloud down"
-_NOT_TOLD = ("user_data",)
-"""Fields that the cloud shows to administrators only, so they are not insisted on."""
 _OWNED_BY_NEUTRON = "network:"
 """Ports that go with their network: those of DHCP and metadata agents (``device_owner``)."""
 
@@ -99,21 +97,22 @@ def _steps(spec: str, one: WantedObject, found: CloudObject | None) -> Iterator[
 
 
 def _is_insisted_on(one: WantedObject, field: str) -> bool:
+    """Whether it must read back as written at once."""
+    if one.kind is Kind.SERVER:
+        return field not in NOT_READ_BACK
+    return not _is_given_by_the_pf(one, field)
+
+
+def _is_given_by_the_pf(one: WantedObject, field: str) -> bool:
     """Nova gives a direct-physical port the PF's own MAC (nova/network/neutron.py, _populate_pci_mac_address)."""
-    if one.kind is Kind.PORT and field == "mac":
-        return one.fields["vnic_type"] != "direct-physical"
-    return one.kind is not Kind.SERVER or field not in (*CHOSEN_BY_THE_CLOUD, *_NOT_TOLD)
+    return one.kind is Kind.PORT and field == "mac" and one.fields["vnic_type"] == "direct-physical"
 
 
 def _changed(one: WantedObject, found: CloudObject) -> Iterator[tuple[str, Value]]:
     """The named fields that differ; what the cloud does not tell is not compared."""
     for field, value in one.fields.items():
-        if field in found.fields and found.fields[field] != value and _is_compared(one, field):
+        if field in found.fields and found.fields[field] != value and not _is_given_by_the_pf(one, field):
             yield field, value
-
-
-def _is_compared(one: WantedObject, field: str) -> bool:
-    return _is_insisted_on(one, field) or field in CHOSEN_BY_THE_CLOUD
 
 
 def _refuse_unchangeable(wanted: tuple[WantedObject, ...], observed: ObservedCloud) -> None:

@@ -72,7 +72,8 @@ def _server_state(server: DesiredServer, observed: ObservedCloud) -> tuple[str, 
         return str(found.facts.get("fault") or "status ERROR"), True
     if status != _ACTIVE:
         return f"server {server.name} is {status}", False
-    return _misplaced(server, found), True if _misplaced(server, found) else False
+    misplaced = _misplaced(server, found)
+    return misplaced, bool(misplaced)
 
 
 def _misplaced(server: DesiredServer, found: CloudObject) -> str:

@@ -144,6 +144,8 @@ def _over(pf: PfState) -> str:
 
 def _on_netdevs(prospect: Prospect, netdevs: frozenset[str]) -> Iterator[tuple[PfState, str]]:
     """PFs and VFs among these netdevs that the plan interrupts, in words."""
+    if not netdevs:
+        return
     for pf in prospect.inventory.pfs:
         wide = [step.field for step in prospect.written(pf.device) if step.field in _PF_WIDE]
         if pf.label in netdevs and wide:

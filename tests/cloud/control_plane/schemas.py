@@ -65,7 +65,7 @@ class Snapshot:
 
 
 def make_schemas(places: Places, env: Mapping[str, str], say: Callable[[str], None]) -> None:
-    """Four chains of commands side by side: what OpenStack's installation guide says, in its order. Raises ControlPlaneError."""
+    """Four chains of commands side by side, in the installation guide's order. Raises ControlPlaneError."""
     chains = {"keystone": _keystone(places), "glance": _placement_and_glance(places), "neutron": _neutron(places)}
     chains["nova"] = _nova(places)
     say("making the databases' tables and keystone's accounts (kept as a snapshot for the next start)")

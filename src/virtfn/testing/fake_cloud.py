@@ -1,0 +1,300 @@
+"""A cloud in memory that keeps Neutron's and nova's rules, with their words (measured on release 2026.2).
+
+``hook`` is called before each read and write and may raise. A server is built while it is looked at: after ``patience``
+observations it runs and its ports are bound; where no VF is free it is in ERROR, as nova leaves it.
+"""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from virtfn.errors import CloudError, UsageError, VirtfnError
+from virtfn.model.cloud import Catalog, CloudObject, Kind, NicAgent, ObservedCloud, meant_by
+from virtfn.model.cloud_fields import DEFINITION, LATER, by_object, field_of, find, whole
+from virtfn.model.plan import Target, Value
+
+Hook = Callable[[str, Target, str, Value], None]
+_NO_HOST = "No valid host was found. There are not enough hosts available."
+_NO_RETRY = (
+    "Exceeded maximum number of retries. Exhausted all hosts available for retrying build failures for instance {}."
+)
+_MADE_BY_NEUTRON: Mapping[Kind, Mapping[str, Value]] = {
+    Kind.NETWORK: {"segmentation_id": None, "mtu": 1500, "shared": False, "port_security": True},
+    Kind.SUBNET: {"pools": [["192.0.2.2", "192.0.2.254"]], "gateway": "192.0.2.1", "dhcp": True, "dns": []},
+    Kind.PORT: {"mac": None, "fixed_ip": None},
+}
+
+
+@dataclass
+class FakeRules:
+    """What the cloud's administrators have configured. ``vfs`` are free VFs as host, physical network, PCI slot."""
+
+    type_drivers: tuple[str, ...] = ("flat", "vlan")
+    flat_networks: tuple[str, ...] = ("physnet1", "physnet2")
+    vlan_networks: tuple[str, ...] = ("physnet1",)
+    images: tuple[str, ...] = ("cirros",)
+    flavors: tuple[str, ...] = ("m1.tiny",)
+    key_names: tuple[str, ...] = ("operator",)
+    agents: tuple[NicAgent, ...] = (
+        NicAgent("compute1", True, ("physnet1", "physnet2")),
+        NicAgent("compute2", True, ("physnet1",)),
+    )
+    vfs: list[tuple[str, str, str]] = field(
+        default_factory=lambda: [
+            (host, physical, f"0000:{bus}:02.{number}")
+            for host, physical, bus in (("compute1", "physnet1", "3b"), ("compute2", "physnet1", "af"))
+            for number in range(4)
+        ]
+    )
+
+
+@dataclass
+class _Kept:
+    """An object of the cloud; ``spec`` is "" for what others made."""
+
+    spec: str
+    seen: CloudObject
+    looks: int = 0
+    vfs: list[tuple[str, str, str]] = field(default_factory=list)
+
+
+class FakeCloud:
+    """Implements the Cloud protocol."""
+
+    def __init__(self, rules: FakeRules | None = None, *, patience: int = 0, hook: Hook | None = None) -> None:
+        self.rules = rules or FakeRules()
+        self.patience = patience
+        self.hook = hook
+        self._kept: dict[str, _Kept] = {}
+        self._numbers = itertools.count(1)
+
+    def observe(self, spec: str) -> ObservedCloud:
+        """What bears the spec's tag, and foreign networks and ports beside it. Servers are built meanwhile."""
+        for kept in list(self._kept.values()):
+            self._build(kept)
+        ours = tuple(kept.seen for kept in self._kept.values() if kept.spec == spec)
+        names = {one.name for one in ours if one.kind is Kind.NETWORK}
+        others = tuple(
+            kept.seen
+            for kept in self._kept.values()
+            if kept.spec != spec
+            and (
+                kept.seen.kind is Kind.NETWORK or (kept.seen.kind is Kind.PORT and kept.seen.fields["network"] in names)
+            )
+        )
+        catalog = Catalog(self.rules.images, self.rules.flavors, self.rules.key_names)
+        return ObservedCloud("fake", ours, others, catalog, self.rules.agents)
+
+    def add_foreign(self, kind: Kind, name: str, fields: Mapping[str, Value], **facts: Value) -> None:
+        """Something that another user has made."""
+        one = CloudObject(kind, name, self._new_id(kind), dict(fields), dict(facts))
+        self._kept[one.id] = _Kept("", one)
+
+    def everything(self) -> tuple[CloudObject, ...]:
+        """All objects, whoever made them."""
+        return tuple(kept.seen for kept in self._kept.values())
+
+    def read(self, target: Target, field: str) -> Value:
+        """One field; None where the object is not there. Raises UsageError where two bear the name."""
+        self._tell("read", target, field, None)
+        spec, _, _ = meant_by(target)
+        return field_of(find((kept.seen for kept in self._kept.values() if kept.spec == spec), target), field)
+
+    def read_all(self, keys: Sequence[tuple[Target, str]]) -> list[Value | VirtfnError]:
+        """Many fields, one after the other: each its value or its error."""
+        return [self._read_or_error(target, field) for target, field in keys]
+
+    def write(self, target: Target, field: str, value: Value) -> None:
+        """Make, change or delete. Raises CloudError."""
+        self.write_all([(target, field, value)])
+
+    def write_all(self, changes: Sequence[tuple[Target, str, Value]]) -> None:
+        """An object's fields at once, object by object, until one is refused."""
+        for target, fields in by_object(changes):
+            for name, value in fields.items():
+                self._tell("write", target, name, value)
+            self._write(target, fields)
+
+    def _read_or_error(self, target: Target, field: str) -> Value | VirtfnError:
+        try:
+            return self.read(target, field)
+        except VirtfnError as error:
+            return error
+
+    def _tell(self, action: str, target: Target, field: str, value: Value) -> None:
+        if self.hook:
+            self.hook(action, target, field, value)
+
+    def _write(self, target: Target, fields: Mapping[str, Value]) -> None:
+        spec, kind, name = meant_by(target)
+        found = find((kept.seen for kept in self._kept.values() if kept.spec == spec), target)
+        if DEFINITION not in fields:
+            if found is None:
+                raise CloudError("404 Not Found", where=str(target), status=404)
+            self._change(found, fields)
+        elif fields[DEFINITION] is None:
+            if found is not None:
+                self._delete(found)
+        else:
+            self._create(spec, kind, name, whole(fields))
+
+    def _create(self, spec: str, kind: Kind, name: str, fields: dict[str, Value]) -> None:
+        checks = {Kind.NETWORK: self._check_network, Kind.PORT: self._check_port}
+        if kind in checks:
+            checks[kind](fields)
+        one = CloudObject(kind, name, self._new_id(kind), {**_MADE_BY_NEUTRON.get(kind, {}), **fields})
+        if kind is Kind.PORT:
+            one = replace(one, facts=_unbound(one))
+        if kind is Kind.SERVER:
+            one = replace(one, fields={**fields, "host": None, "availability_zone": None}, facts={"status": "BUILD"})
+        self._kept[one.id] = _Kept(spec, one)
+        if kind is Kind.SERVER:
+            self._kept[one.id].seen = replace(one, facts={**one.facts, "asked": fields.get("host")})
+
+    def _check_network(self, fields: Mapping[str, Value]) -> None:
+        kind, physical = str(fields["type"]), str(fields["physical_network"])
+        if kind not in self.rules.type_drivers:
+            raise _invalid(f"network_type value '{kind}' not supported.")
+        if kind == "flat" and physical not in self.rules.flat_networks:
+            raise _invalid(f"physical_network '{physical}' unknown for flat provider network.")
+        if kind == "flat" and fields.get("segmentation_id") is not None:
+            raise _invalid("segmentation_id prohibited for flat provider network.")
+        if kind == "vlan" and physical not in self.rules.vlan_networks:
+            raise _invalid(f"physical_network '{physical}' unknown for VLAN provider network.")
+        for other in self._of(Kind.NETWORK):
+            if kind == "flat" and (other.fields["type"], other.fields["physical_network"]) == ("flat", physical):
+                message = f"Unable to create the flat network. Physical network {physical} is in use."
+                raise CloudError(message, where="network", status=409)
+
+    def _check_port(self, fields: Mapping[str, Value]) -> None:
+        for other in self._of(Kind.PORT):
+            same = other.fields["network"] == fields["network"]
+            if same and fields.get("mac") and other.fields.get("mac") == fields["mac"]:
+                message = f"Unable to complete operation for network {fields['network']}. "
+                raise CloudError(f"{message}The mac address {fields['mac']} is in use.", where="port", status=409)
+
+    def _change(self, found: CloudObject, fields: Mapping[str, Value]) -> None:
+        fixed = [name for name in fields if name not in LATER[found.kind]]
+        if fixed:
+            raise UsageError(f"{', '.join(fixed)} cannot be changed", where=f"{found.kind.value} {found.name}")
+        self._kept[found.id].seen = replace(found, fields={**found.fields, **fields})
+
+    def _delete(self, found: CloudObject) -> None:
+        if found.kind is Kind.NETWORK and any(self._on(found.name, Kind.PORT)):
+            message = f"Unable to complete operation on network {found.id}. "
+            raise CloudError(
+                f"{message}There are one or more ports still in use on the network.", where=found.name, status=409
+            )
+        if found.kind is Kind.SUBNET and any(self._on(str(found.fields["network"]), Kind.PORT)):
+            message = f"Unable to complete operation on subnet {found.id}: "
+            raise CloudError(
+                f"{message}One or more ports have an IP allocation from this subnet.", where=found.name, status=409
+            )
+        kept = self._kept.pop(found.id)
+        self._release(kept)
+        if found.kind is Kind.NETWORK:
+            for subnet in self._on(found.name, Kind.SUBNET):
+                del self._kept[subnet.id]
+
+    def _release(self, server: _Kept) -> None:
+        self.rules.vfs += server.vfs
+        server.vfs = []
+        for port in self._ports_of(server):
+            port.seen = replace(port.seen, facts=_unbound(port.seen))
+
+    def _build(self, server: _Kept) -> None:
+        """One step of nova's: after ``patience`` looks, VFs for all ports from one host, or ERROR."""
+        if server.seen.facts.get("status") != "BUILD":
+            return
+        server.looks += 1
+        if server.looks <= self.patience:
+            return
+        ports = self._ports_of(server)
+        for host in dict.fromkeys(host for host, _, _ in self.rules.vfs):
+            taken = self._fitting(host, ports) if self._may_run(server, host) else None
+            if taken is None:
+                continue
+            if any(not self._is_served(host, physical) for _, physical, _ in taken):
+                self._fail(server, _NO_RETRY.format(server.seen.id))
+                return
+            self._run(server, ports, taken)
+            return
+        self._fail(server, _NO_HOST)
+
+    def _may_run(self, server: _Kept, host: str) -> bool:
+        group, asked = server.seen.fields.get("server_group"), server.seen.facts.get("asked")
+        mates = [
+            one.facts.get("host")
+            for one in self._of(Kind.SERVER)
+            if group and one.id != server.seen.id and one.fields.get("server_group") == group
+        ]
+        return asked in (None, host) and host not in mates
+
+    def _fitting(self, host: str, ports: Sequence[_Kept]) -> list[tuple[str, str, str]] | None:
+        taken: list[tuple[str, str, str]] = []
+        for port in ports:
+            physical = self._physical(port.seen)
+            free = (vf for vf in self.rules.vfs if vf[:2] == (host, physical) and vf not in taken)
+            found = next(free, None)
+            if found is None:
+                return None
+            taken.append(found)
+        return taken
+
+    def _is_served(self, host: str, physical: str) -> bool:
+        return any(
+            agent.host == host and agent.alive and physical in agent.physical_networks for agent in self.rules.agents
+        )
+
+    def _run(self, server: _Kept, ports: Sequence[_Kept], taken: list[tuple[str, str, str]]) -> None:
+        host = taken[0][0]
+        server.vfs = taken
+        self.rules.vfs = [vf for vf in self.rules.vfs if vf not in taken]
+        fields = {**server.seen.fields, "host": host, "availability_zone": "nova"}
+        server.seen = replace(server.seen, fields=fields, facts={"status": "ACTIVE", "host": host})
+        for port, (_, _, slot) in zip(ports, taken, strict=True):
+            bound: dict[str, Value] = {"status": "ACTIVE", "vif_type": "hw_veb", "host": host, "pci_slot": slot}
+            port.seen = replace(port.seen, facts={**port.seen.facts, **bound, "owner": "compute:nova"})
+
+    def _fail(self, server: _Kept, fault: str) -> None:
+        fields = {name: value for name, value in server.seen.fields.items() if name != "ports"}
+        server.seen = replace(server.seen, fields=fields, facts={"status": "ERROR", "fault": fault, "host": None})
+
+    def _ports_of(self, server: _Kept) -> list[_Kept]:
+        names = server.seen.fields.get("ports") if server.seen.kind is Kind.SERVER else None
+        if not isinstance(names, Sequence):
+            return []
+        by_name = {
+            kept.seen.name: kept
+            for kept in self._kept.values()
+            if kept.spec == server.spec and kept.seen.kind is Kind.PORT
+        }
+        return [by_name[str(name)] for name in names if str(name) in by_name]
+
+    def _physical(self, port: CloudObject) -> str:
+        networks = (one for one in self._of(Kind.NETWORK) if one.name == port.fields["network"])
+        return str(next(networks).fields["physical_network"])
+
+    def _of(self, kind: Kind) -> list[CloudObject]:
+        return [kept.seen for kept in self._kept.values() if kept.seen.kind is kind]
+
+    def _on(self, network: str, kind: Kind) -> list[CloudObject]:
+        return [one for one in self._of(kind) if one.fields["network"] == network]
+
+    def _new_id(self, kind: Kind) -> str:
+        return f"{kind.value}-{next(self._numbers)}"
+
+
+def _unbound(port: CloudObject) -> dict[str, Value]:
+    return {
+        "status": "DOWN",
+        "vif_type": "unbound",
+        "host": "",
+        "pci_slot": "",
+        "owner": "",
+        "mac": port.fields.get("mac") or "fa:16:3e:00:00:01",
+    }
+
+
+def _invalid(what: str) -> CloudError:
+    return CloudError(f"Invalid input for operation: {what}", where="network", status=400)
