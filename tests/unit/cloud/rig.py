@@ -1,0 +1,75 @@
+"""A Clouds service on the fake cloud."""
+
+from dataclasses import dataclass, field
+
+from virtfn.model.cloud import CloudObject, DesiredCloud, Kind
+from virtfn.services.clouds import Clouds, CloudReceipt, Patience
+from virtfn.services.transaction import Settle, Transactions
+from virtfn.spec.cloud import load_cloud
+from virtfn.testing import FakeCloud, MemoryJournal
+
+FIELD_NOTE = """
+virtfn: cloud/1
+name: note
+networks:
+  - name: flat
+    physical_network: physnet1
+    port_security: false
+    subnets:
+      - {name: flat-v4, cidr: 192.0.2.0/24, pools: ["192.0.2.10-192.0.2.99"], gateway: none, dhcp: false}
+servers:
+  - name: vm-{n}
+    count: 2
+    image: cirros
+    flavor: m1.tiny
+    anti_affinity: apart
+    ports: [{network: flat, vnic_type: direct}]
+"""
+
+
+def desired(text: str = FIELD_NOTE) -> DesiredCloud:
+    return load_cloud("cloud.yaml", text)
+
+
+@dataclass
+class Rig:
+    """``cancel_after``: the number of questions after which a person has pressed Ctrl-C; None: never."""
+
+    cloud: FakeCloud = field(default_factory=FakeCloud)
+    journal: MemoryJournal = field(default_factory=MemoryJournal)
+    patience: Patience = field(default_factory=lambda: Patience(0.0, 0.0))
+    cancel_after: int | None = None
+    asked: int = 0
+    told: list[str] = field(default_factory=list)
+
+    @property
+    def clouds(self) -> Clouds:
+        engine = Transactions(
+            self.cloud,
+            self.journal,
+            progress=self.told.append,
+            cancelled=self._cancelled,
+            settle=Settle(0.0, 0.0),
+        )
+        return Clouds(
+            self.cloud,
+            self.journal,
+            engine,
+            progress=self.told.append,
+            cancelled=self._cancelled,
+            patience=self.patience,
+        )
+
+    def up(self, text: str = FIELD_NOTE) -> CloudReceipt:
+        wanted = desired(text)
+        return self.clouds.up(wanted, self.clouds.plan(wanted))
+
+    def down(self, spec: str = "note") -> CloudReceipt:
+        return self.clouds.down(self.clouds.plan_down(spec))
+
+    def ours(self, spec: str = "note") -> dict[tuple[Kind, str], CloudObject]:
+        return {(one.kind, one.name): one for one in self.cloud.observe(spec).ours}
+
+    def _cancelled(self) -> bool:
+        self.asked += 1
+        return self.cancel_after is not None and self.asked > self.cancel_after

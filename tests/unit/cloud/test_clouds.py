@@ -1,0 +1,260 @@
+from dataclasses import replace
+
+import pytest
+
+from tests.unit.cloud.rig import FIELD_NOTE, Rig, desired
+from virtfn.errors import CloudError, ConflictError, Interrupted, RollbackIncomplete, SpecError, VerifyFailed
+from virtfn.model.cloud import Kind, NicAgent
+from virtfn.model.plan import Target, Value
+from virtfn.model.transaction import Status
+from virtfn.services.clouds import Patience
+from virtfn.testing import FakeCloud, FakeRules
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+def test_up_makes_the_field_notes_network_and_servers_on_their_vfs(rig: Rig) -> None:
+    receipt = rig.up()
+    ours = rig.ours()
+    assert [kind for kind, _ in ours] == sorted((kind for kind, _ in ours), key=list(Kind).index)
+    assert ours[Kind.NETWORK, "flat"].fields["port_security"] is False
+    assert ours[Kind.SUBNET, "flat-v4"].fields["gateway"] is None
+    assert ours[Kind.PORT, "vm-1-0"].facts["vif_type"] == "hw_veb"
+    hosts = {ours[Kind.SERVER, name].facts["host"] for name in ("vm-1", "vm-2")}
+    assert hosts == {"compute1", "compute2"}
+    assert receipt.id == 1
+    (evidence,) = rig.journal.load(1).evidence
+    assert evidence["kind"] == "placement"
+
+
+def test_up_twice_does_nothing_the_second_time(rig: Rig) -> None:
+    rig.up()
+    before = rig.cloud.everything()
+    assert rig.clouds.plan(desired()).is_empty
+    assert rig.up().id is None
+    assert rig.cloud.everything() == before
+
+
+def test_down_leaves_nothing_of_ours_and_all_of_others(rig: Rig) -> None:
+    rig.cloud.add_foreign(Kind.NETWORK, "flat", {"type": "flat", "physical_network": "physnet2"})
+    before, vfs = rig.cloud.everything(), sorted(rig.cloud.rules.vfs)
+    rig.up()
+    rig.down()
+    assert rig.cloud.everything() == before
+    assert sorted(rig.cloud.rules.vfs) == vfs
+    assert rig.down().id is None
+
+
+def test_down_leaves_a_network_that_others_use(rig: Rig) -> None:
+    rig.up()
+    rig.cloud.add_foreign(Kind.PORT, "theirs", {"network": "flat", "vnic_type": "direct"}, owner="compute:nova")
+    plan = rig.clouds.plan_down("note")
+    assert plan.notes == ("network flat stays, and its subnets: port theirs on it is not ours (compute:nova)",)
+    rig.clouds.down(plan)
+    assert set(rig.ours()) == {(Kind.NETWORK, "flat"), (Kind.SUBNET, "flat-v4")}
+
+
+def test_ports_of_neutrons_own_agents_do_not_keep_a_network(rig: Rig) -> None:
+    rig.up()
+    rig.cloud.add_foreign(Kind.PORT, "", {"network": "flat", "vnic_type": "normal"}, owner="network:dhcp")
+    assert rig.clouds.plan_down("note").notes == ()
+
+
+def test_another_specs_objects_are_not_ours(rig: Rig) -> None:
+    rig.up()
+    rig.up(FIELD_NOTE.replace("name: note", "name: other").replace("physnet1", "physnet2").split("servers:")[0])
+    rig.down("other")
+    assert rig.clouds.plan(desired()).is_empty
+
+
+def test_a_network_already_there_is_used_and_left_alone(rig: Rig) -> None:
+    rig.cloud.add_foreign(Kind.NETWORK, "flat", {"type": "flat", "physical_network": "physnet1"})
+    text = "virtfn: cloud/1\nname: note\nservers:\n  - {name: vm, image: cirros, flavor: m1.tiny, ports: [{network: flat}]}\n"
+    rig.up(text)
+    assert set(rig.ours()) == {(Kind.PORT, "vm-0"), (Kind.SERVER, "vm")}
+
+
+def test_what_the_cloud_has_not_is_said_before_anything_is_made(rig: Rig) -> None:
+    rig.cloud.add_foreign(Kind.NETWORK, "old", {"type": "flat", "physical_network": "physnet1"})
+    text = FIELD_NOTE.replace("cirros", "fedora").replace("m1.tiny", "huge").replace("apart", "apart\n    key_name: k")
+    with pytest.raises(SpecError) as caught:
+        rig.up(text)
+    problems = caught.value.problems
+    assert problems[0] == (
+        "cloud.yaml:5: physnet1 carries the flat network old already, which is not ours; "
+        "use it (network: old), or another physical network"
+    )
+    assert problems[1:4] == (
+        "cloud.yaml:11: there is no image fedora (there is: cirros)",
+        "cloud.yaml:11: there is no flavor huge (there is: m1.tiny)",
+        "cloud.yaml:11: there is no key pair k (there is: operator)",
+    )
+    assert len(rig.cloud.everything()) == 1
+
+
+def test_what_can_be_changed_is_changed_in_place(rig: Rig) -> None:
+    rig.up()
+    text = FIELD_NOTE.replace("port_security: false", "port_security: true\n    mtu: 9000")
+    plan = rig.clouds.plan(desired(text))
+    assert [(step.target.id, step.field, step.before, step.after) for step in plan.steps] == [
+        ("note/flat", "mtu", 1500, 9000),
+        ("note/flat", "port_security", False, True),
+    ]
+    assert plan.steps[0].command == "openstack network set --mtu 9000 flat"
+    rig.up(text)
+    assert rig.clouds.plan(desired(text)).is_empty
+
+
+def test_what_cannot_be_changed_is_refused_all_at_once(rig: Rig) -> None:
+    rig.up()
+    rig.cloud.rules = replace(rig.cloud.rules, flavors=("m1.tiny", "m1.big"))
+    text = FIELD_NOTE.replace("m1.tiny", "m1.big").replace("physnet1", "physnet2")
+    with pytest.raises(ConflictError) as caught:
+        rig.clouds.plan(desired(text))
+    assert "network flat has physical_network physnet1, not physnet2" in str(caught.value)
+    assert "server vm-2 has flavor m1.tiny, not m1.big" in str(caught.value)
+
+
+def test_what_left_the_spec_stays_and_is_named(rig: Rig) -> None:
+    rig.up()
+    plan = rig.clouds.plan(desired(FIELD_NOTE.replace("count: 2", "count: 1")))
+    assert plan.is_empty
+    assert plan.notes == (
+        "port vm-2-0 bears our tag but is not in the spec; it stays until `virtfn cloud down`",
+        "server vm-2 bears our tag but is not in the spec; it stays until `virtfn cloud down`",
+    )
+
+
+def test_no_free_vf_takes_everything_back_and_says_why() -> None:
+    rig = Rig(FakeCloud(FakeRules(vfs=[("compute1", "physnet1", "0000:3b:02.0")])))
+    with pytest.raises(CloudError, match="No valid host was found") as caught:
+        rig.up()
+    assert "perhaps no VF of physnet1 is free" in caught.value.hint
+    assert rig.cloud.everything() == ()
+    assert rig.journal.load(1).status is Status.ROLLED_BACK
+
+
+def test_a_dead_agent_is_named_before_and_after() -> None:
+    rig = Rig(FakeCloud(FakeRules(agents=(NicAgent("compute1", False, ("physnet1",)),))))
+    cause = "the NIC Switch agent for physnet1 does not answer (on compute1): its VFs cannot be bound"
+    assert rig.clouds.plan(desired()).notes == (cause,)
+    with pytest.raises(CloudError, match="Exceeded maximum number of retries") as caught:
+        rig.up()
+    assert caught.value.hint == cause
+    assert rig.cloud.everything() == ()
+
+
+def test_a_server_that_takes_its_time_is_waited_for() -> None:
+    rig = Rig(FakeCloud(patience=5), patience=Patience(30.0, 0.0))
+    rig.up()
+    assert any(line.startswith("waiting: server vm-1 is BUILD") for line in rig.told)
+    assert rig.clouds.show(desired()).readiness.is_ready
+
+
+def test_a_server_that_never_comes_is_taken_back() -> None:
+    rig = Rig(FakeCloud(patience=10**6))
+    with pytest.raises(VerifyFailed, match="not ready after 0 s: server vm-1 is BUILD"):
+        rig.up()
+    assert rig.cloud.everything() == ()
+
+
+def test_a_wrong_host_is_not_accepted(rig: Rig) -> None:
+    rig.up(FIELD_NOTE.replace("anti_affinity: apart", "host: compute2"))
+    with pytest.raises(ConflictError, match="server vm-1 has host compute2, not compute1"):
+        rig.clouds.plan(desired(FIELD_NOTE.replace("anti_affinity: apart", "host: compute1")))
+
+
+def test_failure_at_any_write_takes_back_what_this_run_made(rig: Rig) -> None:
+    rig.cloud.add_foreign(Kind.NETWORK, "theirs", {"type": "vlan", "physical_network": "physnet1"})
+    before = rig.cloud.everything()
+    steps = len(rig.clouds.plan(desired()).steps)
+    for at in range(steps):
+        writes = 0
+
+        def fail(action: str, target: Target, field: str, value: Value, at: int = at) -> None:
+            nonlocal writes
+            writes += action == "write" and value is not None
+            if action == "write" and writes == at + 1:
+                writes += 1
+                raise CloudError("500", where=str(target), status=500)
+
+        rig.cloud.hook = fail
+        with pytest.raises(CloudError):
+            rig.up()
+        rig.cloud.hook = None
+        assert rig.cloud.everything() == before
+
+
+def test_a_failed_up_leaves_what_an_earlier_one_made(rig: Rig) -> None:
+    rig.up(FIELD_NOTE.replace("count: 2", "count: 1"))
+    before = {key: one.id for key, one in rig.ours().items()}
+    rig.cloud.rules.vfs.clear()
+    with pytest.raises(CloudError):
+        rig.up()
+    assert {key: one.id for key, one in rig.ours().items()} == before
+
+
+@pytest.mark.parametrize("after", range(12))
+def test_ctrl_c_at_any_question_leaves_all_or_nothing(after: int) -> None:
+    rig = Rig(cancel_after=after)
+    try:
+        rig.up()
+    except Interrupted:
+        assert rig.cloud.everything() == ()
+    else:
+        assert rig.clouds.show(desired()).readiness.is_ready
+
+
+def test_what_a_killed_run_has_made_is_taken_back_by_the_next(rig: Rig) -> None:
+    plan = rig.clouds.plan(desired())
+    entry = rig.journal.record_intent(rig.journal.begin(plan), [0, 1])
+    rig.cloud.write_all([(step.target, step.field, step.after) for step in plan.steps[:2]])
+    with pytest.raises(ConflictError):
+        rig.clouds.up(desired(), plan=plan_after(rig))
+    assert rig.journal.load(entry.id).status is Status.ROLLED_BACK
+    rig.up()
+    assert rig.clouds.show(desired()).readiness.is_ready
+
+
+def plan_after(rig: Rig) -> "object":
+    return rig.clouds.plan(desired())
+
+
+def test_down_that_fails_tells_what_is_gone_and_is_taken_up_again(rig: Rig) -> None:
+    rig.up()
+
+    def fail(action: str, target: Target, field: str, value: Value) -> None:
+        if action == "write" and target.kind == "subnet":
+            raise CloudError("500", where=str(target), status=500)
+
+    rig.cloud.hook = fail
+    with pytest.raises(CloudError) as caught:
+        rig.down()
+    assert caught.value.__notes__ == [
+        "This cannot be taken back, and is done: server vm-1, server vm-2, server group apart, port vm-1-0, port vm-2-0."
+    ]
+    rig.cloud.hook = None
+    rig.down()
+    assert rig.cloud.everything() == ()
+
+
+def test_a_rollback_that_fails_is_finished_by_the_next_run(rig: Rig) -> None:
+    rig.cloud.rules.vfs.clear()
+
+    def fail(action: str, target: Target, field: str, value: Value) -> None:
+        if action == "write" and value is None and target.kind == "network" and field == "definition":
+            raise CloudError("500", where=str(target), status=500)
+
+    rig.cloud.hook = fail
+    with pytest.raises(RollbackIncomplete) as caught:
+        rig.up()
+    assert "virtfn cloud up" in caught.value.hint
+    rig.cloud.hook = None
+    rig.down()
+    assert rig.cloud.everything() == ()
+    rig.cloud.rules.vfs += FakeRules().vfs
+    rig.up()
+    assert rig.journal.load(1).status is Status.ROLLED_BACK
