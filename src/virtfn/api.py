@@ -69,6 +69,10 @@ class Host:
         """
         return self._app.hosts(self._progress, self._is_stopped).apply(plan.plan, forced=frozenset(force))
 
+    def make(self, spec: Spec, *, force: Iterable[str] = ()) -> HostReceipt:
+        """``plan`` and ``apply`` in one, under one lock and from one observation. Raises what both raise."""
+        return self._app.hosts(self._progress, self._is_stopped).make(_desired(spec), forced=frozenset(force))
+
     def verify(self, spec: Spec) -> tuple[Difference, ...]:
         """How the host differs from the declared state; nothing where it does not."""
         return self._app.hosts(self._progress, self._is_stopped).differences(_desired(spec))

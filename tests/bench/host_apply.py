@@ -1,7 +1,8 @@
 """What journal, read-back and a way back cost: 640 changes on 128 VFs, beside iproute2, in one lab.
 
 Peers: a shell loop of `ip link set` (how it is done by hand), `ip -batch` (which neither reads back nor can undo), and
-`ip -j -d link show` with its JSON parsed (how VFs are read by scripts). All in the same guest, on netdevsim.
+`ip -j -d link show` with its JSON parsed (how VFs are read by scripts). All in the same guest, on
+netdevsim; the best of three runs each, of the loop one run.
 
     .venv/bin/python tests/bench/host_apply.py --json FILE
 """
@@ -72,14 +73,15 @@ from virtfn.app import App
 from virtfn.spec import load
 app = App()
 hosts = app.hosts(lambda _text: None, lambda: False)
-desired = load([("bench.yaml", spec(netdev, 3))])
-def apply():
-    plan = hosts.plan(desired)
-    assert not plan.objections, plan.objections
-    hosts.apply(plan.plan)
-    assert len(plan.plan.steps) == 5 * VFS, len(plan.plan.steps)
-figures["apply"] = timed(apply)
-assert hosts.differences(desired) == ()
+def apply(desired):
+    receipt = hosts.make(desired)
+    assert len(receipt.plan.steps) == 5 * VFS, len(receipt.plan.steps)
+runs = []
+for shift in (3, 4, 5):
+    desired = load([("bench.yaml", spec(netdev, shift))])
+    runs.append(timed(lambda: apply(desired)))
+    assert hosts.differences(desired) == ()
+figures["apply"] = min(runs)
 figures["rollback"] = timed(lambda: app.records(lambda _text: None).rollback())
 figures["load"] = timed(lambda: load([("bench.yaml", spec(netdev, 3))]))
 

@@ -133,8 +133,14 @@ def apply(
     how = OutputFormat(output)
     if saved and files:
         raise UsageError("name a spec or a saved plan, not both")
+    guards = frozenset(forced)
+    at_begin = _watcher(confirm_within) if confirm_within else None
     with _hosts(quiet) as hosts:
-        guards = frozenset(forced)
+        if yes and not (saved or dry_run or wait):
+            shown = None if quiet else lambda plan: print_plan(error_console(), plan, explain=explain)
+            receipt = hosts.make(_read(files), forced=guards, at_begin=at_begin, show=shown)
+            _print_receipt(receipt, how, confirm_within)
+            return
         found = hosts.judge(_saved(saved), forced=guards) if saved else _patient_plan(hosts, _read(files), guards, wait)
         if dry_run:
             _print_plan(found, how, explain=explain)
@@ -143,7 +149,6 @@ def apply(
         hosts.refuse_unfinished()
         if not found.plan.is_empty:
             ask(lambda: print_plan(error_console(), found.plan, explain=explain), yes=yes, quiet=quiet, hint=LOOK_FIRST)
-        at_begin = _watcher(confirm_within) if confirm_within else None
         _print_receipt(hosts.apply(found.plan, forced=guards, at_begin=at_begin), how, confirm_within)
 
 

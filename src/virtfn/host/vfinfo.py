@@ -243,6 +243,8 @@ def _vf_states(
 
 def _numbered(states: list[VfState], num_vfs: int | None, problems: list[str]) -> tuple[VfState, ...]:
     """``states`` by index, without those whose index another has too or no VF can have."""
+    if num_vfs in (None, len(states)) and [state.index for state in states] == list(range(len(states))):
+        return tuple(states)  # as nearly always
     count: dict[int, int] = {}
     for state in states:
         count[state.index] = count.get(state.index, 0) + 1

@@ -11,7 +11,8 @@ other fields stand for themselves; those in ``LATER`` can be set afterwards, the
 | server_group | policy | |
 | server | image, flavor | ports (names, in order), host, availability_zone, user_data, key_name, server_group |
 
-``ports`` is not told of a server that does not run. MACs are in lower case, IP addresses in the form of RFC 5952, networks, images and flavors are names.
+``ports`` is not told of a server that does not run. MACs are in lower case, IP addresses in the form of RFC 5952;
+networks, images and flavors are names.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -21,7 +21,8 @@ from virtfn.planning.vf_drivers import NATIVE, is_held_natively
 from virtfn.planning.work import PfWork, work_by_pf
 
 KIND = "host"
-_FIELD_ORDER = ("mac", "vlan", "spoofchk", "trust", "rate", "link_state", "rss_query", "driver")
+_FIELD_ORDER = ("mac", "vlan", "rate", "spoofchk", "link_state", "rss_query", "trust", "driver")
+"""The order in which the kernel sets the fields of one message, so that one message takes them all."""
 
 
 def plan_host(differences: Iterable[Difference], inventory: Inventory) -> Plan:

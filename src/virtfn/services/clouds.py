@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from virtfn.errors import CloudError, ConflictError, Interrupted, RollbackIncomplete, VerifyFailed, VirtfnError
 from virtfn.model.cloud import CloudObject, DesiredCloud
@@ -65,11 +65,11 @@ class Clouds:
 
     def plan(self, desired: DesiredCloud) -> Plan:
         """What ``up`` would do. Changes nothing. Raises SpecError, ConflictError, CloudError."""
-        return plan_up(desired, self._cloud.observe(desired.name))
+        return self._with_unfinished(plan_up(desired, self._cloud.observe(desired.name)))
 
     def plan_down(self, spec: str) -> Plan:
         """What ``down`` would delete, and what it leaves alone, for the spec of this name. Raises CloudError."""
-        return plan_down(spec, self._cloud.observe(spec))
+        return self._with_unfinished(plan_down(spec, self._cloud.observe(spec)))
 
     def show(self, desired: DesiredCloud) -> CloudView:
         """What there is of the spec now. Raises CloudError."""
@@ -89,24 +89,31 @@ class Clouds:
         Raises ConflictError (somebody was quicker), CloudError (the cloud's word, with what is known of the cause),
         VerifyFailed (not ready in time), Interrupted, RollbackIncomplete, LockHeld.
         """
-        if plan.is_empty:
-            return CloudReceipt(plan)
         with self._journal.lock():
-            self._finish_what_died()
+            if self._finish_what_died():
+                plan = plan_up(desired, self._cloud.observe(desired.name))
             return self._run(plan, lambda: self._ready(desired))
 
-    def down(self, plan: Plan) -> CloudReceipt:
-        """Carry out a plan that ``plan_down`` made; what is deleted stays so. Raises what ``up`` raises."""
-        if plan.is_empty:
-            return CloudReceipt(plan)
+    def down(self, spec: str, plan: Plan) -> CloudReceipt:
+        """Carry out a plan that ``plan_down`` made for this spec; what is deleted stays so. Raises what ``up`` raises.
+
+        Deletes no more than the plan names.
+        """
         with self._journal.lock():
             try:
-                self._finish_what_died()
+                finished = self._finish_what_died()
             except RollbackIncomplete as left:  # what it could not take away may bear our tag, and goes now
                 self._progress(str(left))
+                finished = True
+            if finished:
+                named = {step.target for step in plan.steps}
+                now = plan_down(spec, self._cloud.observe(spec))
+                plan = replace(now, steps=tuple(step for step in now.steps if step.target in named))
             return self._run(plan)
 
     def _run(self, plan: Plan, prove: Callable[[], Evidence] | None = None) -> CloudReceipt:
+        if plan.is_empty:
+            return CloudReceipt(plan)
         try:
             return CloudReceipt(plan, self._engine.run(plan, stops=_ends_of_objects(plan), prove=prove).id)
         except ConflictError as failure:
@@ -116,12 +123,25 @@ class Clouds:
             failure.hint = _LEFT
             raise
 
-    def _finish_what_died(self) -> None:
-        """Take back what runs that were cut short have made. We hold the lock, so none of them lives."""
-        for entry in self._journal.all():
-            if entry.status.unfinished:
-                self._progress(f"transaction {entry.id} ({entry.plan.title}) was cut short: taking it back")
-                self._take_back(entry)
+    def _with_unfinished(self, plan: Plan) -> Plan:
+        """The plan, with a note on runs that were cut short, as what they made is deleted first."""
+        notes = [
+            f"transaction {entry.id} ({entry.plan.title}) was cut short, or is at work: what it has made is deleted "
+            "first, and made anew where the spec wants it"
+            for entry in self._unfinished()
+        ]
+        return replace(plan, notes=(*notes, *plan.notes))
+
+    def _finish_what_died(self) -> bool:
+        """Take back what runs that were cut short have made; whether there were any. We hold the lock: none lives."""
+        entries = self._unfinished()
+        for entry in entries:
+            self._progress(f"transaction {entry.id} ({entry.plan.title}) was cut short: taking it back")
+            self._take_back(entry)
+        return bool(entries)
+
+    def _unfinished(self) -> list[Transaction]:
+        return [entry for entry in self._journal.all() if entry.status.unfinished]
 
     def _take_back(self, entry: Transaction) -> None:
         try:

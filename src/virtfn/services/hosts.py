@@ -77,19 +77,43 @@ class Hosts:
             return HostReceipt(plan)
         with self._journal.lock():
             self.refuse_unfinished()
+            return self._run(plan, self._host.observe(), forced, at_begin)
+
+    def make(
+        self,
+        desired: DesiredHost,
+        *,
+        forced: frozenset[str] = frozenset(),
+        at_begin: AtBegin | None = None,
+        show: Callable[[Plan], None] | None = None,
+    ) -> HostReceipt:
+        """``plan`` and ``apply`` in one, where nobody has to be asked in between; ``show`` is given the plan first.
+
+        Raises what both raise.
+        """
+        with self._journal.lock():
+            self.refuse_unfinished()
             inventory = self._host.observe()
-            refuse(self._objections(plan, inventory, forced), plan.title)
-            try:
-                transaction = self._engine.run(plan, at_begin=at_begin)
-            except VerifyFailed as failure:
-                for remark in _remarks(failure, inventory):
-                    failure.add_note(remark)
-                raise
-            return HostReceipt(plan, transaction.id)
+            plan = plan_host(diff(desired, inventory), inventory)
+            if plan.is_empty:
+                return HostReceipt(plan)
+            if show:
+                show(plan)
+            return self._run(plan, inventory, forced, at_begin)
 
     def differences(self, desired: DesiredHost) -> tuple[Difference, ...]:
         """How the host differs from the declared state now. Raises what ``plan`` raises."""
         return diff(desired, self._host.observe())
+
+    def _run(self, plan: Plan, inventory: Inventory, forced: frozenset[str], at_begin: AtBegin | None) -> HostReceipt:
+        refuse(self._objections(plan, inventory, forced), plan.title)
+        try:
+            transaction = self._engine.run(plan, at_begin=at_begin)
+        except VerifyFailed as failure:
+            for remark in _remarks(failure, inventory):
+                failure.add_note(remark)
+            raise
+        return HostReceipt(plan, transaction.id)
 
     def _objections(self, plan: Plan, inventory: Inventory, forced: frozenset[str]) -> tuple[Objection, ...]:
         return objections(plan, inventory, self._with_mirrors(self._surroundings()), forced=forced)

@@ -1,0 +1,219 @@
+"""``virtfn cloud plan``, ``up``, ``show`` and ``down``."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from virtfn.app import App
+from virtfn.cli.asking import ask
+from virtfn.cli.cloud_view import print_cloud, print_cloud_plan
+from virtfn.cli.interrupts import interruptible
+from virtfn.cli.output import OutputFormat, console, error_console, output_option, print_document, progress
+from virtfn.errors import ExitCode, SpecError
+
+if TYPE_CHECKING:
+    from virtfn.model.cloud import DesiredCloud
+    from virtfn.model.plan import Plan
+    from virtfn.services.clouds import CloudReceipt, Clouds
+
+F = TypeVar("F", bound=Callable[..., Any])
+_LINE = 200
+
+
+def _spec_options(command: F) -> F:
+    command = click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")(command)
+    command = click.option(
+        "--os-cloud",
+        metavar="NAME",
+        envvar="OS_CLOUD",
+        help="The entry of clouds.yaml. [default: OS_CLOUD, else what OS_... variables say]",
+    )(command)
+    return click.option("-f", "--file", "file", required=True, metavar="FILE|-", help="The declared state.")(command)
+
+
+def _change_options(command: F) -> F:
+    command = click.option("-y", "--yes", is_flag=True, help="Do not ask.")(command)
+    command = click.option("--dry-run", is_flag=True, help="Show the plan and stop.")(command)
+    return click.option("--explain", is_flag=True, help="Show the equivalent openstack commands.")(command)
+
+
+@click.group()
+def cloud() -> None:
+    """Flat SR-IOV networks, direct ports and servers on OpenStack, from a declared state."""
+
+
+@cloud.command(
+    epilog="""\b
+Examples:
+  virtfn cloud plan -f field-note.yaml --os-cloud lab
+  virtfn cloud plan -f field-note.yaml --explain
+  virtfn cloud plan -f field-note.yaml --exit-code -o json
+"""
+)
+@_spec_options
+@click.option("--explain", is_flag=True, help="Show the equivalent openstack commands.")
+@click.option("--exit-code", is_flag=True, help=f"Exit with {int(ExitCode.DIFFERENT)} if there is something to do.")
+@output_option
+def plan(file: str, os_cloud: str | None, quiet: bool, explain: bool, exit_code: bool, output: str) -> None:
+    """Show what `up` would make or change. Changes nothing."""
+    with _clouds(os_cloud, quiet) as clouds:
+        found = clouds.plan(_read(file))
+    _print_plan(found, OutputFormat(output), explain=explain)
+    if exit_code and not found.is_empty:
+        raise click.exceptions.Exit(ExitCode.DIFFERENT)
+
+
+@cloud.command(
+    epilog="""\b
+Examples:
+  virtfn cloud up -f field-note.yaml --os-cloud lab      show the plan, ask, do it
+  virtfn cloud up -f field-note.yaml --dry-run --explain
+  virtfn cloud up -f field-note.yaml --yes --timeout 600
+"""
+)
+@_spec_options
+@_change_options
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=1),
+    default=300.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long servers and their ports may take.",
+)
+@output_option
+def up(
+    file: str,
+    os_cloud: str | None,
+    quiet: bool,
+    explain: bool,
+    dry_run: bool,
+    yes: bool,
+    timeout: float,
+    output: str,
+) -> None:
+    """Make what the file declares, and wait until each server runs and each port has its VF.
+
+    All that is made bears the tag virtfn:NAME. If anything fails, this run's objects are deleted again. Ctrl-C, too.
+    """
+    how, desired = OutputFormat(output), _read(file)
+    with _clouds(os_cloud, quiet, timeout) as clouds:
+        found = clouds.plan(desired)
+        if dry_run or _is_idle(found):
+            _print_plan(found, how, explain=explain)
+            return
+        ask(lambda: print_cloud_plan(error_console(), found, explain=explain), yes=yes, quiet=quiet)
+        receipt = clouds.up(desired, found)
+        if how.is_document:
+            print_document("cloud-up", receipt, how, now=clouds.show(desired))
+            return
+        print_cloud(console(), clouds.show(desired))
+    _print_done(receipt, "made and ready")
+
+
+@cloud.command(
+    epilog="""\b
+Examples:
+  virtfn cloud show -f field-note.yaml --os-cloud lab
+  virtfn cloud show -f field-note.yaml --exit-code -o json
+"""
+)
+@_spec_options
+@click.option("--exit-code", is_flag=True, help=f"Exit with {int(ExitCode.DIFFERENT)} if it differs or is not ready.")
+@output_option
+def show(file: str, os_cloud: str | None, quiet: bool, exit_code: bool, output: str) -> None:
+    """Show what there is of the file now: where each VF is, what differs, what is not ready and why."""
+    how = OutputFormat(output)
+    with _clouds(os_cloud, quiet) as clouds:
+        view = clouds.show(_read(file))
+    if how.is_document:
+        print_document("cloud", view, how)
+    else:
+        print_cloud(console(), view)
+    if exit_code and (view.differences or not view.readiness.is_ready):
+        raise click.exceptions.Exit(ExitCode.DIFFERENT)
+
+
+@cloud.command(
+    epilog="""\b
+Examples:
+  virtfn cloud down -f field-note.yaml --os-cloud lab
+  virtfn cloud down -f field-note.yaml --dry-run --explain
+"""
+)
+@_spec_options
+@_change_options
+@output_option
+def down(file: str, os_cloud: str | None, quiet: bool, explain: bool, dry_run: bool, yes: bool, output: str) -> None:
+    """Delete everything that bears the file's tag, and nothing else. Deleted servers do not come back.
+
+    Of the file only its name counts: what was taken out of it meanwhile goes, too. A network that others use stays.
+    """
+    how, spec = OutputFormat(output), _read(file).name
+    with _clouds(os_cloud, quiet) as clouds:
+        found = clouds.plan_down(spec)
+        if dry_run or _is_idle(found):
+            _print_plan(found, how, explain=explain)
+            return
+        ask(lambda: print_cloud_plan(error_console(), found, explain=explain), yes=yes, quiet=quiet)
+        receipt = clouds.down(spec, found)
+    if how.is_document:
+        print_document("cloud-down", receipt, how)
+        return
+    _print_done(receipt, "deleted")
+
+
+@contextmanager
+def _clouds(os_cloud: str | None, quiet: bool, timeout_s: float = 300.0) -> Iterator["Clouds"]:
+    tell = _brief(progress(quiet))
+    with interruptible(tell) as cancelled:
+        yield App().clouds(os_cloud, tell, cancelled, timeout_s=timeout_s)
+
+
+def _brief(tell: Callable[[str], None]) -> Callable[[str], None]:
+    """Tells no more than a line: user data can be long."""
+    return lambda text: tell(" ".join(text[:_LINE].split()) + ("..." if len(text) > _LINE else ""))
+
+
+def _read(name: str) -> "DesiredCloud":
+    """The declared state of this file. Raises SpecError with every fault."""
+    from virtfn.spec import decoded
+    from virtfn.spec.cloud import load_cloud
+
+    if name == "-":
+        return load_cloud("stdin", decoded(sys.stdin.buffer.read(), file="stdin"))
+    try:
+        data = Path(name).read_bytes()
+    except OSError as fault:
+        raise SpecError(f"cannot be read ({fault.strerror})", where=name) from fault
+    return load_cloud(name, decoded(data, file=name))
+
+
+def _is_idle(plan: "Plan") -> bool:
+    """Nothing to do, not even to clean up after a run that was cut short (the notes say so)."""
+    return plan.is_empty and not plan.notes
+
+
+def _print_plan(plan: "Plan", how: OutputFormat, *, explain: bool) -> None:
+    if how.is_document:
+        print_document("cloud-plan", plan, how)
+        return
+    if _is_idle(plan):
+        console().print(f"Nothing to do: {plan.title}.", soft_wrap=True)
+        return
+    print_cloud_plan(console(), plan, explain=explain)
+
+
+def _print_done(receipt: "CloudReceipt", what: str) -> None:
+    out = console()
+    if receipt.id is None:
+        out.print("Nothing to do.")
+        return
+    objects = len({step.target for step in receipt.plan.steps})
+    out.print(f"{objects} objects {what}: {receipt.plan.title}.", soft_wrap=True)
+    for note in receipt.plan.notes:
+        out.print(f"  ! {note}", soft_wrap=True)
