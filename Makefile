@@ -4,11 +4,11 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 VIRTFN := $(VENV)/bin/virtfn
 
-.PHONY: help setup demo test check lab clean
+.PHONY: help setup demo test test-cloud check lab cloud clean
 .DEFAULT_GOAL := help
 
 help:  ## Show these targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 setup: $(STAMP)  ## Install what is missing, build the lab's parts (says each; quick when all is there)
 	$(VIRTFN) lab prepare --netdevsim
@@ -22,6 +22,12 @@ lab: setup  ## A shell in the emulated host
 
 test: setup check  ## All tests, those inside the emulated host too
 	$(VENV)/bin/pytest
+
+test-cloud: $(STAMP)  ## Tests on a real OpenStack control plane (they start and stop it; says what it installs)
+	$(VENV)/bin/pytest tests/cloud --cloud
+
+cloud: $(STAMP)  ## A real OpenStack control plane on 127.0.0.1, with fake VFs (says what it installs and how to reach it)
+	$(VENV)/bin/python -m tests.cloud.control_plane up
 
 check: $(STAMP)  ## Format, lint, types, imports
 	$(VENV)/bin/ruff format --check

@@ -1,17 +1,18 @@
 """The composition root: from settings to the services, each with the edges it needs, imported when first used."""
 
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from virtfn.errors import BackendUnreachable
 
 if TYPE_CHECKING:
     from virtfn.host.kernel import KernelHost
     from virtfn.journal.files import FileJournal
+    from virtfn.services.clouds import Clouds
     from virtfn.services.hosts import Hosts
     from virtfn.services.mirrors import Mirrors
     from virtfn.services.ports import Cancelled
@@ -56,6 +57,8 @@ class App:
         self, progress: "Progress", cancelled: "Cancelled", *, frames: int = 20, probe_from: tuple[str, ...] = ()
     ) -> "Mirrors":
         """The mirrors of this machine. ``frames`` is the number of probe frames a leg."""
+        import secrets
+
         from virtfn.host.frames import PacketProber
         from virtfn.services.bench import Vantage
         from virtfn.services.mirrors import Mirrors
@@ -88,6 +91,24 @@ class App:
         engine = Transactions(host, journal, progress=progress, cancelled=cancelled)
         return Hosts(host, journal, engine, surroundings)
 
+    def clouds(
+        self, os_cloud: str | None, progress: "Progress", cancelled: "Cancelled", *, timeout_s: float = 300.0
+    ) -> "Clouds":
+        """The cloud of this name in clouds.yaml (None: OS_... variables), with a journal of its own.
+
+        Its objects outlive a boot of this machine, so its journal knows no boot. ``timeout_s``: what servers may take.
+        """
+        from virtfn.cloud.openstack import OpenStackCloud
+        from virtfn.journal.files import FileJournal
+        from virtfn.services.clouds import Clouds, Patience
+        from virtfn.services.transaction import Settle, Transactions
+
+        cloud = OpenStackCloud(os_cloud)
+        journal = FileJournal(_cloud_state(self.settings, os.environ, os_cloud), "cloud")
+        engine = Transactions(cloud, journal, progress=progress, cancelled=cancelled, settle=Settle(30.0, 0.5))
+        patience = Patience(deadline_s=timeout_s)
+        return Clouds(cloud, journal, engine, progress=progress, cancelled=cancelled, patience=patience)
+
     def records(self, progress: "Progress", cancelled: "Cancelled | None" = None) -> "Records":
         """This machine's journal, and what can be done with what is in it."""
         from virtfn.services.records import Records
@@ -96,6 +117,15 @@ class App:
         journal = self.journal()
         engine = Transactions(self.host(), journal, progress=progress, cancelled=cancelled or never_cancelled)
         return Records(journal, engine)
+
+
+def _cloud_state(settings: Settings, environment: Mapping[str, str], os_cloud: str | None) -> Path:
+    """Where the journal of a cloud is: below the state folder if that is ours to write, else in the person's own."""
+    name = quote(os_cloud or "env", safe="")
+    if "VIRTFN_STATE_DIR" in environment or os.geteuid() == 0:
+        return settings.state / "cloud" / name
+    home = environment.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(home) / "virtfn" / "cloud" / name
 
 
 def _boot_id() -> str:

@@ -11,8 +11,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from virtfn.model.plain import encode
-
 FORMAT = 1
 _WIDEST = 1000
 
@@ -68,6 +66,8 @@ def _console(stream: Any) -> Console:
 
 def print_document(kind: str, value: object, output: OutputFormat, **more: object) -> None:
     """One document on stdout: ``format``, ``kind``, the value's fields, and the reasons of all that is unknown."""
+    from virtfn.model.plain import encode
+
     unknown: dict[str, str] = {}
     body = encode(value, unknown=unknown)
     fields = body if isinstance(body, Mapping) else {"items": body}

@@ -1,13 +1,16 @@
 """What there is: the host as it is now, or as a capture shows it."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from virtfn.model.inventory import Inventory
 from virtfn.planning.references import find_pf
-from virtfn.services.ports import Observer
+
+if TYPE_CHECKING:
+    from virtfn.services.ports import Observer
 
 
-def inventory_of(observer: Observer, pf: str | None = None) -> Inventory:
+def inventory_of(observer: "Observer", pf: str | None = None) -> Inventory:
     """Observe the host; with ``pf`` (a name or a device address), only that one. Raises UsageError if not there."""
     return only(observer.observe(), pf)
 

@@ -1,6 +1,7 @@
 """Fakes that keep the kernel's rules, and those of a cloud, for tests of virtfn and of programs that use it."""
 
-from virtfn.testing.fake_cloud import FakeCloud, FakeRules
+from virtfn.testing.fake_cloud import FakeCloud
+from virtfn.testing.fake_cloud_rules import FakeRules
 from virtfn.testing.fake_host import FakeHost, field_note_host
 from virtfn.testing.fake_pf import FakePf, FakeVf
 from virtfn.testing.memory_journal import MemoryJournal

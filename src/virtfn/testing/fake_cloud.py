@@ -9,43 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from virtfn.errors import CloudError, UsageError, VirtfnError
-from virtfn.model.cloud import Catalog, CloudObject, Kind, NicAgent, ObservedCloud, meant_by
+from virtfn.model.cloud import Catalog, CloudObject, Kind, ObservedCloud, meant_by
 from virtfn.model.cloud_fields import DEFINITION, LATER, by_object, field_of, find, whole
 from virtfn.model.plan import Target, Value
+from virtfn.testing.fake_cloud_rules import MADE_BY_NEUTRON, FakeRules, unbound
 
 Hook = Callable[[str, Target, str, Value], None]
 _NO_HOST = "No valid host was found. There are not enough hosts available."
 _NO_RETRY = (
     "Exceeded maximum number of retries. Exhausted all hosts available for retrying build failures for instance {}."
 )
-_MADE_BY_NEUTRON: Mapping[Kind, Mapping[str, Value]] = {
-    Kind.NETWORK: {"segmentation_id": None, "mtu": 1500, "shared": False, "port_security": True},
-    Kind.SUBNET: {"pools": [["192.0.2.2", "192.0.2.254"]], "gateway": "192.0.2.1", "dhcp": True, "dns": []},
-    Kind.PORT: {"mac": None, "fixed_ip": None},
-}
-
-
-@dataclass
-class FakeRules:
-    """What the cloud's administrators have configured. ``vfs`` are free VFs as host, physical network, PCI slot."""
-
-    type_drivers: tuple[str, ...] = ("flat", "vlan")
-    flat_networks: tuple[str, ...] = ("physnet1", "physnet2")
-    vlan_networks: tuple[str, ...] = ("physnet1",)
-    images: tuple[str, ...] = ("cirros",)
-    flavors: tuple[str, ...] = ("m1.tiny",)
-    key_names: tuple[str, ...] = ("operator",)
-    agents: tuple[NicAgent, ...] = (
-        NicAgent("compute1", True, ("physnet1", "physnet2")),
-        NicAgent("compute2", True, ("physnet1",)),
-    )
-    vfs: list[tuple[str, str, str]] = field(
-        default_factory=lambda: [
-            (host, physical, f"0000:{bus}:02.{number}")
-            for host, physical, bus in (("compute1", "physnet1", "3b"), ("compute2", "physnet1", "af"))
-            for number in range(4)
-        ]
-    )
 
 
 @dataclass
@@ -142,27 +115,22 @@ class FakeCloud:
         checks = {Kind.NETWORK: self._check_network, Kind.PORT: self._check_port}
         if kind in checks:
             checks[kind](fields)
-        one = CloudObject(kind, name, self._new_id(kind), {**_MADE_BY_NEUTRON.get(kind, {}), **fields})
+        one = CloudObject(kind, name, self._new_id(kind), {**MADE_BY_NEUTRON.get(kind, {}), **fields})
         if kind is Kind.PORT:
-            one = replace(one, facts=_unbound(one))
+            one = replace(one, facts=unbound(one))
         if kind is Kind.SERVER:
-            one = replace(one, fields={**fields, "host": None, "availability_zone": None}, facts={"status": "BUILD"})
-        self._kept[one.id] = _Kept(spec, one)
-        if kind is Kind.SERVER:
-            self._kept[one.id].seen = replace(one, facts={**one.facts, "asked": fields.get("host")})
+            facts = {"status": "BUILD", "asked": fields.get("host")}
+            one = replace(one, fields={**fields, "host": None, "availability_zone": None}, facts=facts)
+        kept = _Kept(spec, one)
+        if kind in (Kind.PORT, Kind.SUBNET):
+            self._network_of(kept)
+        self._kept[one.id] = kept
 
     def _check_network(self, fields: Mapping[str, Value]) -> None:
-        kind, physical = str(fields["type"]), str(fields["physical_network"])
-        if kind not in self.rules.type_drivers:
-            raise _invalid(f"network_type value '{kind}' not supported.")
-        if kind == "flat" and physical not in self.rules.flat_networks:
-            raise _invalid(f"physical_network '{physical}' unknown for flat provider network.")
-        if kind == "flat" and fields.get("segmentation_id") is not None:
-            raise _invalid("segmentation_id prohibited for flat provider network.")
-        if kind == "vlan" and physical not in self.rules.vlan_networks:
-            raise _invalid(f"physical_network '{physical}' unknown for VLAN provider network.")
+        self.rules.check_network(fields)
+        physical = fields["physical_network"]
         for other in self._of(Kind.NETWORK):
-            if kind == "flat" and (other.fields["type"], other.fields["physical_network"]) == ("flat", physical):
+            if fields["type"] == "flat" == other.fields["type"] and other.fields["physical_network"] == physical:
                 message = f"Unable to create the flat network. Physical network {physical} is in use."
                 raise CloudError(message, where="network", status=409)
 
@@ -180,27 +148,26 @@ class FakeCloud:
         self._kept[found.id].seen = replace(found, fields={**found.fields, **fields})
 
     def _delete(self, found: CloudObject) -> None:
-        if found.kind is Kind.NETWORK and any(self._on(found.name, Kind.PORT)):
+        if found.kind is Kind.NETWORK and self._on(found, Kind.PORT):
             message = f"Unable to complete operation on network {found.id}. "
             raise CloudError(
                 f"{message}There are one or more ports still in use on the network.", where=found.name, status=409
             )
-        if found.kind is Kind.SUBNET and any(self._on(str(found.fields["network"]), Kind.PORT)):
+        if found.kind is Kind.SUBNET and self._on(self._network_of(self._kept[found.id]), Kind.PORT):
             message = f"Unable to complete operation on subnet {found.id}: "
             raise CloudError(
                 f"{message}One or more ports have an IP allocation from this subnet.", where=found.name, status=409
             )
-        kept = self._kept.pop(found.id)
-        self._release(kept)
         if found.kind is Kind.NETWORK:
-            for subnet in self._on(found.name, Kind.SUBNET):
+            for subnet in self._on(found, Kind.SUBNET):
                 del self._kept[subnet.id]
+        self._release(self._kept.pop(found.id))
 
     def _release(self, server: _Kept) -> None:
         self.rules.vfs += server.vfs
         server.vfs = []
         for port in self._ports_of(server):
-            port.seen = replace(port.seen, facts=_unbound(port.seen))
+            port.seen = replace(port.seen, facts=unbound(port.seen))
 
     def _build(self, server: _Kept) -> None:
         """One step of nova's: after ``patience`` looks, VFs for all ports from one host, or ERROR."""
@@ -233,7 +200,7 @@ class FakeCloud:
     def _fitting(self, host: str, ports: Sequence[_Kept]) -> list[tuple[str, str, str]] | None:
         taken: list[tuple[str, str, str]] = []
         for port in ports:
-            physical = self._physical(port.seen)
+            physical = self._physical(port)
             free = (vf for vf in self.rules.vfs if vf[:2] == (host, physical) and vf not in taken)
             found = next(free, None)
             if found is None:
@@ -271,30 +238,30 @@ class FakeCloud:
         }
         return [by_name[str(name)] for name in names if str(name) in by_name]
 
-    def _physical(self, port: CloudObject) -> str:
-        networks = (one for one in self._of(Kind.NETWORK) if one.name == port.fields["network"])
-        return str(next(networks).fields["physical_network"])
+    def _physical(self, port: _Kept) -> str:
+        return str(self._network_of(port).fields["physical_network"])
+
+    def _network_of(self, one: _Kept) -> CloudObject:
+        """The network of a port or subnet: of its own spec, or else one that is not."""
+        named = [
+            kept
+            for kept in self._kept.values()
+            if kept.seen.kind is Kind.NETWORK and kept.seen.name == one.seen.fields["network"]
+        ]
+        if not named:
+            message = f"Network {one.seen.fields['network']} could not be found."
+            raise CloudError(message, where=f"{one.seen.kind.value} {one.seen.name}", status=404)
+        return min(named, key=lambda kept: kept.spec != one.spec).seen
 
     def _of(self, kind: Kind) -> list[CloudObject]:
         return [kept.seen for kept in self._kept.values() if kept.seen.kind is kind]
 
-    def _on(self, network: str, kind: Kind) -> list[CloudObject]:
-        return [one for one in self._of(kind) if one.fields["network"] == network]
+    def _on(self, network: CloudObject, kind: Kind) -> list[CloudObject]:
+        return [
+            kept.seen
+            for kept in self._kept.values()
+            if kept.seen.kind is kind and self._network_of(kept).id == network.id
+        ]
 
     def _new_id(self, kind: Kind) -> str:
         return f"{kind.value}-{next(self._numbers)}"
-
-
-def _unbound(port: CloudObject) -> dict[str, Value]:
-    return {
-        "status": "DOWN",
-        "vif_type": "unbound",
-        "host": "",
-        "pci_slot": "",
-        "owner": "",
-        "mac": port.fields.get("mac") or "fa:16:3e:00:00:01",
-    }
-
-
-def _invalid(what: str) -> CloudError:
-    return CloudError(f"Invalid input for operation: {what}", where="network", status=400)

@@ -1,6 +1,6 @@
 """Servers that hold VFs until none is left, for tests of what happens then."""
 
-from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,44 +18,46 @@ class Holder:
     """A server with a port for every VF that was free; ``release`` deletes all that was made for it."""
 
     vfs: list[str]
-    _undo: list[Callable[[], None]]
+    undo: ExitStack
 
     def release(self) -> None:
         """The VFs are free again when this returns."""
-        while self._undo:
-            self._undo.pop()()
+        self.undo.close()
 
 
 def take_all_vfs(rest: Rest, sysfs: FakeSysfs, network_id: str) -> Holder:
     """Boot a server with all free VFs of the network's physical network. Raises ControlPlaneError; nothing is left."""
     network = rest.get("neutron", f"/networks/{network_id}")["network"]
-    holder = Holder(sysfs.free(network["provider:physical_network"]), [])
-    if not holder.vfs:
-        return holder
-    try:
-        _boot(rest, network_id, holder)
-    except BaseException:
-        holder.release()
-        raise
-    return holder
+    vfs = sysfs.free(network["provider:physical_network"])
+    with ExitStack() as undo:
+        if vfs:
+            _boot(rest, _Maker(rest, undo), network_id, len(vfs))
+        return Holder(vfs, undo.pop_all())
 
 
-def _boot(rest: Rest, network_id: str, holder: Holder) -> None:
-    def made(service: str, collection: str, kind: str, body: dict[str, object]) -> Any:
-        found = rest.post(service, collection, body if service == "glance" else {kind: body})
-        found = found if service == "glance" else found[kind]
-        holder._undo.append(lambda: rest.delete(service, f"{collection}/{found['id']}"))
-        return found
+@dataclass(frozen=True)
+class _Maker:
+    """Makes things, and remembers how each is deleted."""
 
-    image = made("glance", "/images", "image", {"name": _NAME, "disk_format": "raw", "container_format": "bare"})
+    rest: Rest
+    undo: ExitStack
+
+    def make(self, service: str, collection: str, body: dict[str, object]) -> Any:
+        answer = self.rest.post(service, collection, body)
+        made = answer if service == "glance" else next(iter(answer.values()))
+        self.undo.callback(self.rest.delete, service, f"{collection}/{made['id']}")
+        return made
+
+
+def _boot(rest: Rest, maker: _Maker, network_id: str, ports: int) -> None:
+    image = maker.make("glance", "/images", {"name": _NAME, "disk_format": "raw", "container_format": "bare"})
     rest.upload(image["id"], b"vm\n")
-    flavor = made("nova", "/flavors", "flavor", {"name": _NAME, "ram": 64, "vcpus": 1, "disk": 0})
-    port = {"network_id": network_id, "binding:vnic_type": "direct", "name": _NAME}
-    ports = [made("neutron", "/ports", "port", dict(port)) for _ in holder.vfs]
-    networks = [{"port": one["id"]} for one in ports]
+    flavor = maker.make("nova", "/flavors", {"flavor": {"name": _NAME, "ram": 64, "vcpus": 1, "disk": 0}})
+    port = {"port": {"network_id": network_id, "binding:vnic_type": "direct", "name": _NAME}}
+    networks = [{"port": maker.make("neutron", "/ports", dict(port))["id"]} for _ in range(ports)]
     server = {"name": _NAME, "imageRef": image["id"], "flavorRef": flavor["id"], "networks": networks}
     booted = rest.post("nova", "/servers", {"server": server})["server"]
-    holder._undo.append(lambda: _delete_server(rest, booted["id"]))
+    maker.undo.callback(_delete_server, rest, booted["id"])
 
     def has_them() -> bool:
         found = rest.get("nova", f"/servers/{booted['id']}")["server"]

@@ -1,7 +1,8 @@
 """The Debian packages that the control plane needs, installed so that nothing is started, now or at the next boot.
 
 MariaDB comes as ``mariadb-server-core``, the database without a service. RabbitMQ's package has a service: while it is
-installed a policy (``invoke-rc.d(8)``) forbids starting services, and afterwards its units are disabled.
+installed a policy (``invoke-rc.d(8)``) forbids starting services, and every unit that the installation enabled (those of
+Erlang's name server and logrotate too) is disabled afterwards.
 """
 
 import shutil
@@ -27,7 +28,6 @@ _PROGRAMS = (
     Program("gcc", "gcc", "compiles uWSGI, which runs the API services"),
 )
 _POLICY = Path("/usr/sbin/policy-rc.d")
-_UNITS = ("rabbitmq-server.service", "epmd.socket", "epmd.service")
 _QUICK_S = 60
 
 
@@ -65,8 +65,7 @@ def _services_not_started(as_root: Sequence[str]) -> Iterator[None]:
 
 
 def _enabled_units() -> set[str]:
-    """Those of our packages' units that systemd would start at boot; none where there is no systemd."""
+    """What systemd would start at boot; nothing where there is no systemd."""
     if not shutil.which("systemctl"):
         return set()
-    wanted = Path("/etc/systemd/system")
-    return {unit for unit in _UNITS if any(wanted.glob(f"*.wants/{unit}"))}
+    return {path.name for path in Path("/etc/systemd/system").glob("*.wants/*")}

@@ -68,7 +68,7 @@ def install(release: Release, say: Callable[[str], None]) -> None:
     if release.installed:
         return
     folder = release.environment
-    say(f"installing OpenStack {release.name} into {folder} (about 350 MB; versions: {release.file.name})")
+    say(f"installing OpenStack {release.name} into {folder} (about 600 MB; versions: {release.file.name})")
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -93,8 +93,7 @@ def register_services(rest: Rest) -> None:
 
 def what_is_missing(rest: Rest) -> list[str]:
     """What must still come before servers can be made; empty when the cloud is ready."""
-    if not rest._token:
-        rest.log_in()
+    rest.log_in()
     up = {service["binary"] for service in rest.get("nova", "/os-services")["services"] if service["state"] == "up"}
     missing = sorted({"nova-conductor", "nova-scheduler", "nova-compute"} - up)
     if not rest.get("nova", "/os-hypervisors")["hypervisors"]:

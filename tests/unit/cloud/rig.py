@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from virtfn.model.cloud import CloudObject, DesiredCloud, Kind
-from virtfn.services.clouds import Clouds, CloudReceipt, Patience
+from virtfn.services.clouds import CloudReceipt, Clouds, Patience
 from virtfn.services.transaction import Settle, Transactions
 from virtfn.spec.cloud import load_cloud
 from virtfn.testing import FakeCloud, MemoryJournal
@@ -65,7 +65,7 @@ class Rig:
         return self.clouds.up(wanted, self.clouds.plan(wanted))
 
     def down(self, spec: str = "note") -> CloudReceipt:
-        return self.clouds.down(self.clouds.plan_down(spec))
+        return self.clouds.down(spec, self.clouds.plan_down(spec))
 
     def ours(self, spec: str = "note") -> dict[tuple[Kind, str], CloudObject]:
         return {(one.kind, one.name): one for one in self.cloud.observe(spec).ours}

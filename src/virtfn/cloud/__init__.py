@@ -1,0 +1,1 @@
+"""OpenStack, by its SDK: the only room that imports ``openstack``."""

@@ -1,0 +1,122 @@
+"""From the SDK's resources to cloud objects in normal form.
+
+The field names are the SDK's; their meaning is in its ``network/v2`` and ``compute/v2`` modules.
+"""
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from virtfn.model.cloud import CloudObject, Kind, NicAgent
+from virtfn.model.plan import Value
+from virtfn.planning.cloud_commands import cloud_name
+from virtfn.planning.cloud_objects import address_order
+
+MARK = "virtfn"
+"""The key in a server's metadata whose value is the spec's name."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """Names by id, for what refers to another object."""
+
+    networks: Mapping[str, str]
+    images: Mapping[str, str]
+    flavors: Mapping[str, str]
+    groups: Mapping[str, str]
+    ports: Mapping[str, tuple[str, ...]]
+    """By the server's id, in the order in which it sees them."""
+
+
+def network_object(one: Any) -> CloudObject:
+    """A network. Its provider attributes are None to who is no administrator."""
+    fields = {
+        "type": one.provider_network_type,
+        "physical_network": one.provider_physical_network,
+        "segmentation_id": one.provider_segmentation_id,
+        "mtu": one.mtu,
+        "shared": one.is_shared,
+        "port_security": one.is_port_security_enabled,
+    }
+    return CloudObject(Kind.NETWORK, one.name, one.id, fields, {"status": one.status})
+
+
+def subnet_object(one: Any, names: Names) -> CloudObject:
+    """A subnet; its pools in the order of their addresses."""
+    pools = [[pool["start"], pool["end"]] for pool in one.allocation_pools or ()]
+    fields: dict[str, Value] = {
+        "network": names.networks.get(one.network_id, one.network_id),
+        "cidr": str(ipaddress.ip_network(one.cidr)),
+        "pools": [list(pool) for pool in sorted(pools, key=address_order)],
+        "gateway": one.gateway_ip or None,
+        "dhcp": one.is_dhcp_enabled,
+        "dns": list(one.dns_nameservers or ()),
+    }
+    return CloudObject(Kind.SUBNET, one.name, one.id, fields)
+
+
+def port_object(one: Any, names: Names) -> CloudObject:
+    """A port; where it is bound is told to administrators only."""
+    ips = [str(ipaddress.ip_address(entry["ip_address"])) for entry in one.fixed_ips or ()]
+    fields: dict[str, Value] = {
+        "network": names.networks.get(one.network_id, one.network_id),
+        "vnic_type": one.binding_vnic_type,
+        "mac": one.mac_address,
+        "fixed_ip": ips[0] if ips else None,
+    }
+    facts: dict[str, Value] = {"status": one.status, "mac": one.mac_address, "ips": ips, "owner": one.device_owner}
+    if one.binding_vif_type is not None:
+        facts |= {"vif_type": one.binding_vif_type, "host": one.binding_host_id}
+    if one.binding_profile is not None:
+        facts["pci_slot"] = one.binding_profile.get("pci_slot", "")
+    return CloudObject(Kind.PORT, one.name, one.id, fields, facts)
+
+
+def group_object(one: Any, name: str) -> CloudObject:
+    """A server group, by its name below our mark."""
+    policy = one.policy or next(iter(one.policies or ()), None)
+    return CloudObject(Kind.SERVER_GROUP, name, one.id, {"policy": policy})
+
+
+def group_name(spec: str, full: str) -> str | None:
+    """The name below the mark of this spec, or None where the group is not ours."""
+    mark = cloud_name(spec, Kind.SERVER_GROUP, "")
+    return full.removeprefix(mark) if full.startswith(mark) else None
+
+
+def server_object(one: Any, names: Names) -> CloudObject:
+    """A server; its ports are told while it runs only."""
+    image = one.image.id if one.image else None
+    flavor = one.flavor.original_name or names.flavors.get(one.flavor.id, one.flavor.id)
+    groups = [names.groups[group] for group in one.server_groups or () if group in names.groups]
+    fields: dict[str, Value] = {
+        "image": names.images.get(image, image) if image else None,
+        "flavor": flavor,
+        "host": one.compute_host,
+        "availability_zone": one.availability_zone or None,
+        "key_name": one.key_name,
+    }
+    if one.server_groups is not None:
+        fields["server_group"] = groups[0] if groups else None
+    if one.status == "ACTIVE":
+        fields["ports"] = list(names.ports.get(one.id, ()))
+    facts: dict[str, Value] = {"status": one.status, "host": one.compute_host}
+    if one.fault:
+        facts["fault"] = str(one.fault.get("message", one.fault))
+    return CloudObject(Kind.SERVER, one.name, one.id, fields, facts)
+
+
+def nic_agent(one: Any) -> NicAgent:
+    """A NIC Switch agent, with what its ``physical_device_mappings`` name."""
+    mappings = (one.configuration or {}).get("device_mappings") or {}
+    return NicAgent(one.host, bool(one.is_alive), tuple(sorted(mappings)))
+
+
+def ports_by_server(ports: Iterable[Any]) -> dict[str, tuple[str, ...]]:
+    """Names of ports by the server that has them; they end in their number, so a longer name comes later."""
+    found: dict[str, list[str]] = {}
+    for port in ports:
+        if port.device_id:
+            found.setdefault(port.device_id, []).append(port.name)
+    return {server: tuple(sorted(names, key=lambda name: (len(name), name))) for server, names in found.items()}

@@ -1,0 +1,51 @@
+"""What the SDK raises, as errors of ours: the cloud's own word, which object, what to do."""
+
+import contextlib
+from collections.abc import Iterator
+
+from virtfn.errors import CloudDenied, CloudError, CloudUnreachable
+
+_SIGN_IN = "check the credentials in clouds.yaml (--os-cloud, OS_CLOUD)"
+_BE_ADMIN = "provider networks, hosts and agents are for administrators: use such a cloud with --os-cloud"
+_UP = "is the cloud up, and its address in clouds.yaml right?"
+_GATEWAY = (502, 504)
+
+
+@contextlib.contextmanager
+def refusals(where: str) -> Iterator[None]:
+    """Within this context the SDK's errors leave as CloudError, CloudDenied or CloudUnreachable."""
+    from keystoneauth1 import exceptions as auth
+    from openstack import exceptions as sdk
+
+    try:
+        yield
+    except sdk.HttpException as fault:
+        raise _by_status(int(fault.status_code or 0), _word(fault), where) from fault
+    except auth.HttpError as fault:
+        raise _by_status(int(fault.http_status or 0), str(fault), where) from fault
+    except (sdk.ConfigException, auth.MissingRequiredOptions, auth.NoMatchingPlugin) as fault:
+        raise CloudUnreachable(_line(fault), where=where, hint="see clouds.yaml, --os-cloud, OS_CLOUD") from fault
+    except (sdk.ResourceTimeout, auth.ClientException, OSError) as fault:
+        raise CloudUnreachable(_line(fault), where=where, hint=_UP) from fault
+    except sdk.SDKException as fault:
+        raise CloudError(_line(fault), where=where) from fault
+
+
+def _by_status(status: int, word: str, where: str) -> CloudError:
+    if status == 401:
+        return CloudDenied(word, where=where, hint=_SIGN_IN, status=status)
+    if status == 403:
+        return CloudDenied(word, where=where, hint=_BE_ADMIN, status=status)
+    if status in _GATEWAY:
+        return CloudUnreachable(word, where=where, hint=_UP, status=status)
+    return CloudError(word, where=where, status=status)
+
+
+def _word(fault: object) -> str:
+    """What the service says itself, without what the SDK puts around it."""
+    details = getattr(fault, "details", None)
+    return _line(details) if details else _line(fault)
+
+
+def _line(said: object) -> str:
+    return " ".join(str(said).split())
