@@ -1,14 +1,15 @@
 """The one engine: journal, check, write, verify, prove, commit, or roll back. It knows nothing of NICs or clouds."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from virtfn.errors import ConflictError, Interrupted, RollbackIncomplete, VerifyFailed, VirtfnError
-from virtfn.model.plan import Impact, Plan, Restore, Step, Target, Undoing, Value, Writing
+from virtfn.model.plan import Plan, Restore, Step, Target, Undoing, Value, Writing
 from virtfn.model.saying import say
 from virtfn.model.transaction import Status, Transaction
+from virtfn.planning.strides import first_touches, insisted_on, restore_strides, strides
 from virtfn.services.ports import Cancelled, Journal, World
 
 Progress = Callable[[str], None]
@@ -71,10 +72,14 @@ class Transactions:
         undone before the error leaves: it then carries a note that says so.
         Raises the first error, Interrupted, or RollbackIncomplete where the way back failed.
         """
-        self._check(_first_touches(plan.steps))
+        self._check(first_touches(plan.steps))
         transaction = self._journal.begin(plan)
-        if at_begin:
-            at_begin(transaction)
+        try:
+            if at_begin:
+                at_begin(transaction)
+        except BaseException as failure:
+            self._undo_after(transaction, failure)
+            raise
         numbers = range(len(plan.steps))
         checked = frozenset(next(strides(plan.steps, numbers, stops), ()))
         return self._advance(transaction, numbers, checked=checked, stops=stops, at_stop=at_stop, prove=prove)
@@ -115,7 +120,7 @@ class Transactions:
 
     def drift(self, transaction: Transaction) -> tuple[str, ...]:
         """How the world differs from what a committed transaction left, in words; nothing where it is the same."""
-        left = {(step.target, step.field): step.after for step in transaction.plan.steps if _insisted_on(step)}
+        left = {(step.target, step.field): step.after for step in transaction.plan.steps if insisted_on(step)}
         found = self._world.read_all(list(left))
         return tuple(
             f"{target} {field} is {_say_or_fault(now)}, we left {say(want)}"
@@ -206,7 +211,7 @@ class Transactions:
 
     def _verify(self, plan: Plan) -> None:
         """Read every final value back until it is as written, or raise VerifyFailed with all that is not."""
-        wrong = self._unsettled({(step.target, step.field): step.after for step in plan.steps if _insisted_on(step)})
+        wrong = self._unsettled({(step.target, step.field): step.after for step in plan.steps if insisted_on(step)})
         if wrong:
             raise VerifyFailed(
                 "read back, the host is not as written: " + _mismatches(wrong),
@@ -309,60 +314,6 @@ class Transactions:
     def _stop_if_cancelled(self) -> None:
         if self._cancelled():
             raise Interrupted("interrupted")
-
-
-def _first_touches(steps: Sequence[Step]) -> list[Step]:
-    """The first step of each field that exists before the plan begins."""
-    first: dict[tuple[Target, str], Step] = {}
-    for step in steps:
-        first.setdefault((step.target, step.field), step)
-    return [step for step in first.values() if step.writing is not Writing.FRESH]
-
-
-def strides(
-    steps: Sequence[Step], numbers: Sequence[int], stops: frozenset[int] = frozenset(), longest: int = 1024
-) -> Iterator[list[int]]:
-    """These step numbers in order, cut into what is checked, journalled and written at once. Pure.
-
-    A step that disturbs bystanders goes alone, a field is in a stride once, and a stride ends at each of ``stops``. How
-    far one that was cut short came is found by reading, so its length costs no safety.
-    """
-    stride: list[int] = []
-    fields: set[tuple[Target, str]] = set()
-    for number in numbers:
-        step = steps[number]
-        key = (step.target, step.field)
-        alone = step.impact is Impact.BYSTANDERS
-        if stride and (alone or key in fields or len(stride) >= longest):
-            yield stride
-            stride, fields = [], set()
-        stride.append(number)
-        fields.add(key)
-        if alone or number in stops:
-            yield stride
-            stride, fields = [], set()
-    if stride:
-        yield stride
-
-
-def _insisted_on(step: Step) -> bool:
-    """Whether the field must read as written in the end."""
-    return step.writing is not Writing.IMPLIED and step.undoing is not Undoing.OVERWRITE
-
-
-def restore_strides(back: Sequence[Restore]) -> Iterator[list[Restore]]:
-    """The way back in its order, cut into what can be written at once: a field to be retraced goes alone. Pure."""
-    stride: list[Restore] = []
-    for one in back:
-        if one.undoing is Undoing.RETRACE:
-            if stride:
-                yield stride
-            yield [one]
-            stride = []
-        else:
-            stride.append(one)
-    if stride:
-        yield stride
 
 
 def _owed(restore: Restore, why: str) -> str:

@@ -274,3 +274,26 @@ def test_a_reboot_in_the_middle_closes_the_transaction_honestly(rig: Rig) -> Non
         rig.boot_id = "boot-1"
         (entry,) = rig.records.all()
         assert entry.status in (Status.OPEN, Status.COMMITTED)
+
+
+def test_a_watcher_that_cannot_be_started_leaves_nothing_begun(rig: Rig) -> None:
+    before = rig.host.observe()
+
+    def fail(_: object) -> None:
+        raise KernelRefused("no more processes", errno=11)
+
+    with pytest.raises(KernelRefused):
+        rig.hosts.apply(rig.hosts.plan(TWO_FIELDS).plan, at_begin=fail)
+    assert rig.host.observe() == before
+    assert rig.records.all()[0].status is Status.ROLLED_BACK
+
+
+def test_made_in_one_go_is_the_same_as_planned_and_applied(rig: Rig) -> None:
+    shown: list[str] = []
+    receipt = rig.hosts.make(TWO_FIELDS, show=lambda plan: shown.append(plan.title))
+    assert (receipt.id, len(shown)) == (1, 1)
+    assert rig.hosts.differences(TWO_FIELDS) == ()
+    assert rig.hosts.make(TWO_FIELDS).id is None
+    with pytest.raises(GuardRefused):
+        rig.hosts.make(desired(num_vfs=6))
+    assert len(rig.records.all()) == 1
