@@ -72,8 +72,9 @@ class Warmth:
             self._forget()
 
     def _forget(self) -> None:
-        for name in [name for name in sys.modules if name == _PROJECT or name.startswith(f"{_PROJECT}.")]:
-            del sys.modules[name]
+        for name in list(sys.modules):  # a copy: the packages may be arriving in their thread at this moment
+            if name == _PROJECT or name.startswith(f"{_PROJECT}."):
+                sys.modules.pop(name, None)
         self._imported = ""
 
     def patience(self) -> float | None:
