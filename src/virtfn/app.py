@@ -104,7 +104,8 @@ class App:
         from virtfn.services.transaction import Settle, Transactions
 
         cloud = OpenStackCloud(os_cloud)
-        journal = FileJournal(_cloud_state(self.settings, os.environ, os_cloud), "cloud")
+        state = _cloud_state(self.settings, os.environ, os_cloud)
+        journal = FileJournal(state, "cloud", folder_mode=0o700)  # user data is in its plans
         engine = Transactions(cloud, journal, progress=progress, cancelled=cancelled, settle=Settle(30.0, 0.5))
         patience = Patience(deadline_s=timeout_s)
         return Clouds(cloud, journal, engine, progress=progress, cancelled=cancelled, patience=patience)

@@ -1,8 +1,7 @@
 """The real OpenStack of the tests marked ``cloud``: one for the whole session.
 
-These tests are not part of ``make test`` for now: there is no ``virtfn cloud`` command yet that they could prove, and
-a start takes a minute. They are collected with ``--cloud`` only, which ``make test-cloud`` gives. When the commands
-come, the rule below goes and they run with all others.
+These tests are not part of ``make test`` yet: only ``--cloud`` collects them, which ``make test-cloud`` gives.
+A start takes a minute or two. Once the cloud commands are complete the rule below goes, and they run with all others.
 """
 
 import os

@@ -1,6 +1,7 @@
 """The launcher itself: processes, folders, ports, pins and templates. No OpenStack is started."""
 
 import os
+import signal
 import socket
 from pathlib import Path
 
@@ -38,6 +39,17 @@ def test_a_stopped_process_takes_its_workers_along(places: Places, processes: Pr
     processes.stop(["a"], 5)
     assert look_at(int(worker.read_text())) is None
     assert processes.names() == []
+
+
+def test_a_worker_whose_parent_was_killed_is_found_and_stopped(places: Places, processes: Processes) -> None:
+    processes.start("a", ["sh", "-c", "sleep 600 & echo $! > worker; wait"], os.environ)
+    worker = places.run / "worker"
+    assert wait_until(lambda: worker.exists() and bool(worker.read_text().strip()), 5)
+    os.kill(pid_of(places, "a"), signal.SIGKILL)
+    assert wait_until(lambda: not processes.alive("a"), 5)
+    assert processes.any_left()
+    processes.stop(["a"], 5)
+    assert look_at(int(worker.read_text())) is None
 
 
 def test_one_that_ignores_the_request_is_killed(processes: Processes) -> None:

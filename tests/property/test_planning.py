@@ -18,7 +18,8 @@ from virtfn.model.plan import Plan, Target, Value, Writing
 from virtfn.planning.diff import diff, plain_vf
 from virtfn.planning.guards import GUARDS, Surroundings, objections
 from virtfn.planning.host_plan import plan_host
-from virtfn.services.transaction import Settle, Transactions, strides
+from virtfn.planning.strides import strides
+from virtfn.services.transaction import Settle, Transactions
 from virtfn.testing import FakeHost, FakePf, FakeVf, MemoryJournal
 
 DRIVERS = ("igb", "ixgbe", "i40e", "ice", "mlx5_core", "bnxt_en", "netdevsim")

@@ -103,7 +103,7 @@ def up(
     how, desired = OutputFormat(output), _read(file)
     with _clouds(os_cloud, quiet, timeout) as clouds:
         found = clouds.plan(desired)
-        if dry_run or _is_idle(found):
+        if dry_run or (found.is_empty and not clouds.has_unfinished()):
             _print_plan(found, how, explain=explain)
             return
         ask(lambda: print_cloud_plan(error_console(), found, explain=explain), yes=yes, quiet=quiet)
@@ -156,7 +156,7 @@ def down(file: str, os_cloud: str | None, quiet: bool, explain: bool, dry_run: b
     how, spec = OutputFormat(output), _read(file).name
     with _clouds(os_cloud, quiet) as clouds:
         found = clouds.plan_down(spec)
-        if dry_run or _is_idle(found):
+        if dry_run or (found.is_empty and not clouds.has_unfinished()):
             _print_plan(found, how, explain=explain)
             return
         ask(lambda: print_cloud_plan(error_console(), found, explain=explain), yes=yes, quiet=quiet)
@@ -193,16 +193,11 @@ def _read(name: str) -> "DesiredCloud":
     return load_cloud(name, decoded(data, file=name))
 
 
-def _is_idle(plan: "Plan") -> bool:
-    """Nothing to do, not even to clean up after a run that was cut short (the notes say so)."""
-    return plan.is_empty and not plan.notes
-
-
 def _print_plan(plan: "Plan", how: OutputFormat, *, explain: bool) -> None:
     if how.is_document:
-        print_document("cloud-plan", plan, how)
+        print_document("cloud-plan", {"plan": plan}, how)
         return
-    if _is_idle(plan):
+    if plan.is_empty and not plan.notes:
         console().print(f"Nothing to do: {plan.title}.", soft_wrap=True)
         return
     print_cloud_plan(console(), plan, explain=explain)
@@ -211,9 +206,10 @@ def _print_plan(plan: "Plan", how: OutputFormat, *, explain: bool) -> None:
 def _print_done(receipt: "CloudReceipt", what: str) -> None:
     out = console()
     if receipt.id is None:
-        out.print("Nothing to do.")
+        out.print("Nothing is left to do.")
         return
     objects = len({step.target for step in receipt.plan.steps})
-    out.print(f"{objects} objects {what}: {receipt.plan.title}.", soft_wrap=True)
+    counted = f"{objects} object{'' if objects == 1 else 's'}"
+    out.print(f"{counted} {what}: {receipt.plan.title}.", soft_wrap=True)
     for note in receipt.plan.notes:
         out.print(f"  ! {note}", soft_wrap=True)

@@ -87,7 +87,7 @@ def _summary(plan: Plan) -> str:
     for steps in objects:
         counts[steps[0].symbol if steps[0].field == DEFINITION else "~"] += 1
     words = (("+", "to make"), ("~", "to change"), ("-", "to delete"))
-    return ", ".join(f"{counts[symbol]} {word}" for symbol, word in words if counts[symbol]) or "Nothing to do"
+    return ", ".join(f"{counts[symbol]} {word}" for symbol, word in words if counts[symbol]) or "Nothing else to do"
 
 
 def _where(one: CloudObject) -> str:

@@ -23,6 +23,7 @@ _COMMANDS = {
     "journal": ("virtfn.cli.journal", "journal"),
     "persist": ("virtfn.cli.persist", "persist"),
     "mirror": ("virtfn.cli.mirror", "mirror"),
+    "cloud": ("virtfn.cli.cloud", "cloud"),
     "watch-over": ("virtfn.cli.journal", "watch_over"),
     "lab": ("virtfn.cli.lab", "lab"),
 }

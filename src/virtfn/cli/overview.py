@@ -13,6 +13,7 @@ SUMMARIES = {
     "journal": "What virtfn has changed on this host.",
     "persist": "Apply the declared state at every boot.",
     "mirror": "Copy one VF's traffic to another VF, and prove it.",
+    "cloud": "Flat SR-IOV networks, ports and servers on OpenStack.",
     "lab": "An emulated SR-IOV host, with the real kernel drivers.",
 }
 """Each command that is shown, in this order, with its line."""

@@ -121,7 +121,7 @@ class OpenStackCloud:
             networks=self._network_names() if asked & {Kind.SUBNET, Kind.PORT} else {},
             images=self._images if Kind.SERVER in asked else {},
             flavors=self._flavors if Kind.SERVER in asked else {},
-            groups={one.id: name for one, name in groups},
+            groups={member: name for one, name in groups for member in one.member_ids or ()},
             ports=reading.ports_by_server(ports),
         )
         found: dict[Kind, list[CloudObject]] = {Kind.SERVER_GROUP: [reading.group_object(*pair) for pair in groups]}

@@ -25,6 +25,7 @@ class Names:
     images: Mapping[str, str]
     flavors: Mapping[str, str]
     groups: Mapping[str, str]
+    """Server groups by the id of each member: servers in a list do not name theirs (nova API reference, 2.71)."""
     ports: Mapping[str, tuple[str, ...]]
     """By the server's id, in the order in which it sees them."""
 
@@ -89,16 +90,14 @@ def server_object(one: Any, names: Names) -> CloudObject:
     """A server; its ports are told while it runs only."""
     image = one.image.id if one.image else None
     flavor = one.flavor.original_name or names.flavors.get(one.flavor.id, one.flavor.id)
-    groups = [names.groups[group] for group in one.server_groups or () if group in names.groups]
     fields: dict[str, Value] = {
         "image": names.images.get(image, image) if image else None,
         "flavor": flavor,
         "host": one.compute_host,
         "availability_zone": one.availability_zone or None,
         "key_name": one.key_name,
+        "server_group": names.groups.get(one.id),
     }
-    if one.server_groups is not None:
-        fields["server_group"] = groups[0] if groups else None
     if one.status == "ACTIVE":
         fields["ports"] = list(names.ports.get(one.id, ()))
     facts: dict[str, Value] = {"status": one.status, "host": one.compute_host}

@@ -24,10 +24,14 @@ FORMAT = 1
 
 
 class FileJournal:
-    """The journal below one state folder (``/var/lib/virtfn``). The folder is made at the first write."""
+    """The journal below one state folder (``/var/lib/virtfn``). The folder is made at the first write.
 
-    def __init__(self, state: Path, boot_id: str) -> None:
+    ``folder_mode`` is that of the state folder: 0o700 where plans hold what others shall not read.
+    """
+
+    def __init__(self, state: Path, boot_id: str, *, folder_mode: int = 0o755) -> None:
         self._state = state
+        self._folder_mode = folder_mode
         self._folder = state / "journal"
         self._boot_id = boot_id
 
@@ -35,7 +39,7 @@ class FileJournal:
     def lock(self) -> Iterator[None]:
         """Hold the host-wide lock (flock on ``STATE/lock``); the kernel drops it if we die. Raises LockHeld."""
         with _disk_errors(self._state):
-            self._state.mkdir(parents=True, exist_ok=True, mode=0o755)
+            self._state.mkdir(parents=True, exist_ok=True, mode=self._folder_mode)
             handle = os.open(self._state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             try:

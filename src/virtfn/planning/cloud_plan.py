@@ -8,16 +8,20 @@ from collections.abc import Iterator, Mapping
 
 from virtfn.errors import ConflictError
 from virtfn.model.cloud import CloudObject, DesiredCloud, Kind, ObservedCloud, cloud_target, tag_of
-from virtfn.model.cloud_fields import DEFINED_BY, DEFINITION, LATER, NOT_READ_BACK, definition_of
+from virtfn.model.cloud_fields import CHOSEN_BY_THE_CLOUD, DEFINED_BY, DEFINITION, LATER, NOT_READ_BACK, definition_of
 from virtfn.model.plan import Impact, Plan, Step, Undoing, Value, Writing
 from virtfn.model.saying import say
 from virtfn.planning.cloud_checks import check_against
 from virtfn.planning.cloud_commands import change_command, create_command, delete_command
 from virtfn.planning.cloud_objects import WantedObject, wanted_objects
-from virtfn.planning.cloud_readiness import doubts
+from virtfn.planning.cloud_readiness import doubts, readiness
 
 UP = "cloud up"
 DOWN = "cloud down"
+_NOTES = {
+    (Kind.NETWORK, "port_security"): "ports that are there keep theirs; new ones get this",
+    (Kind.NETWORK, "mtu"): "servers that run learn it when their port is made anew, or by DHCP",
+}
 _OWNED_BY_NEUTRON = "network:"
 """Ports that go with their network: those of DHCP and metadata agents (``device_owner``)."""
 
@@ -32,8 +36,9 @@ def plan_up(desired: DesiredCloud, observed: ObservedCloud) -> Plan:
     wanted = wanted_objects(desired)
     _refuse_unchangeable(wanted, observed)
     steps = [step for one in wanted for step in _steps(desired.name, one, observed.find(one.kind, one.name))]
-    notes = [*_strays(wanted, observed), *(doubts(desired, observed) if steps else ())]
-    return Plan(UP, f"cloud {observed.cloud}: {desired.name}", tuple(steps), tuple(notes))
+    notes = [*_strays(wanted, observed), *_broken(desired, observed), *(doubts(desired, observed) if steps else ())]
+    title = f"cloud {observed.cloud}: {desired.name}"
+    return Plan(UP, title, tuple(steps), tuple(notes), {"spec": desired.name})
 
 
 def plan_down(spec: str, observed: ObservedCloud) -> Plan:
@@ -77,6 +82,7 @@ def _steps(spec: str, one: WantedObject, found: CloudObject | None) -> Iterator[
                 found.fields[field],
                 value,
                 "the spec says so",
+                impact_note=_NOTES.get((one.kind, field), ""),
                 command=change_command(spec, one.kind, one.name, field, value),
                 undo_command=change_command(spec, one.kind, one.name, field, found.fields[field]),
             )
@@ -109,9 +115,12 @@ def _is_given_by_the_pf(one: WantedObject, field: str) -> bool:
 
 
 def _changed(one: WantedObject, found: CloudObject) -> Iterator[tuple[str, Value]]:
-    """The named fields that differ; what the cloud does not tell is not compared."""
+    """The named fields that differ; what the cloud does not tell, or has not decided, is not compared."""
     for field, value in one.fields.items():
-        if field in found.fields and found.fields[field] != value and not _is_given_by_the_pf(one, field):
+        undecided = field in CHOSEN_BY_THE_CLOUD and found.fields.get(field) is None
+        if field not in found.fields or undecided or _is_given_by_the_pf(one, field):
+            continue
+        if found.fields[field] != value:
             yield field, value
 
 
@@ -136,6 +145,12 @@ def _strays(wanted: tuple[WantedObject, ...], observed: ObservedCloud) -> Iterat
     for one in observed.ours:
         if (one.kind, one.name) not in named:
             yield f"{_kind_and_name(one)} bears our tag but is not in the spec; it stays until `virtfn cloud down`"
+
+
+def _broken(desired: DesiredCloud, observed: ObservedCloud) -> Iterator[str]:
+    """Servers that are there and have failed: their disks are a person's to give up."""
+    for where, word in readiness(desired, observed).failed:
+        yield f"{where} has failed ({word}); it is left as it is: delete it, and `virtfn cloud up` makes it anew"
 
 
 def _kind_and_name(one: WantedObject | CloudObject) -> str:

@@ -17,6 +17,8 @@ _ACTIVE = "ACTIVE"
 _ERROR = "ERROR"
 _UNBOUND = ("unbound", "")
 _BINDING_FAILED = "binding_failed"
+_NO_CAUSE = ("No valid host", "Exhausted all hosts", _BINDING_FAILED)
+"""What nova and Neutron say where they do not say why; any other fault speaks for itself."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +37,16 @@ class Readiness:
 
 def readiness(desired: DesiredCloud, observed: ObservedCloud) -> Readiness:
     """How far the servers of the spec are, with their ports. A fact that the cloud does not tell is not waited for."""
-    waiting, failed, causes = [], [], []
+    waiting: list[str] = []
+    failed: list[tuple[str, str]] = []
+    causes: list[str] = []
     for server in desired.servers:
         states = [_server_state(server, observed), *(_port_state(port, observed) for port in server.ports)]
         waiting += [text for text, is_final in states if text and not is_final]
         broken = [text for text, is_final in states if is_final]
         failed += [(f"server {server.name}", text) for text in broken]
-        causes += list(_causes(server, desired, observed)) if broken else []
+        if any(mark in text for text in broken for mark in _NO_CAUSE):
+            causes += _causes(server, desired, observed)
     return Readiness(tuple(waiting), tuple(failed), tuple(dict.fromkeys(causes)))
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from virtfn.errors import CloudError, ConflictError, Interrupted, RollbackIncomplete, VerifyFailed, VirtfnError
 from virtfn.model.cloud import CloudObject, DesiredCloud
 from virtfn.model.plan import Plan, Value
-from virtfn.model.transaction import Transaction
-from virtfn.planning.cloud_plan import differences, plan_down, plan_up
+from virtfn.model.transaction import Status, Transaction
+from virtfn.planning.cloud_plan import UP, differences, plan_down, plan_up
 from virtfn.planning.cloud_readiness import Readiness, placement, readiness
 from virtfn.services.ports import Cancelled, Cloud, Journal
 from virtfn.services.transaction import Evidence, Progress, Transactions, never_cancelled
@@ -65,11 +65,12 @@ class Clouds:
 
     def plan(self, desired: DesiredCloud) -> Plan:
         """What ``up`` would do. Changes nothing. Raises SpecError, ConflictError, CloudError."""
-        return self._with_unfinished(plan_up(desired, self._cloud.observe(desired.name)))
+        plan = plan_up(desired, self._cloud.observe(desired.name))
+        return self._with_unfinished(plan, desired.name)
 
     def plan_down(self, spec: str) -> Plan:
         """What ``down`` would delete, and what it leaves alone, for the spec of this name. Raises CloudError."""
-        return self._with_unfinished(plan_down(spec, self._cloud.observe(spec)))
+        return self._with_unfinished(plan_down(spec, self._cloud.observe(spec)), spec)
 
     def show(self, desired: DesiredCloud) -> CloudView:
         """What there is of the spec now. Raises CloudError."""
@@ -82,6 +83,10 @@ class Clouds:
             readiness(desired, observed),
         )
 
+    def has_unfinished(self) -> bool:
+        """Whether a run was cut short (or is at work): ``up`` and ``down`` take back what it has made first."""
+        return bool(self._unfinished())
+
     def up(self, desired: DesiredCloud, plan: Plan) -> CloudReceipt:
         """Carry out a plan that ``plan`` made for this spec, and wait until its servers run on their VFs.
 
@@ -90,6 +95,9 @@ class Clouds:
         VerifyFailed (not ready in time), Interrupted, RollbackIncomplete, LockHeld.
         """
         with self._journal.lock():
+            for entry in self._unfinished():
+                if self._is_whole(entry, plan, desired.name):
+                    self._keep(entry, desired)
             if self._finish_what_died():
                 plan = plan_up(desired, self._cloud.observe(desired.name))
             return self._run(plan, lambda: self._ready(desired))
@@ -123,14 +131,34 @@ class Clouds:
             failure.hint = _LEFT
             raise
 
-    def _with_unfinished(self, plan: Plan) -> Plan:
-        """The plan, with a note on runs that were cut short, as what they made is deleted first."""
+    def _with_unfinished(self, plan: Plan, spec: str) -> Plan:
+        """The plan, with a note on runs that were cut short, as what they made is deleted first, or kept."""
         notes = [
-            f"transaction {entry.id} ({entry.plan.title}) was cut short, or is at work: what it has made is deleted "
-            "first, and made anew where the spec wants it"
+            f"transaction {entry.id} ({entry.plan.title}) was cut short, or is at work: "
+            + (
+                "it has made all; that is kept if it gets ready"
+                if self._is_whole(entry, plan, spec)
+                else "what it has made is deleted first, and made anew where the spec wants it"
+            )
             for entry in self._unfinished()
         ]
         return replace(plan, notes=(*notes, *plan.notes))
+
+    def _is_whole(self, entry: Transaction, plan: Plan, spec: str) -> bool:
+        """Whether a run that was cut short had made all, it is as it was left, and nothing else is wanted."""
+        ours = plan.kind == entry.plan.kind == UP and entry.plan.subject.get("spec") == spec
+        made = entry.status is Status.OPEN and len(entry.done) == len(entry.plan.steps)
+        return ours and made and plan.is_empty and not self._engine.drift(entry)
+
+    def _keep(self, entry: Transaction, desired: DesiredCloud) -> None:
+        """Finish a run that had made all: wait until it is ready and commit it, or take it back and raise."""
+        self._progress(f"transaction {entry.id} ({entry.plan.title}) was cut short when all was made: finishing it")
+        try:
+            entry = self._journal.attach(entry, self._ready(desired))
+        except BaseException:
+            self._take_back(entry)
+            raise
+        self._journal.record_status(entry, Status.COMMITTED)
 
     def _finish_what_died(self) -> bool:
         """Take back what runs that were cut short have made; whether there were any. We hold the lock: none lives."""

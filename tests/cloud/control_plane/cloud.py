@@ -1,7 +1,7 @@
 """The control plane as one thing: start it, reach it, disturb it, stop it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,7 +10,14 @@ from tests.cloud.control_plane.database import Database
 from tests.cloud.control_plane.faults import ControlPlaneError
 from tests.cloud.control_plane.messaging import Messaging
 from tests.cloud.control_plane.occupancy import take_all_vfs
-from tests.cloud.control_plane.ownership import claim_folder, empty_folder, is_orphan, one_at_a_time, record_owner
+from tests.cloud.control_plane.ownership import (
+    claim_folder,
+    empty_folder,
+    is_orphan,
+    one_at_a_time,
+    record_owner,
+    turn_in_the_cache,
+)
 from tests.cloud.control_plane.places import PORTS, Places
 from tests.cloud.control_plane.processes import Processes, refuse_busy_ports, wait_until
 from tests.cloud.control_plane.programs import install_programs
@@ -47,10 +54,11 @@ class ControlPlane:
         claim_folder(self.places)
         with one_at_a_time(self.places):
             self._refuse_or_clear_what_runs()
-            install_programs(self._say)
-            release = chosen_release()
-            install(release, self._say)
             refuse_busy_ports(PORTS)
+            release = chosen_release()
+            with turn_in_the_cache():
+                install_programs(self._say)
+                install(release, self._say)
             empty_folder(self.places)
             record_owner(self.places, owner)
             try:
@@ -67,7 +75,7 @@ class ControlPlane:
                 self._stop_all()
 
     def _refuse_or_clear_what_runs(self) -> None:
-        if not any(self._processes.alive(name) for name in self._processes.names()):
+        if not self._processes.any_left():
             return
         if not is_orphan(self.places):
             raise ControlPlaneError(
@@ -87,32 +95,32 @@ class ControlPlane:
             (self.places.data / name).mkdir()
         messaging = Messaging(self.places, self._processes, env)
         database = Database(self.places, self._processes, env)
-        snapshot = Snapshot.of(release)
         messaging.start()
-        if snapshot.exists:
-            snapshot.restore(self.places, database)
-            database.start()
-            self._start_service(keystone(self.places))
-        else:
-            database.create()
-            database.start()
-            make_schemas(self.places, env, self._say)
-            self._start_service(keystone(self.places))
-            self._processes.wait_port("keystone", PORTS["keystone"], _API_S)
-            self._register()
-            snapshot.save(self.places, database)
+        with turn_in_the_cache():
+            self._start_database_and_keystone(database, Snapshot.of(release), env)
         messaging.wait()
         self._say("starting OpenStack's services")
         for service in remaining(self.places):
             self._start_service(service)
         self._wait_until_ready()
 
-    def _start_service(self, service: Service) -> None:
-        self._processes.start(service.name, service.argv, environment(self.places, chosen_release().environment))
-
-    def _register(self) -> None:
+    def _start_database_and_keystone(self, database: Database, snapshot: Snapshot, env: Mapping[str, str]) -> None:
+        if snapshot.exists:
+            snapshot.restore(self.places, database)
+            database.start()
+            self._start_service(keystone(self.places))
+            return
+        database.create()
+        database.start()
+        make_schemas(self.places, env, self._say)
+        self._start_service(keystone(self.places))
+        self._processes.wait_port("keystone", PORTS["keystone"], _API_S)
         self._rest.log_in()
         register_services(self._rest)
+        snapshot.save(self.places, database)
+
+    def _start_service(self, service: Service) -> None:
+        self._processes.start(service.name, service.argv, environment(self.places, chosen_release().environment))
 
     def _wait_until_ready(self) -> None:
         last = ""

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.cloud.control_plane.faults import ControlPlaneError
-from tests.cloud.control_plane.places import Places
+from tests.cloud.control_plane.places import Places, cache_folder
 from tests.cloud.control_plane.processes import look_at
 
 _MARK = "this-is-virtfn-cloud"
@@ -39,6 +39,15 @@ def one_at_a_time(places: Places) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as held:
             raise ControlPlaneError("another process starts or stops it", where=str(places.root)) from held
+        yield
+
+
+@contextmanager
+def turn_in_the_cache() -> Iterator[None]:
+    """Wait until no other process installs or makes a snapshot for this user."""
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    with (cache_folder() / "cloud.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 

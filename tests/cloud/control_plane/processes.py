@@ -104,6 +104,10 @@ class Processes:
     def alive(self, name: str) -> bool:
         return self._leader(name) is not None
 
+    def any_left(self) -> bool:
+        """True while one of them lives, or a worker of a dead one."""
+        return any(self._members(name) for name in self.names())
+
     def check(self, names: Iterable[str]) -> None:
         """Raises ControlPlaneError with the last lines of the log of the first one that died."""
         for name in names:

@@ -1,8 +1,8 @@
 """The Debian packages that the control plane needs, installed so that nothing is started, now or at the next boot.
 
 MariaDB comes as ``mariadb-server-core``, the database without a service. RabbitMQ's package has a service: while it is
-installed a policy (``invoke-rc.d(8)``) forbids starting services, and every unit that the installation enabled (those of
-Erlang's name server and logrotate too) is disabled afterwards.
+installed a policy (``invoke-rc.d(8)``) forbids starting services, and every unit that it enabled (those of Erlang's
+name server and logrotate too) is disabled afterwards.
 """
 
 import shutil
@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from tests.cloud.control_plane.faults import ControlPlaneError
 from tests.cloud.control_plane.places import cache_folder
 
 from virtfn.lab.execution import execute
@@ -32,7 +33,7 @@ _QUICK_S = 60
 
 
 def install_programs(say: Callable[[str], None]) -> None:
-    """Install what is missing; quick when nothing is. Raises LabError, with the command for a person if not root."""
+    """Install what is missing; quick when nothing is. Raises LabError, or ControlPlaneError if not root."""
     missing = missing_programs(_PROGRAMS)
     if not RABBITMQ.exists():
         missing.append(Missing(Program(str(RABBITMQ), "rabbitmq-server", "the message bus"), "is not installed"))
@@ -40,9 +41,16 @@ def install_programs(say: Callable[[str], None]) -> None:
         missing.append(Missing(Program("Python.h", "python3-dev", "for compiling uWSGI"), "is not installed"))
     if not missing:
         return
+    prefix = root_prefix()
+    if prefix is None:
+        names = " ".join(sorted({one.program.package for one in missing}))
+        raise ControlPlaneError(
+            f"these must be installed, and only root can: {names}",
+            hint=f"run this once as root, or: sudo apt-get install --no-install-recommends {names}",
+        )
     # Without its version the distribution has no backports: nothing here needs them.
     packages = Packages(cache_folder() / "cloud-apt", replace(this_distribution(), version=""), say)
-    with _services_not_started(root_prefix() or []):
+    with _services_not_started(prefix):
         install_missing(missing, packages, say)
 
 
@@ -53,7 +61,7 @@ def _services_not_started(as_root: Sequence[str]) -> Iterator[None]:
     before = _enabled_units()
     if ours:
         write = f"printf '#!/bin/sh\\nexit 101\\n' > {_POLICY} && chmod 755 {_POLICY}"
-        execute([*as_root, "sh", "-c", write], timeout_s=_QUICK_S, hint="root is needed to install packages")
+        execute([*as_root, "sh", "-c", write], timeout_s=_QUICK_S)
     try:
         yield
         new = _enabled_units() - before

@@ -54,8 +54,8 @@ class Snapshot:
     def save(self, places: Places, database: Database) -> None:
         """The database is stopped for a moment. Snapshots of the same release made by older files are removed."""
         release = self.folder.name.rpartition("-")[0]
-        for old in self.folder.parent.glob(f"{release}-*"):
-            shutil.rmtree(old, ignore_errors=True)
+        for old in self.folder.parent.glob(f"{release}-*"):  # and one that was never finished
+            shutil.rmtree(old)
         unfinished = self.folder.with_name(f"{self.folder.name}.unfinished")
         unfinished.mkdir(mode=0o700, parents=True)
         for name in _KEYS:

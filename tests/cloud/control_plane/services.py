@@ -50,6 +50,7 @@ def environment(places: Places, venv: Path) -> dict[str, str]:
         "PATH": path,
         "PYTHONPATH": str(REPOSITORY),
         "PYTHONWARNINGS": "ignore",
+        "XDG_CACHE_HOME": str(venv / "cache"),  # stevedore keeps entry points there, which makes later starts quicker
         "OS_NEUTRON_CONFIG_FILES": "neutron.conf;ml2_conf.ini",
         "OS_NOVA_CONFIG_FILES": f"{venv}/etc/nova/api-paste.ini;nova.conf",
         "NO_PROXY": LOOPBACK,

@@ -220,6 +220,31 @@ def test_what_a_killed_run_has_made_is_taken_back_by_the_next(rig: Rig) -> None:
     assert rig.clouds.show(desired()).readiness.is_ready
 
 
+def test_a_run_that_was_killed_when_all_was_made_is_finished(rig: Rig) -> None:
+    plan = rig.clouds.plan(desired())
+    entry = rig.journal.begin(plan)
+    entry = rig.journal.record_done(rig.journal.record_intent(entry, range(len(plan.steps))), range(len(plan.steps)))
+    rig.cloud.write_all([(step.target, step.field, step.after) for step in plan.steps])
+    ids = [one.id for one in rig.cloud.everything()]
+    again = rig.clouds.plan(desired())
+    assert again.notes[0].endswith("it has made all; that is kept if it gets ready")
+    assert rig.clouds.up(desired(), again).id is None
+    assert rig.journal.load(entry.id).status is Status.COMMITTED
+    assert [one.id for one in rig.cloud.everything()] == ids
+
+
+def test_a_killed_run_that_never_gets_ready_is_taken_back() -> None:
+    rig = Rig(FakeCloud(patience=10**6))
+    plan = rig.clouds.plan(desired())
+    entry = rig.journal.begin(plan)
+    entry = rig.journal.record_done(rig.journal.record_intent(entry, range(len(plan.steps))), range(len(plan.steps)))
+    rig.cloud.write_all([(step.target, step.field, step.after) for step in plan.steps])
+    with pytest.raises(VerifyFailed):
+        rig.up()
+    assert rig.cloud.everything() == ()
+    assert rig.journal.load(entry.id).status is Status.ROLLED_BACK
+
+
 def test_down_that_fails_tells_what_is_gone_and_is_taken_up_again(rig: Rig) -> None:
     rig.up()
 

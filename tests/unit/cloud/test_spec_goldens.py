@@ -1,4 +1,4 @@
-"""Every folder under tests/golden/cloud_spec and cloud_spec_errors is one case: cloud.yaml and what is expected of it."""
+"""A folder under tests/golden/cloud_spec or cloud_spec_errors is one case: cloud.yaml and what is expected of it."""
 
 import dataclasses
 import json
@@ -12,7 +12,7 @@ from virtfn.errors import SpecError
 from virtfn.model.addresses import MacAddress
 from virtfn.model.cloud import DesiredCloud
 from virtfn.model.desired import UNSET
-from virtfn.spec.cloud import cloud_json_schema, load_cloud
+from virtfn.spec.cloud import cloud_json_schema, cloud_json_schema_text, load_cloud
 
 ROOT = Path(__file__).parents[3]
 GOOD = sorted((ROOT / "tests/golden/cloud_spec").iterdir())
@@ -60,3 +60,7 @@ def test_schema_has_every_key_with_its_meaning() -> None:
     parts = [schema, *schema["$defs"].values()]
     assert {part["additionalProperties"] for part in parts} == {False}
     assert [key for part in parts for key, said in part["properties"].items() if "description" not in said] == []
+
+
+def test_the_schema_in_the_docs_is_todays() -> None:
+    assert (ROOT / "docs/reference/cloud-spec.schema.json").read_text(encoding="utf-8") == cloud_json_schema_text()

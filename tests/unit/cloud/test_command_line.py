@@ -1,0 +1,96 @@
+"""The commands on the fake cloud: exit codes, what is asked, documents."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.unit.cloud.rig import FIELD_NOTE, Rig
+
+from virtfn.app import App
+from virtfn.cli.main import main
+from virtfn.errors import ExitCode
+from virtfn.model.cloud import Kind
+
+
+@pytest.fixture
+def rig(monkeypatch: pytest.MonkeyPatch) -> Rig:
+    made = Rig()
+    monkeypatch.setattr(App, "clouds", lambda *_, **__: made.clouds)
+    return made
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> str:
+    path = tmp_path / "cloud.yaml"
+    path.write_text(FIELD_NOTE)
+    return str(path)
+
+
+def test_plan_shows_an_object_a_line(rig: Rig, spec: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cloud", "plan", "-f", spec, "--exit-code"]) == ExitCode.DIFFERENT
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "Plan: cloud fake: note"
+    assert lines[1] == "  + network flat: type flat, physical_network physnet1, port_security off"
+    assert lines[-1] == "7 to make."
+    assert rig.cloud.everything() == ()
+
+
+def test_up_show_and_down(rig: Rig, spec: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cloud", "up", "-f", spec, "--yes"]) == 0
+    assert "7 objects made and ready" in capsys.readouterr().out
+    assert main(["cloud", "up", "-f", spec]) == 0
+    assert capsys.readouterr().out == "Nothing to do: cloud fake: note.\n"
+    assert main(["cloud", "show", "-f", spec, "--exit-code"]) == 0
+    assert "compute1 0000:3b:02.0" in capsys.readouterr().out
+    assert main(["cloud", "down", "-f", spec, "--yes", "--explain"]) == 0
+    assert "$ openstack server delete --wait vm-1" in capsys.readouterr().err
+    assert rig.cloud.everything() == ()
+    assert main(["cloud", "show", "-f", spec]) == 0
+    assert capsys.readouterr().out == "Nothing in cloud fake bears the tag virtfn:note.\n"
+
+
+def test_nobody_there_to_say_yes_changes_nothing(rig: Rig, spec: str) -> None:
+    assert main(["cloud", "up", "-f", spec]) == ExitCode.USAGE
+    assert rig.cloud.everything() == ()
+
+
+def test_dry_run_changes_nothing(rig: Rig, spec: str) -> None:
+    assert main(["cloud", "up", "-f", spec, "--dry-run"]) == 0
+    assert rig.cloud.everything() == ()
+
+
+def test_documents_name_their_kind(rig: Rig, spec: str, capsys: pytest.CaptureFixture[str]) -> None:
+    commands = ("plan", "cloud-plan"), ("up", "cloud-up"), ("show", "cloud"), ("down", "cloud-down")
+    for command, kind in commands:
+        more = ["--yes"] if command in ("up", "down") else []
+        assert main(["cloud", command, "-f", spec, "-o", "json", "-q", *more]) == 0
+        document = json.loads(capsys.readouterr().out)
+        assert (document["format"], document["kind"]) == (1, kind)
+
+
+def test_a_fault_says_the_clouds_word_the_state_and_the_cause(
+    rig: Rig, spec: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rig.cloud.rules.vfs.clear()
+    assert main(["cloud", "up", "-f", spec, "--yes", "-q"]) == ExitCode.FAILED
+    said = capsys.readouterr().err
+    assert "error: server vm-1: No valid host was found. There are not enough hosts available." in said
+    assert "state: All that was changed has been put back and read back." in said
+    assert "next: perhaps no VF of physnet1 is free" in said
+
+
+def test_a_network_that_others_use_is_named_and_stays(rig: Rig, spec: str, capsys: pytest.CaptureFixture[str]) -> None:
+    rig.up()
+    rig.cloud.add_foreign(Kind.PORT, "theirs", {"network": "flat", "vnic_type": "direct"}, owner="compute:nova")
+    assert main(["cloud", "down", "-f", spec, "--yes", "-q"]) == 0
+    assert "network flat stays" in capsys.readouterr().out
+    assert main(["cloud", "down", "-f", spec, "-q"]) == 0
+    assert "network flat stays" in capsys.readouterr().out
+
+
+def test_a_bad_spec_says_all_that_is_wrong(rig: Rig, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text("virtfn: cloud/1\nname: x\nnetworks: [{name: a}]\nservers: [{name: b}]\n")
+    assert main(["cloud", "plan", "-f", str(path)]) == ExitCode.BAD_SPEC
+    assert capsys.readouterr().err.count("  - ") == 4
+    assert main(["cloud", "plan", "-f", str(tmp_path / "none.yaml")]) == ExitCode.BAD_SPEC

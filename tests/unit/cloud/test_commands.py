@@ -1,0 +1,43 @@
+from tests.unit.cloud.rig import FIELD_NOTE, Rig, desired
+
+from virtfn.model.cloud import Kind
+from virtfn.planning.cloud_commands import create_command
+
+MARK = "--description virtfn:note --tag virtfn:note"
+
+
+def commands(rig: Rig, text: str = FIELD_NOTE) -> list[str]:
+    return [step.command for step in rig.clouds.plan(desired(text)).steps if step.command]
+
+
+def test_up_has_a_command_for_each_object() -> None:
+    assert commands(Rig(), FIELD_NOTE.replace("count: 2", "count: 1")) == [
+        "openstack network create --provider-network-type flat --provider-physical-network physnet1 "
+        f"--disable-port-security {MARK} flat",
+        "openstack subnet create --network flat --subnet-range 192.0.2.0/24 "
+        f"--allocation-pool start=192.0.2.10,end=192.0.2.99 --gateway none --no-dhcp {MARK} flat-v4",
+        f"openstack port create --network flat --vnic-type direct {MARK} vm-1-0",
+        "openstack server group create --policy anti-affinity virtfn:note/apart",
+        "openstack server create --image cirros --flavor m1.tiny --port vm-1-0 --server-group virtfn:note/apart "
+        "--property virtfn=note vm-1",
+    ]
+
+
+def test_down_has_a_command_for_each_object_in_reverse() -> None:
+    rig = Rig()
+    rig.up(FIELD_NOTE.replace("count: 2", "count: 1"))
+    assert [step.command for step in rig.clouds.plan_down("note").steps] == [
+        "openstack server delete --wait vm-1",
+        "openstack server group delete virtfn:note/apart",
+        "openstack port delete vm-1-0",
+        "openstack subnet delete flat-v4",
+        "openstack network delete flat",
+    ]
+
+
+def test_user_data_comes_by_a_pipe_and_a_host_needs_a_newer_api() -> None:
+    fields = {"image": "a b", "flavor": "f", "ports": ["p"], "host": "compute1", "user_data": "#!/bin/sh\necho 'hi'\n"}
+    assert create_command("note", Kind.SERVER, "vm", fields) == (
+        "printf %s '#!/bin/sh\necho '\"'\"'hi'\"'\"'\n' | openstack --os-compute-api-version 2.74 server create "
+        "--image 'a b' --flavor f --port p --host compute1 --user-data /dev/stdin --property virtfn=note vm"
+    )

@@ -1,0 +1,118 @@
+"""From what the SDK gives to the normal form; values as a real cloud gave them."""
+
+from types import SimpleNamespace
+from typing import Any
+
+from virtfn.cloud import reading
+from virtfn.model.cloud import NicAgent
+
+NAMES = reading.Names({"n1": "flat"}, {"i1": "cirros"}, {"f1": "m1.tiny"}, {"s1": "apart"}, {"s1": ("vm-0", "vm-1")})
+BOUND = {"pci_vendor_info": "8086:154c", "pci_slot": "0000:3b:02.3", "physical_network": "physnet1"}
+
+
+def port(**changed: Any) -> Any:
+    fields: dict[str, Any] = {
+        "id": "p1",
+        "name": "vm-0",
+        "network_id": "n1",
+        "status": "ACTIVE",
+        "device_owner": "compute:nova",
+        "mac_address": "fa:16:3e:12:34:56",
+        "fixed_ips": [{"subnet_id": "x", "ip_address": "192.0.2.10"}],
+        "binding_vnic_type": "direct",
+        "binding_vif_type": "hw_veb",
+        "binding_host_id": "sriov-host1",
+        "binding_profile": BOUND,
+    }
+    return SimpleNamespace(**{**fields, **changed})
+
+
+def server(**changed: Any) -> Any:
+    fields: dict[str, Any] = {
+        "id": "s1",
+        "name": "vm",
+        "status": "ACTIVE",
+        "image": SimpleNamespace(id="i1"),
+        "flavor": SimpleNamespace(id=None, original_name="m1.tiny"),
+        "compute_host": "sriov-host1",
+        "availability_zone": "nova",
+        "key_name": None,
+        "fault": None,
+    }
+    return SimpleNamespace(**{**fields, **changed})
+
+
+def test_a_bound_port_tells_its_vf() -> None:
+    found = reading.port_object(port(), NAMES)
+    assert found.fields == {
+        "network": "flat",
+        "vnic_type": "direct",
+        "mac": "fa:16:3e:12:34:56",
+        "fixed_ip": "192.0.2.10",
+    }
+    assert (found.facts["vif_type"], found.facts["host"], found.facts["pci_slot"]) == (
+        "hw_veb",
+        "sriov-host1",
+        "0000:3b:02.3",
+    )
+
+
+def test_what_is_for_administrators_only_is_missing_not_empty() -> None:
+    hidden = port(binding_vif_type=None, binding_host_id=None, binding_profile=None)
+    assert {"vif_type", "host", "pci_slot"}.isdisjoint(reading.port_object(hidden, NAMES).facts)
+
+
+def test_a_subnet_is_in_normal_form() -> None:
+    one = SimpleNamespace(
+        id="x",
+        name="v4",
+        network_id="n1",
+        cidr="192.0.2.0/24",
+        gateway_ip=None,
+        is_dhcp_enabled=False,
+        dns_nameservers=["192.0.2.3", "192.0.2.2"],
+        allocation_pools=[
+            {"start": "192.0.2.100", "end": "192.0.2.120"},
+            {"start": "192.0.2.9", "end": "192.0.2.20"},
+        ],
+    )
+    assert reading.subnet_object(one, NAMES).fields == {
+        "network": "flat",
+        "cidr": "192.0.2.0/24",
+        "pools": [["192.0.2.9", "192.0.2.20"], ["192.0.2.100", "192.0.2.120"]],
+        "gateway": None,
+        "dhcp": False,
+        "dns": ["192.0.2.3", "192.0.2.2"],
+    }
+
+
+def test_a_server_names_what_it_is_made_of() -> None:
+    found = reading.server_object(server(), NAMES)
+    assert (found.fields["image"], found.fields["flavor"]) == ("cirros", "m1.tiny")
+    assert (found.fields["server_group"], found.fields["ports"]) == ("apart", ["vm-0", "vm-1"])
+
+
+def test_a_failed_server_tells_its_fault_and_no_ports() -> None:
+    failed = server(status="ERROR", fault={"code": 500, "message": "No valid host was found. "}, compute_host=None)
+    found = reading.server_object(failed, NAMES)
+    assert "ports" not in found.fields
+    assert found.facts["fault"] == "No valid host was found. "
+
+
+def test_ports_of_a_server_are_in_the_order_of_their_numbers() -> None:
+    ports = [SimpleNamespace(name=f"vm-{number}", device_id="s1") for number in (10, 2, 1)]
+    unbound = SimpleNamespace(name="other-0", device_id="")
+    assert reading.ports_by_server([*ports, unbound]) == {"s1": ("vm-1", "vm-2", "vm-10")}
+
+
+def test_a_group_is_ours_by_its_name() -> None:
+    assert reading.group_name("note", "virtfn:note/apart") == "apart"
+    assert reading.group_name("note", "virtfn:other/apart") is None
+    assert reading.group_name("note", "apart") is None
+
+
+def test_an_agent_tells_its_physical_networks() -> None:
+    one = SimpleNamespace(
+        host="sriov-host1", is_alive=True, configuration={"device_mappings": {"physnet2": ["a"], "physnet1": ["b"]}}
+    )
+    assert reading.nic_agent(one) == NicAgent("sriov-host1", True, ("physnet1", "physnet2"))
