@@ -16,7 +16,10 @@ def print_plan(out: Console, plan: Plan, *, explain: bool = False) -> None:
     out.print(Text(f"Plan: {plan.title}", style="bold"), soft_wrap=True)
     for step in plan.steps:
         line = Text(f"  {step.symbol} ", style=_STYLE[step.symbol])
-        line.append(f"{step.target}  {step.field}: {say(step.before)} -> {say(step.after)}", style="default")
+        line.append(
+            f"{step.target}  {step.field}: {say(step.before, step.field)} -> {say(step.after, step.field)}",
+            style="default",
+        )
         out.print(line, soft_wrap=True)
         out.print(Text(f"      {step.reason}", style="dim"), soft_wrap=True)
         if step.impact_note:

@@ -4,9 +4,14 @@ from collections.abc import Mapping
 
 from virtfn.model.plan import Value
 
+_PRIVATE = frozenset({"user_data"})
+"""Fields that may hold secrets: their length is said, not what they hold."""
 
-def say(value: Value) -> str:
-    """``on``, ``100 qos 3``, ``max 1000 Mbit/s``, ``none``: the forms that fields of a host have."""
+
+def say(value: Value, field: str = "") -> str:
+    """``on``, ``100 qos 3``, ``max 1000 Mbit/s``, ``none``: the forms that fields have; of a private one its length."""
+    if field in _PRIVATE and value is not None:
+        return f"({len(str(value))} letters)"
     if isinstance(value, bool):
         return "on" if value else "off"
     if value is None:
@@ -24,4 +29,4 @@ def _say_mapping(value: Mapping[str, Value]) -> str:
     if {"min_tx_rate_mbps", "max_tx_rate_mbps"} == set(value):
         words = (("min", value["min_tx_rate_mbps"]), ("max", value["max_tx_rate_mbps"]))
         return ", ".join(f"{word} {rate} Mbit/s" for word, rate in words if rate) or "no limit"
-    return " ".join(f"{key} {say(item)}" for key, item in value.items())
+    return " ".join(f"{key} {say(item, key)}" for key, item in value.items())

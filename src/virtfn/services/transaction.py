@@ -207,7 +207,9 @@ class Transactions:
             self._progress(f"{len(steps)} fields of {len(targets)} objects, {steps[0].target} to {steps[-1].target}")
             return
         for step in steps:
-            self._progress(f"{step.target}: {step.field} {say(step.before)} -> {say(step.after)}")
+            self._progress(
+                f"{step.target}: {step.field} {say(step.before, step.field)} -> {say(step.after, step.field)}"
+            )
 
     def _verify(self, plan: Plan) -> None:
         """Read every final value back until it is as written, or raise VerifyFailed with all that is not."""
