@@ -14,6 +14,7 @@ from virtfn.model.inventory import EswitchMode, Holder, Inventory, Known, PfStat
 
 _MOST_VFS = 0xFFFF  # VF numbers have 16 bits in the SR-IOV capability (PCIe 5.0, 9.3.3.7)
 _SIMULATED = Unknown("a simulated VF has no PCI device")
+_NOWHERE = Place(_SIMULATED, _SIMULATED, _SIMULATED)
 
 
 def observe(
@@ -68,7 +69,9 @@ class _Places:
         """The place of one VF."""
         if index in self.known:
             return self.known[index]
-        absent = _SIMULATED if self.simulated else Unknown(f"there is no virtfn{index} link")
+        if self.simulated:
+            return _NOWHERE
+        absent = Unknown(f"there is no virtfn{index} link")
         return Place(absent, absent, absent)
 
 

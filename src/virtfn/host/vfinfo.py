@@ -136,6 +136,10 @@ def nowhere(_: int) -> Place:
     return _NOT_LOOKED_FOR
 
 
+_EVERYBODY = MacAddress(b"\xff" * 6)
+"""The broadcast address of every VF that has one: made once."""
+
+
 @dataclass
 class _VfList:
     end: int
@@ -201,18 +205,17 @@ def _walk_vf_list(message: bytes, start: int, outer_length: int, num_vfs: int | 
 
     No attribute that the kernel puts after the list has type 1, so the first that is not a VF entry ends it.
     """
-    found = _VfList(end=start + 4)
-    while len(found.entries) != num_vfs and found.end + 8 <= len(message):
-        kind, length = attribute_head(message, found.end)
-        if kind != _IFLA_VF_INFO or length < 4 + _VF_MAC_LENGTH or found.end + length > len(message):
+    end, entries = start + 4, list[tuple[int, int]]()
+    while len(entries) != num_vfs and end + 8 <= len(message):
+        kind, length = attribute_head(message, end)
+        if kind != _IFLA_VF_INFO or length < 4 + _VF_MAC_LENGTH or end + length > len(message):
             break
-        if message[found.end + 4 : found.end + 8] != _VF_MAC_HEAD:
+        if message[end + 4 : end + 8] != _VF_MAC_HEAD:
             break
-        found.entries.append((found.end + 4, found.end + length))
-        found.end += align(length)
-    length_fits = (found.end - start) & 0xFFFF == outer_length
-    found.confirmed = length_fits or (bool(num_vfs) and len(found.entries) == num_vfs)
-    return found
+        entries.append((end + 4, end + length))
+        end += align(length)
+    length_fits = (end - start) & 0xFFFF == outer_length
+    return _VfList(end, entries, length_fits or (bool(num_vfs) and len(entries) == num_vfs))
 
 
 def _vf_states(
@@ -384,6 +387,8 @@ def _guid(part: bytes | None, otherwise: Unknown) -> Known[str]:
 def _vf_mac(octets: bytes, link_type: int) -> Known[MacAddress]:
     if link_type != ARPHRD_ETHER:
         return _NOT_ETHERNET
+    if octets == _EVERYBODY.octets:
+        return _EVERYBODY
     return MacAddress(octets) if len(octets) == 6 else _NO_ADDRESS
 
 
