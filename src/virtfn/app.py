@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from virtfn.errors import BackendUnreachable
+from virtfn.model.place import cloud_place
 
 if TYPE_CHECKING:
     from virtfn.host.kernel import KernelHost
@@ -19,20 +20,33 @@ if TYPE_CHECKING:
     from virtfn.services.records import Records
     from virtfn.services.transaction import Progress
 
+_CLOUD_SETTLES = (30.0, 0.5)
+"""How long what was written may take to be read in a cloud, and how often it is looked at, in seconds."""
+_BY_VARIABLES = "env"
+"""The journal's folder for the cloud that has no name, as OS_... variables describe it."""
+
 
 @dataclass(frozen=True)
 class Settings:
-    """What the environment decides. ``probe_from``: where probe frames are sent from, as ``--probe-from`` takes it."""
+    """What the environment decides. ``probe_from``: where probe frames are sent from, as ``--probe-from`` takes it.
+
+    ``clouds``: where the journals of clouds are kept; None: below ``state``.
+    """
 
     state: Path = Path("/var/lib/virtfn")
     probe_from: tuple[str, ...] = ()
+    clouds: Path | None = None
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Settings":
-        """Read VIRTFN_STATE_DIR and VIRTFN_PROBE_FROM (words, separated by spaces)."""
+        """Read VIRTFN_STATE_DIR and VIRTFN_PROBE_FROM (words, separated by spaces).
+
+        Who is not root keeps the journals of clouds in a folder of their own (XDG_STATE_HOME).
+        """
         state = environment.get("VIRTFN_STATE_DIR")
         words = tuple(environment.get("VIRTFN_PROBE_FROM", "").split())
-        return cls(Path(state) if state else cls.state, words)
+        own = Path(environment.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "virtfn" / "cloud"
+        return cls(Path(state) if state else cls.state, words, None if state or os.geteuid() == 0 else own)
 
 
 class App:
@@ -96,17 +110,15 @@ class App:
     ) -> "Clouds":
         """The cloud of this name in clouds.yaml (None: OS_... variables), with a journal of its own.
 
-        Its objects outlive a boot of this machine, so its journal knows no boot. ``timeout_s``: what servers may take.
+        ``timeout_s``: what servers may take.
         """
         from virtfn.cloud.openstack import OpenStackCloud
-        from virtfn.journal.files import FileJournal
         from virtfn.services.clouds import Clouds, Patience
         from virtfn.services.transaction import Settle, Transactions
 
         cloud = OpenStackCloud(os_cloud)
-        state = _cloud_state(self.settings, os.environ, os_cloud)
-        journal = FileJournal(state, "cloud", folder_mode=0o700)  # user data is in its plans
-        engine = Transactions(cloud, journal, progress=progress, cancelled=cancelled, settle=Settle(30.0, 0.5))
+        journal = self.cloud_journal(os_cloud)
+        engine = Transactions(cloud, journal, progress=progress, cancelled=cancelled, settle=Settle(*_CLOUD_SETTLES))
         patience = Patience(deadline_s=timeout_s)
         return Clouds(cloud, journal, engine, progress=progress, cancelled=cancelled, patience=patience)
 
@@ -119,14 +131,36 @@ class App:
         engine = Transactions(self.host(), journal, progress=progress, cancelled=cancelled or never_cancelled)
         return Records(journal, engine)
 
+    def cloud_records(
+        self, os_cloud: str | None, progress: "Progress", cancelled: "Cancelled | None" = None
+    ) -> "Records":
+        """The journal of a cloud, and what can be done with what is in it. Nothing is asked of the cloud yet."""
+        from virtfn.cloud.openstack import OpenStackCloud
+        from virtfn.services.records import Records
+        from virtfn.services.transaction import Settle, Transactions, never_cancelled
 
-def _cloud_state(settings: Settings, environment: Mapping[str, str], os_cloud: str | None) -> Path:
-    """Where the journal of a cloud is: below the state folder if that is ours to write, else in the person's own."""
-    name = quote(os_cloud or "env", safe="")
-    if "VIRTFN_STATE_DIR" in environment or os.geteuid() == 0:
-        return settings.state / "cloud" / name
-    home = environment.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(home) / "virtfn" / "cloud" / name
+        cloud, journal = OpenStackCloud(os_cloud), self.cloud_journal(os_cloud)
+        told = cancelled or never_cancelled
+        settle = Settle(*_CLOUD_SETTLES)
+        return Records(journal, Transactions(cloud, journal, progress=progress, cancelled=told, settle=settle))
+
+    def cloud_journal(self, os_cloud: str | None) -> "FileJournal":
+        """The journal of a cloud. Its objects outlive a boot of this machine, so it knows no boot."""
+        from virtfn.journal.files import FileJournal
+
+        folder = self._cloud_journals / quote(os_cloud or _BY_VARIABLES, safe="")
+        private = 0o700  # user data is in its plans
+        return FileJournal(folder, "cloud", place=cloud_place(os_cloud), folder_mode=private)
+
+    def journalled_clouds(self) -> tuple[str | None, ...]:
+        """The clouds that have a journal here, by their names in clouds.yaml; None: the one of OS_... variables."""
+        folder = self._cloud_journals
+        names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+        return tuple(None if name == _BY_VARIABLES else unquote(name) for name in names)
+
+    @property
+    def _cloud_journals(self) -> Path:
+        return self.settings.clouds or self.settings.state / "cloud"
 
 
 def _boot_id() -> str:

@@ -1,13 +1,17 @@
 """``virtfn rollback``, ``resume``, ``confirm`` and ``journal ls|show``."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
 
 import click
 from rich.text import Text
 
 from virtfn.app import App
 from virtfn.cli.asking import ask
+from virtfn.cli.cloud_view import print_cloud_plan
 from virtfn.cli.interrupts import interruptible
 from virtfn.cli.output import (
     OutputFormat,
@@ -20,6 +24,7 @@ from virtfn.cli.output import (
     progress,
 )
 from virtfn.cli.plan_view import print_plan
+from virtfn.model.place import cloud_place
 from virtfn.model.saying import say
 from virtfn.model.transaction import Status, Transaction
 from virtfn.services.records import Records, awaits_confirmation
@@ -27,6 +32,13 @@ from virtfn.services.records import Records, awaits_confirmation
 _NUMBER = click.argument("number", metavar="[TX]", type=click.IntRange(min=1), required=False)
 _QUIET = click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
 _YES = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _of_a_cloud(command: F) -> F:
+    """Options that mean a cloud's journal. OS_CLOUD alone does not: it may be set for other reasons."""
+    command = click.option("--os-cloud", metavar="NAME", help="The journal of this cloud of clouds.yaml.")(command)
+    return click.option("--cloud", is_flag=True, help="The journal of the cloud that OS_CLOUD or OS_... mean.")(command)
 
 
 @click.command(
@@ -34,17 +46,19 @@ _YES = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 Examples:
   virtfn rollback            the unfinished transaction, or else the last one
   virtfn rollback 7 --yes
+  virtfn rollback --os-cloud lab
 """
 )
 @_NUMBER
+@_of_a_cloud
 @_YES
 @_QUIET
-def rollback(number: int | None, yes: bool, quiet: bool) -> None:
+def rollback(number: int | None, cloud: bool, os_cloud: str | None, yes: bool, quiet: bool) -> None:
     """Put back what a transaction changed, and read it back.
 
     A value that somebody else has set since is not overwritten: it is named, and nothing is changed.
     """
-    with _records(quiet) as records:
+    with _records(quiet=quiet, cloud=cloud, os_cloud=os_cloud) as records:
         chosen = records.to_undo(number)
         _ask(chosen, yes=yes)
         done = records.rollback(chosen.id)
@@ -59,11 +73,12 @@ Examples:
 """
 )
 @_NUMBER
+@_of_a_cloud
 @_YES
 @_QUIET
-def resume(number: int | None, yes: bool, quiet: bool) -> None:
+def resume(number: int | None, cloud: bool, os_cloud: str | None, yes: bool, quiet: bool) -> None:
     """Carry on with a transaction that was cut short: the steps that were not done, then verify and commit."""
-    with _records(quiet) as records:
+    with _records(quiet=quiet, cloud=cloud, os_cloud=os_cloud) as records:
         chosen = records.to_resume(number)
         _ask(chosen, yes=yes)
         done = records.resume(chosen.id)
@@ -95,7 +110,7 @@ def watch_over(number: int, within: float) -> None:
 
 @click.group()
 def journal() -> None:
-    """What virtfn has changed on this host."""
+    """What virtfn has changed on this host, or in a cloud."""
 
 
 @journal.command(
@@ -103,20 +118,31 @@ def journal() -> None:
 Examples:
   virtfn journal ls
   virtfn journal ls -o json
+  virtfn journal ls --os-cloud lab
 """
 )
+@_of_a_cloud
 @output_option
-def ls(output: str) -> None:
-    """List all transactions, oldest first."""
+def ls(cloud: bool, os_cloud: str | None, output: str) -> None:
+    """List all transactions, oldest first; of this host, and below it which clouds have a journal of their own."""
     how = OutputFormat(output)
-    with _records(quiet=True) as records:
+    with _records(quiet=True, cloud=cloud, os_cloud=os_cloud) as records:
         found = records.all()
+    others = () if cloud or os_cloud else _cloud_journals()
     if how.is_document:
-        print_document("transactions", {"transactions": [_brief(entry) for entry in found]}, how)
+        listed = {"transactions": [_brief(entry) for entry in found], "clouds": [asdict(one) for one in others]}
+        print_document("transactions", listed, how)
         return
-    if not found:
+    if found:
+        _print_all(found)
+    else:
         console().print("The journal is empty.")
-        return
+    for one in others:
+        style = "bold red" if one.unfinished else ""
+        console().print(Text(str(one), style=style), soft_wrap=True)
+
+
+def _print_all(found: Sequence[Transaction]) -> None:
     table = grid("TX", "STATUS", "DONE", "STARTED", "WHAT")
     for entry in found:
         waits = " (to be confirmed)" if awaits_confirmation(entry) else ""
@@ -136,19 +162,20 @@ Examples:
 """,
 )
 @click.argument("number", metavar="TX", type=click.IntRange(min=1))
+@_of_a_cloud
 @click.option("--explain", is_flag=True, help="Show the equivalent commands.")
 @output_option
-def show_one(number: int, explain: bool, output: str) -> None:
+def show_one(number: int, cloud: bool, os_cloud: str | None, explain: bool, output: str) -> None:
     """Show one transaction: its plan, how far it came, and what a rollback has to put back."""
     how = OutputFormat(output)
-    with _records(quiet=True) as records:
+    with _records(quiet=True, cloud=cloud, os_cloud=os_cloud) as records:
         entry = records.load(number)
     if how.is_document:
         print_document("transaction", entry, how)
         return
     out = console()
     out.print(f"transaction {entry.id}: {entry.status.value}, started {entry.started}")
-    print_plan(out, entry.plan, explain=explain)
+    (print_cloud_plan if cloud or os_cloud else print_plan)(out, entry.plan, explain=explain)
     out.print(f"{len(entry.begun)} of {len(entry.plan.steps)} steps begun, {len(entry.done)} done.")
     if entry.failure:
         out.print(f"It failed: {entry.failure}", soft_wrap=True)
@@ -160,11 +187,38 @@ def show_one(number: int, explain: bool, output: str) -> None:
             out.print(f"  {restore.target}  {restore.field}: {say(restore.value)}", soft_wrap=True)
 
 
+@dataclass(frozen=True)
+class _CloudJournal:
+    """What ``journal ls`` says of a cloud's journal; ``cloud`` None: the one that OS_... variables mean."""
+
+    cloud: str | None
+    transactions: int
+    unfinished: int
+
+    def __str__(self) -> str:
+        place = cloud_place(self.cloud)
+        unfinished = f", {self.unfinished} unfinished" if self.unfinished else ""
+        counted = f"{self.transactions} transaction{'' if self.transactions == 1 else 's'}"
+        return f"{place.name}: {counted}{unfinished}; see {place.command('journal ls')}"
+
+
+def _cloud_journals() -> tuple[_CloudJournal, ...]:
+    app = App()
+    counted = []
+    for name in app.journalled_clouds():
+        entries = list(app.cloud_journal(name).all())
+        counted.append(_CloudJournal(name, len(entries), sum(entry.status.unfinished for entry in entries)))
+    return tuple(counted)
+
+
 @contextmanager
-def _records(quiet: bool) -> Iterator[Records]:
+def _records(*, quiet: bool, cloud: bool = False, os_cloud: str | None = None) -> Iterator[Records]:
     tell = progress(quiet)
     with interruptible(tell) as cancelled:
-        yield App().records(tell, cancelled)
+        if cloud or os_cloud:
+            yield App().cloud_records(os_cloud or os.environ.get("OS_CLOUD") or None, tell, cancelled)
+        else:
+            yield App().records(tell, cancelled)
 
 
 def _ask(entry: Transaction, *, yes: bool) -> None:

@@ -10,7 +10,7 @@ SUMMARIES = {
     "rollback": "Put back what a transaction changed.",
     "resume": "Carry on with a transaction that was cut short.",
     "confirm": "Keep what `apply --confirm-within` did.",
-    "journal": "What virtfn has changed on this host.",
+    "journal": "What virtfn has changed on this host, or in a cloud.",
     "persist": "Apply the declared state at every boot.",
     "mirror": "Copy one VF's traffic to another VF, and prove it.",
     "cloud": "Flat SR-IOV networks, ports and servers on OpenStack.",

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from virtfn.errors import BackendUnreachable, LockHeld, PermissionDenied, SpecError, UsageError, VirtfnError
+from virtfn.model.place import HOST, Place
 from virtfn.model.plain import decode, encode
 from virtfn.model.plan import Plan, Value
 from virtfn.model.transaction import Status, Transaction
@@ -29,7 +30,8 @@ class FileJournal:
     ``folder_mode`` is that of the state folder: 0o700 where plans hold what others shall not read.
     """
 
-    def __init__(self, state: Path, boot_id: str, *, folder_mode: int = 0o755) -> None:
+    def __init__(self, state: Path, boot_id: str, *, place: Place = HOST, folder_mode: int = 0o755) -> None:
+        self.place = place
         self._state = state
         self._folder_mode = folder_mode
         self._folder = state / "journal"
@@ -37,7 +39,7 @@ class FileJournal:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the host-wide lock (flock on ``STATE/lock``); the kernel drops it if we die. Raises LockHeld."""
+        """Hold the lock (flock on ``STATE/lock``); the kernel drops it if we die. Raises LockHeld."""
         with _disk_errors(self._state):
             self._state.mkdir(parents=True, exist_ok=True, mode=self._folder_mode)
             handle = os.open(self._state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -47,7 +49,7 @@ class FileJournal:
             except BlockingIOError:
                 holder = os.pread(handle, 40, 0).decode(errors="replace").strip() or "unknown"
                 raise LockHeld(
-                    f"another virtfn (pid {holder}) is changing this host",
+                    f"another virtfn (pid {holder}) is changing {self.place.name}",
                     where=str(self._state / "lock"),
                     hint="wait for it to end, then run the command again",
                 ) from None
@@ -125,7 +127,9 @@ class FileJournal:
         path = self._path(number)
         if not path.is_file():
             raise UsageError(
-                f"there is no transaction {number}", where=str(self._folder), hint="see `virtfn journal ls`"
+                f"there is no transaction {number}",
+                where=str(self._folder),
+                hint=f"see {self.place.command('journal ls')}",
             )
         with _disk_errors(path):
             text = path.read_text(encoding="utf-8", errors="replace")

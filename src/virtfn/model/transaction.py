@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from virtfn.model.plan import Plan, Restore, Step, Value, way_back
+from virtfn.model.plan import Plan, Restore, Step, Undoing, Value, way_back
 
 
 class Status(StrEnum):
@@ -56,3 +56,8 @@ class Transaction:
     def way_back(self) -> tuple[Restore, ...]:
         """What a rollback has to put back."""
         return way_back(self.touched)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing of it can be taken back: what it deleted does not come back."""
+        return all(step.undoing is Undoing.FINAL for step in self.plan.steps)

@@ -9,6 +9,7 @@ from virtfn.mirroring.proof import Catch
 from virtfn.model.addresses import MacAddress
 from virtfn.model.cloud import ObservedCloud
 from virtfn.model.inventory import Inventory
+from virtfn.model.place import Place
 from virtfn.model.plan import Plan, Target, Value
 from virtfn.model.probe import Volley
 from virtfn.model.transaction import Status, Transaction
@@ -65,8 +66,12 @@ class Prober(Protocol):
 class Journal(Protocol):
     """Transactions on stable storage. Every method that records returns only when the record is durable."""
 
+    @property
+    def place(self) -> Place:
+        """What the transactions change."""
+
     def lock(self) -> AbstractContextManager[None]:
-        """Hold the host-wide lock. Raises LockHeld at once if somebody else does."""
+        """Hold the lock of this host, or this cloud. Raises LockHeld at once if somebody else does."""
 
     def is_locked(self) -> bool:
         """Whether somebody holds the lock now."""

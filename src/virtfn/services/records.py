@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from virtfn.errors import ConflictError, LockHeld, UsageError
 from virtfn.model.transaction import Status, Transaction
+from virtfn.planning.cloud_plan import UP
 from virtfn.services.ports import Journal
 from virtfn.services.transaction import Transactions
 
@@ -15,7 +16,7 @@ _LONGEST_S = 24 * 3600.0
 
 
 class Records:
-    """The journal of one host, and the way back and forth from what is in it."""
+    """The journal of one host or cloud, and the way back and forth from what is in it."""
 
     def __init__(self, journal: Journal, engine: Transactions) -> None:
         self._journal = journal
@@ -43,15 +44,24 @@ class Records:
             return self._engine.resume(self.to_resume(number))
 
     def to_resume(self, number: int | None = None) -> Transaction:
-        """The transaction that ``resume`` means. Raises UsageError where there is none, ConflictError for a mirror."""
+        """The transaction that ``resume`` means. Raises UsageError where there is none.
+
+        ConflictError for one that would have to be proven, for which its plan is not enough: a mirror, servers.
+        """
         entry = self.load(number) if number else self._unfinished()
         if entry is None:
-            raise UsageError("no transaction is unfinished", hint="see `virtfn journal ls`")
+            raise UsageError("no transaction is unfinished", hint=self._see)
         if entry.plan.kind == "mirror":
             raise ConflictError(
                 "a mirror is not resumed, as it would have to be proven",
                 where=f"transaction {entry.id}",
                 hint=f"`virtfn mirror rm {entry.id}`, then add it again",
+            )
+        if entry.plan.kind == UP:
+            raise ConflictError(
+                "servers are not resumed from the journal alone, as their ports would have to be seen bound",
+                where=f"transaction {entry.id}",
+                hint="`virtfn cloud up -f FILE` again finishes it, or takes it back first",
             )
         return entry
 
@@ -64,7 +74,7 @@ class Records:
         waiting = [entry for entry in self.all() if awaits_confirmation(entry)]
         chosen = [entry for entry in waiting if number in (None, entry.id)]
         if not chosen:
-            raise UsageError("no transaction waits to be confirmed", hint="see `virtfn journal ls`")
+            raise UsageError("no transaction waits to be confirmed", hint=self._see)
         entry = chosen[-1]
         if entry.status is not Status.COMMITTED:
             raise ConflictError(f"it is {entry.status.value}", where=f"transaction {entry.id}")
@@ -103,17 +113,21 @@ class Records:
             return None
 
     def to_undo(self, number: int | None = None) -> Transaction:
-        """The transaction that ``rollback`` means. Raises UsageError where there is none."""
+        """The transaction that ``rollback`` means. Raises UsageError where there is none that could be taken back."""
         if number is not None:
             entry = self.load(number)
             if entry.status in (Status.ROLLED_BACK, Status.ENDED):
                 raise UsageError(f"it is {entry.status.value}: nothing is left to undo", where=f"transaction {number}")
-            return entry
+            return _revocable(entry)
         committed = [entry for entry in self.all() if entry.status is Status.COMMITTED]
         chosen = self._unfinished() or (committed[-1] if committed else None)
         if chosen is None:
-            raise UsageError("there is no transaction to roll back", hint="see `virtfn journal ls`")
-        return chosen
+            raise UsageError("there is no transaction to roll back", hint=self._see)
+        return _revocable(chosen)
+
+    @property
+    def _see(self) -> str:
+        return f"see {self._journal.place.command('journal ls')}"
 
     def _unfinished(self) -> Transaction | None:
         return next((entry for entry in self.all() if entry.status.unfinished), None)
@@ -123,6 +137,17 @@ def awaits_confirmation(entry: Transaction) -> bool:
     """Whether this is to be confirmed, and has not been yet."""
     kinds = [document.get("kind") for document in entry.evidence]
     return CONFIRM_BY in kinds and CONFIRMED not in kinds and entry.status in (Status.OPEN, Status.COMMITTED)
+
+
+def _revocable(entry: Transaction) -> Transaction:
+    """The transaction itself. Raises UsageError where it is committed and deleted for good."""
+    if entry.status is Status.COMMITTED and entry.is_final:
+        raise UsageError(
+            "what it deleted does not come back",
+            where=f"transaction {entry.id} ({entry.plan.title})",
+            hint="`virtfn cloud up -f FILE` makes it anew",
+        )
+    return entry
 
 
 def _is_confirmed(entry: Transaction) -> bool:

@@ -111,10 +111,11 @@ class Transactions:
             remaining += self._restore(stride)
         if remaining:
             self._note_status(transaction, Status.INCOMPLETE, tuple(remaining))
+            again = self._journal.place.command(f"rollback {transaction.id}")
             raise RollbackIncomplete(
                 "not everything could be put back: " + "; ".join(remaining),
                 where=f"transaction {transaction.id}",
-                hint=f"mend what is named, then `virtfn rollback {transaction.id}` tries again",
+                hint=f"mend what is named, then {again} tries again",
             )
         return self._note_status(transaction, Status.ROLLED_BACK)
 
@@ -183,6 +184,7 @@ class Transactions:
         self._stop_if_cancelled()
         checked = [step for step in steps if step.writing is Writing.CHECKED]
         found = self._world.read_all([(step.target, step.field) for step in checked])
+        place = self._journal.place
         for step, now in zip(checked, found, strict=True):
             if isinstance(now, VirtfnError):
                 raise now
@@ -190,7 +192,7 @@ class Transactions:
                 raise ConflictError(
                     f"{step.field} is {say(now)}, but was {say(step.before)} when the plan was made",
                     where=str(step.target),
-                    hint="somebody else changes this host: look with `virtfn show`, then plan again",
+                    hint=f"somebody else changes {place.name}: look with `{place.look}`, then plan again",
                 )
 
     def _write(self, steps: list[Step]) -> None:
@@ -216,7 +218,7 @@ class Transactions:
         wrong = self._unsettled({(step.target, step.field): step.after for step in plan.steps if insisted_on(step)})
         if wrong:
             raise VerifyFailed(
-                "read back, the host is not as written: " + _mismatches(wrong),
+                f"read back, {self._journal.place.name} is not as written: " + _mismatches(wrong),
                 where=plan.title,
                 mismatches=tuple((target.kind, target.id, field) for target, field in wrong),
             )
@@ -238,7 +240,7 @@ class Transactions:
         return {}
 
     def _note_status(self, transaction: Transaction, status: Status, remaining: tuple[str, ...] = ()) -> Transaction:
-        """Record where a rollback stands. A journal that fails now must not keep the host from being put back."""
+        """Record where a rollback stands. A journal that fails now must not keep things from being put back."""
         try:
             return self._journal.record_status(transaction, status, remaining=remaining)
         except VirtfnError as fault:

@@ -5,12 +5,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from virtfn.errors import LockHeld, UsageError
+from virtfn.model.place import HOST
 from virtfn.model.plan import Plan, Value
 from virtfn.model.transaction import Status, Transaction
 
 
 class MemoryJournal:
     """Implements the Journal protocol. What is recorded is kept as long as the object."""
+
+    place = HOST
 
     def __init__(self) -> None:
         self._kept: dict[int, Transaction] = {}

@@ -1,22 +1,12 @@
-"""The library: this host as an object. Typed results, no printing, no globals; errors are those of ``virtfn.errors``.
-
-::
-
-    from virtfn.api import Host
-
-    with Host.local() as host:
-        plan = host.plan(Path("host.yaml"))
-        if not plan.objections:
-            receipt = host.apply(plan)
-"""
+"""This host as an object of the library."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from virtfn.api.specs import Spec, text_of
 from virtfn.app import App, Settings
-from virtfn.errors import SpecError
 from virtfn.model.desired import DesiredHost
 from virtfn.model.inventory import Inventory
 from virtfn.model.mirror import Mirror, MirrorReceipt
@@ -25,9 +15,6 @@ from virtfn.planning.diff import Difference
 from virtfn.services.hosts import HostPlan, HostReceipt
 from virtfn.services.inventory import inventory_of
 from virtfn.services.mirrors import Mirrors
-
-Spec = str | Path | DesiredHost
-"""YAML text, a file, or the value itself."""
 
 
 class Host:
@@ -58,7 +45,7 @@ class Host:
         """Physical and Virtual Functions as they are now. ``pf``: a name or a device address. Raises UsageError."""
         return inventory_of(self._app.host(), pf)
 
-    def plan(self, spec: Spec, *, force: Iterable[str] = ()) -> HostPlan:
+    def plan(self, spec: Spec[DesiredHost], *, force: Iterable[str] = ()) -> HostPlan:
         """What would make this host as declared, and the guards that refuse it. Raises SpecError, CapabilityError."""
         return self._app.hosts(self._progress, self._is_stopped).plan(_desired(spec), forced=frozenset(force))
 
@@ -69,11 +56,11 @@ class Host:
         """
         return self._app.hosts(self._progress, self._is_stopped).apply(plan.plan, forced=frozenset(force))
 
-    def make(self, spec: Spec, *, force: Iterable[str] = ()) -> HostReceipt:
+    def make(self, spec: Spec[DesiredHost], *, force: Iterable[str] = ()) -> HostReceipt:
         """``plan`` and ``apply`` in one, under one lock and from one observation. Raises what both raise."""
         return self._app.hosts(self._progress, self._is_stopped).make(_desired(spec), forced=frozenset(force))
 
-    def verify(self, spec: Spec) -> tuple[Difference, ...]:
+    def verify(self, spec: Spec[DesiredHost]) -> tuple[Difference, ...]:
         """How the host differs from the declared state; nothing where it does not."""
         return self._app.hosts(self._progress, self._is_stopped).differences(_desired(spec))
 
@@ -117,14 +104,9 @@ class Host:
         return self._stopped
 
 
-def _desired(spec: Spec) -> DesiredHost:
+def _desired(spec: Spec[DesiredHost]) -> DesiredHost:
     if isinstance(spec, DesiredHost):
         return spec
-    from virtfn.spec import decoded, load
+    from virtfn.spec import load
 
-    if isinstance(spec, str):
-        return load([("spec", spec)])
-    try:
-        return load([(str(spec), decoded(spec.read_bytes(), file=str(spec)))])
-    except OSError as fault:
-        raise SpecError(f"cannot be read ({fault.strerror})", where=str(spec)) from fault
+    return load([text_of(spec)])

@@ -1,0 +1,21 @@
+"""The library: a host, or a cloud, as an object. Typed results, no printing; errors are those of ``virtfn.errors``.
+
+::
+
+    from virtfn.api import Cloud, Host
+
+    with Host.local() as host:
+        plan = host.plan(Path("host.yaml"))
+        if not plan.objections:
+            receipt = host.apply(plan)
+
+    with Cloud.connect("lab") as cloud:
+        plan = cloud.plan(Path("cloud.yaml"))
+        receipt = cloud.apply(plan)
+"""
+
+from virtfn.api.cloud import Cloud, CloudPlan
+from virtfn.api.host import Host
+from virtfn.api.specs import Spec
+
+__all__ = ["Cloud", "CloudPlan", "Host", "Spec"]

@@ -1,0 +1,107 @@
+"""One OpenStack cloud as an object of the library."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from virtfn.api.specs import Spec, text_of
+from virtfn.app import App, Settings
+from virtfn.model.cloud import DesiredCloud
+from virtfn.model.plan import Plan
+from virtfn.model.transaction import Transaction
+from virtfn.planning.cloud_plan import DOWN
+from virtfn.services.clouds import CloudReceipt, Clouds, CloudView
+
+
+@dataclass(frozen=True)
+class CloudPlan:
+    """What would be done, and for which declared state. ``plan.notes`` is what to know before it is."""
+
+    desired: DesiredCloud
+    plan: Plan
+
+
+class Cloud:
+    """One cloud. Every method observes it anew; what changes something holds this cloud's lock on this machine."""
+
+    def __init__(self, app: App, name: str | None, progress: Callable[[str], None], timeout_s: float) -> None:
+        self._app = app
+        self._name = name
+        self._progress = progress
+        self._timeout_s = timeout_s
+        self._stopped = False
+
+    @classmethod
+    def connect(
+        cls,
+        name: str | None = None,
+        *,
+        state: Path | None = None,
+        progress: Callable[[str], None] | None = None,
+        timeout_s: float = 300.0,
+    ) -> Self:
+        """The cloud of this name in clouds.yaml; None: the one that OS_CLOUD or OS_... variables mean.
+
+        Nothing is sent yet. ``state``: where the journal is kept (default: where the command line keeps it).
+        ``timeout_s``: how long servers and their ports may take to be ready.
+        """
+        settings = Settings(state) if state else None
+        return cls(App(settings), name or os.environ.get("OS_CLOUD"), progress or (lambda _text: None), timeout_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Ask a method at work in another thread to finish its step, roll back and raise Interrupted."""
+        self._stopped = True
+
+    def plan(self, spec: Spec[DesiredCloud]) -> CloudPlan:
+        """What would make the cloud as declared. Raises SpecError, ConflictError, CloudError."""
+        desired = _desired(spec)
+        return CloudPlan(desired, self._clouds().plan(desired))
+
+    def plan_down(self, spec: Spec[DesiredCloud]) -> CloudPlan:
+        """What would delete all that bears the spec's tag. Raises SpecError, CloudError."""
+        desired = _desired(spec)
+        return CloudPlan(desired, self._clouds().plan_down(desired.name))
+
+    def apply(self, plan: CloudPlan) -> CloudReceipt:
+        """Carry a plan out. One that makes servers waits until each port has its VF, or deletes what it has made.
+
+        Raises CloudError (with what is known of the cause), ConflictError, VerifyFailed, LockHeld, RollbackIncomplete.
+        """
+        if plan.plan.kind == DOWN:
+            return self._clouds().down(plan.desired.name, plan.plan)
+        return self._clouds().up(plan.desired, plan.plan)
+
+    def show(self, spec: Spec[DesiredCloud]) -> CloudView:
+        """What there is of the spec: where each VF is, what differs, what is not ready and why. Raises CloudError."""
+        return self._clouds().show(_desired(spec))
+
+    def rollback(self, number: int | None = None) -> Transaction:
+        """Take back what a transaction made: this one, or the unfinished one, or the last. Raises ConflictError."""
+        return self._app.cloud_records(self._name, self._progress, self._is_stopped).rollback(number)
+
+    def transactions(self) -> tuple[Transaction, ...]:
+        """This cloud's journal on this machine, oldest first."""
+        return tuple(self._app.cloud_journal(self._name).all())
+
+    def _clouds(self) -> Clouds:
+        return self._app.clouds(self._name, self._progress, self._is_stopped, timeout_s=self._timeout_s)
+
+    def _is_stopped(self) -> bool:
+        return self._stopped
+
+
+def _desired(spec: Spec[DesiredCloud]) -> DesiredCloud:
+    if isinstance(spec, DesiredCloud):
+        return spec
+    from virtfn.spec.cloud import load_cloud
+
+    return load_cloud(*text_of(spec))

@@ -1,0 +1,105 @@
+"""The journal of a cloud: what of it can be taken back, and what carries on."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.unit.cloud.rig import Rig, desired
+
+from virtfn.app import App, Settings
+from virtfn.cli.main import main
+from virtfn.errors import ConflictError, ExitCode, LockHeld, UsageError
+from virtfn.model.cloud import Kind, cloud_target
+from virtfn.model.cloud_fields import DEFINITION
+from virtfn.model.place import cloud_place
+from virtfn.model.plan import Plan
+from virtfn.model.transaction import Status
+from virtfn.planning.cloud_plan import UP
+from virtfn.services.records import Records
+from virtfn.services.transaction import Transactions
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+def records(rig: Rig) -> Records:
+    return Records(rig.journal, Transactions(rig.cloud, rig.journal, progress=rig.told.append))
+
+
+def test_an_up_that_stands_can_be_rolled_back_by_its_number(rig: Rig) -> None:
+    before = rig.cloud.everything()
+    receipt = rig.up()
+    assert records(rig).rollback(receipt.id).status is Status.ROLLED_BACK
+    assert rig.cloud.everything() == before
+
+
+def test_what_somebody_took_away_already_is_no_obstacle_to_the_way_back(rig: Rig) -> None:
+    before = rig.cloud.everything()
+    rig.up()
+    rig.cloud.write(cloud_target("note", Kind.SERVER, "vm-1"), DEFINITION, None)
+    assert records(rig).rollback().status is Status.ROLLED_BACK
+    assert rig.cloud.everything() == before
+
+
+def test_a_down_does_not_come_back_and_says_so(rig: Rig) -> None:
+    rig.up()
+    rig.down()
+    with pytest.raises(UsageError, match="what it deleted does not come back"):
+        records(rig).rollback()
+
+
+def test_an_up_that_was_cut_short_is_rolled_back_but_not_resumed(rig: Rig) -> None:
+    before = rig.cloud.everything()
+    plan = rig.clouds.plan(desired())
+    entry = rig.journal.begin(plan)
+    rig.journal.record_intent(entry, [0])
+    rig.cloud.write(plan.steps[0].target, plan.steps[0].field, plan.steps[0].after)
+    with pytest.raises(ConflictError, match="seen bound") as refused:
+        records(rig).resume()
+    assert "virtfn cloud up -f FILE" in refused.value.hint
+    assert records(rig).rollback().status is Status.ROLLED_BACK
+    assert rig.cloud.everything() == before
+
+
+def test_a_down_that_was_cut_short_is_resumed(rig: Rig) -> None:
+    rig.up()
+    rig.journal.begin(rig.clouds.plan_down("note"))
+    assert records(rig).resume().status is Status.COMMITTED
+    assert rig.ours() == {}
+
+
+def test_journal_ls_names_the_clouds_that_have_journals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VIRTFN_STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("OS_CLOUD", "lab/2")
+    app = App(Settings(tmp_path))
+    app.cloud_journal("lab/2").begin(Plan(UP, "cloud lab/2: note", ()))
+    app.cloud_journal(None).begin(Plan(UP, "cloud env: note", ()))
+    assert main(["journal", "ls"]) == ExitCode.DONE
+    assert capsys.readouterr().out.splitlines() == [
+        "The journal is empty.",
+        "this cloud: 1 transaction, 1 unfinished; see `virtfn journal ls --cloud`",
+        "cloud lab/2: 1 transaction, 1 unfinished; see `virtfn journal ls --os-cloud lab/2`",
+    ]
+    assert main(["journal", "ls", "-o", "json"]) == ExitCode.DONE
+    document = json.loads(capsys.readouterr().out)
+    assert document["clouds"] == [
+        {"cloud": None, "transactions": 1, "unfinished": 1},
+        {"cloud": "lab/2", "transactions": 1, "unfinished": 1},
+    ]
+    for option in (["--cloud"], ["--os-cloud", "lab/2"]):
+        assert main(["journal", "ls", *option]) == ExitCode.DONE
+        assert "cloud lab/2: note" in capsys.readouterr().out
+
+
+def test_messages_of_a_cloud_do_not_speak_of_the_host(tmp_path: Path) -> None:
+    journal = App(Settings(tmp_path)).cloud_journal("lab")
+    assert journal.place == cloud_place("lab")
+    with journal.lock(), pytest.raises(LockHeld, match="is changing cloud lab"), journal.lock():
+        pass
+    with pytest.raises(UsageError) as missing:
+        journal.load(9)
+    assert missing.value.hint == "see `virtfn journal ls --os-cloud lab`"
