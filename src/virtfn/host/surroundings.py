@@ -1,4 +1,4 @@
-"""What depends on this host's netdevs: the default route, and the SSH connection of the person at work."""
+"""What depends on this host's netdevs: the default route, the SSH connection of the person at work, OpenStack."""
 
 import os
 import socket
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from virtfn.errors import VirtfnError
 from virtfn.host.netlink import NetlinkSocket, attribute
+from virtfn.host.physnets import physical_networks
 from virtfn.host.refusals import Attempt
 from virtfn.planning.guards import Surroundings
 
@@ -18,7 +19,7 @@ _DEEPEST = 8
 
 
 def surroundings(root: Path = Path("/")) -> Surroundings:
-    """The netdevs with a default route, and those that carry the SSH connection named by SSH_CONNECTION.
+    """The netdevs with a default route, the SSH connection named by SSH_CONNECTION, and physical networks.
 
     The ports below a bond, a bridge or a VLAN count, too. What cannot be read names no netdev: a guard that knows
     nothing keeps silent. Sources: /proc/net/route, /proc/net/ipv6_route, RTM_GETROUTE, /sys/class/net/*/lower_*.
@@ -26,6 +27,7 @@ def surroundings(root: Path = Path("/")) -> Surroundings:
     return Surroundings(
         default_route_netdevs=_with_lower(root, _default_route_netdevs(root)),
         ssh_netdevs=_with_lower(root, _ssh_netdevs(os.environ.get("SSH_CONNECTION", ""))),
+        physnets=physical_networks(root),
     )
 
 

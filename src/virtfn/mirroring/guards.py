@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from virtfn.mirroring.scene import Scene
 from virtfn.model.inventory import EswitchMode, Unknown
 from virtfn.model.mirror import Objection
+from virtfn.model.physnets import differ
 
 Guard = Callable[[Scene], Objection | None]
 
@@ -115,6 +116,19 @@ def _vlan(scene: Scene) -> Objection | None:
     )
 
 
+def _two_physnets(scene: Scene) -> Objection | None:
+    source = scene.physnets.of_vf(scene.source_pf, scene.source)
+    copy = scene.physnets.of_vf(scene.copy_pf, scene.copy)
+    if source is None or copy is None or not differ((source, copy)):
+        return None
+    return Objection(
+        "two-physnets",
+        f"source and copy are handed out under two physical networks, {source} and {copy}: "
+        "who has the copy would read a network that it has no port on",
+        f"choose a copy among the VFs of {source.physical_network}",
+    )
+
+
 def _pf_down(scene: Scene) -> Objection | None:
     if scene.pf.up is not False:
         return None
@@ -152,6 +166,7 @@ GUARDS: tuple[Guard, ...] = (
     _foreign_mac,
     _in_use,
     _vlan,
+    _two_physnets,
     _pf_down,
     _source_down,
     _copy_down,

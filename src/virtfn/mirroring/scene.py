@@ -7,11 +7,15 @@ from virtfn.errors import UsageError
 from virtfn.model.addresses import MacAddress, VfRef
 from virtfn.model.inventory import Inventory, PfState, Unknown, VfState
 from virtfn.model.mirror import Mirror, MirrorRequest
+from virtfn.model.physnets import PhysicalNetworks
 
 
 @dataclass(frozen=True)
 class Scene:
-    """The two VFs, their PFs, the mirrors that stand, and the MACs known to live outside (each with its origin)."""
+    """The two VFs, their PFs, the mirrors that stand, and the MACs known to live outside (each with its origin).
+
+    ``physnets``: the physical networks under which OpenStack's services hand out VFs here.
+    """
 
     request: MirrorRequest
     source_pf: PfState
@@ -20,6 +24,7 @@ class Scene:
     copy: VfState
     standing: tuple[Mirror, ...]
     outside: Mapping[MacAddress, str]
+    physnets: PhysicalNetworks
 
     @property
     def pf(self) -> PfState:
@@ -43,12 +48,16 @@ class Scene:
 
 
 def set_scene(
-    inventory: Inventory, request: MirrorRequest, standing: tuple[Mirror, ...], outside: Mapping[MacAddress, str]
+    inventory: Inventory,
+    request: MirrorRequest,
+    standing: tuple[Mirror, ...],
+    outside: Mapping[MacAddress, str],
+    physnets: PhysicalNetworks,
 ) -> Scene:
     """The scene of a request. Raises UsageError where a VF does not exist."""
     source_pf, source = _find(inventory, request.source)
     copy_pf, copy = _find(inventory, request.copy)
-    return Scene(request, source_pf, source, copy_pf, copy, standing, outside)
+    return Scene(request, source_pf, source, copy_pf, copy, standing, outside, physnets)
 
 
 def working_mac(vf: VfState) -> MacAddress | None:

@@ -1,13 +1,14 @@
 """What a host plan must not do unasked, and why. Every guard is asked; all that refuse are told at once. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from virtfn.eswitch.drivers import facts_of
 from virtfn.eswitch.limits import Limit, limits_on
 from virtfn.model.addresses import MacAddress, VfRef
 from virtfn.model.inventory import EswitchMode, HolderKind, Inventory, PfState, Unknown, VfState
 from virtfn.model.mirror import Objection
+from virtfn.model.physnets import PhysicalNetworks, differ
 from virtfn.model.plan import Plan, Step, Writing
 from virtfn.planning.aftermath import Claim, mac_claims
 from virtfn.planning.meaning import counted, user_of
@@ -17,12 +18,14 @@ from virtfn.planning.meaning import counted, user_of
 class Surroundings:
     """What depends on this host: netdevs with a default route, those that carry an SSH connection, VFs of mirrors.
 
-    Names are netdevs of the host's own namespace; a bond's or a bridge's ports belong in, too.
+    Names are netdevs of the host's own namespace; a bond's or a bridge's ports belong in, too. ``physnets``: what
+    OpenStack's services here are told.
     """
 
     default_route_netdevs: frozenset[str] = frozenset()
     ssh_netdevs: frozenset[str] = frozenset()
     mirrors: tuple[VfRef, ...] = ()
+    physnets: PhysicalNetworks = field(default_factory=PhysicalNetworks)
 
 
 @dataclass(frozen=True)
@@ -185,6 +188,19 @@ def _mirror_in_use(prospect: Prospect) -> Iterator[Objection]:
             )
 
 
+def _two_physnets(prospect: Prospect) -> Iterator[Objection]:
+    changed = _steps_by_pf(prospect.plan)
+    for pf in prospect.inventory.pfs:
+        claims = prospect.surroundings.physnets.of_pf(pf) if pf.device in changed else ()
+        if differ(claims):
+            yield Objection(
+                "two-physnets",
+                f"{pf.label} is given to two physical networks: {' and '.join(map(str, claims))}; "
+                "ports on its VFs cannot bind, or are on the wrong wire",
+                "let the agent's physical_device_mappings and nova's device_spec name one for it",
+            )
+
+
 def _unsupported_value(prospect: Prospect) -> Iterator[Objection]:
     steps = _steps_by_pf(prospect.plan)
     for pf in prospect.inventory.pfs:
@@ -256,6 +272,7 @@ GUARDS: dict[str, Guard] = {
     "ssh-connection": _ssh_connection,
     "mac-twice": _mac_twice,
     "mirror-in-use": _mirror_in_use,
+    "two-physnets": _two_physnets,
     "unsupported-value": _unsupported_value,
 }
 """Every guard by its name, in the order in which they are told."""

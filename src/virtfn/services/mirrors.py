@@ -1,6 +1,6 @@
 """Mirrors: add with proof, list, prove again, remove with proof."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from virtfn.errors import CapabilityError, ConflictError, ProofFailed, UsageError, VirtfnError
@@ -12,6 +12,7 @@ from virtfn.mirroring.strategies import STRATEGIES, choose
 from virtfn.model.addresses import MacAddress, VfRef
 from virtfn.model.inventory import Inventory
 from virtfn.model.mirror import Choice, Mirror, MirrorReceipt, MirrorRequest, MirrorState, Proposal, mirrored
+from virtfn.model.physnets import PhysicalNetworks
 from virtfn.model.plain import decode, encode
 from virtfn.model.plan import Target, Value
 from virtfn.model.probe import Leg, ProofReport, Waypoint
@@ -39,6 +40,7 @@ class Mirrors:
         vantage: Vantage,
         *,
         progress: Progress,
+        physnets: Callable[[], PhysicalNetworks] = PhysicalNetworks,
     ) -> None:
         self._host = host
         self._journal = journal
@@ -46,6 +48,7 @@ class Mirrors:
         self._prover = prover
         self._vantage = vantage
         self._progress = progress
+        self._physnets = physnets
 
     def propose(
         self, source: str, copy: str, *, strategy: str = "", literal: bool = False, forced: frozenset[str] = frozenset()
@@ -132,7 +135,7 @@ class Mirrors:
         inventory = self._host.observe()
         request = MirrorRequest(find_vf(inventory, source), find_vf(inventory, copy), strategy, literal, forced)
         standing = tuple(one for one in self.standing() if not one.transaction.status.unfinished)
-        scene = set_scene(inventory, request, standing, self._outside(inventory, request))
+        scene = set_scene(inventory, request, standing, self._outside(inventory, request), self._physnets())
         refuse(objections(scene), f"{scene.source_label} to {scene.copy_label}")
         return inventory, scene
 

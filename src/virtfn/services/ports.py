@@ -7,8 +7,10 @@ from typing import Protocol
 from virtfn.errors import VirtfnError
 from virtfn.mirroring.proof import Catch
 from virtfn.model.addresses import MacAddress
-from virtfn.model.cloud import ObservedCloud
-from virtfn.model.inventory import Inventory
+from virtfn.model.cloud import DesiredCloud, ObservedCloud
+from virtfn.model.cloud_ports import Named, NicSwitch
+from virtfn.model.cloud_survey import CloudSurvey
+from virtfn.model.inventory import Inventory, Known
 from virtfn.model.place import Place
 from virtfn.model.plan import Plan, Target, Value
 from virtfn.model.probe import Volley
@@ -28,7 +30,12 @@ class World(Protocol):
         """Many fields, each its value or the error that ``read`` would raise, in the order asked."""
 
     def write_all(self, changes: Sequence[tuple[Target, str, Value]]) -> None:
-        """Many fields in this order, until one is refused: then what ``write`` raises."""
+        """Many fields in this order, until one is refused: then what ``write`` raises.
+
+        A world may write at once what does not need each other, as objects of one kind in a cloud. Whether this returns
+        or raises, all that was begun has ended then, and nothing was begun after a refusal. The first one is raised;
+        those that came beside it are its notes.
+        """
 
 
 class Observer(Protocol):
@@ -46,10 +53,33 @@ class Host(World, Observer, Protocol):
 
 
 class Cloud(World, Protocol):
-    """A cloud: observed by the tag of one spec, read and written by field (``model/cloud_fields``)."""
+    """A cloud: observed by the tag of one spec, read and written by field (``model/cloud_fields``).
+
+    Deleted servers are gone when ``write`` or ``write_all`` returns.
+    """
+
+    @property
+    def parallel(self) -> int:
+        """How many objects of one kind ``write_all`` works on at once; 1: one after the other."""
 
     def observe(self, spec: str) -> ObservedCloud:
         """What bears the tag of the spec of this name, and what else matters to it. Raises CloudError."""
+
+    def survey(self, desired: DesiredCloud, observed: ObservedCloud) -> CloudSurvey:
+        """What the cloud tells of itself beyond that, for preflight and diagnosis. Raises nothing: Unknown says why."""
+
+    def refresh(self, spec: str, before: ObservedCloud) -> ObservedCloud:
+        """What was observed before, with the spec's ports and servers as they are now. Raises CloudError."""
+
+
+class CloudPorts(Protocol):
+    """A cloud's ports, looked up by what a person calls them."""
+
+    def named(self, word: str) -> Named:
+        """All ports and servers with this name or id. Raises CloudError."""
+
+    def nic_switches(self) -> Known[tuple[NicSwitch, ...]]:
+        """Neutron's NIC Switch agents; Unknown where they are not told to us. Raises CloudError."""
 
 
 class Prober(Protocol):
@@ -101,6 +131,12 @@ class Journal(Protocol):
 
     def all(self) -> Iterator[Transaction]:
         """All transactions, oldest first."""
+
+    def unfinished(self) -> Iterator[Transaction]:
+        """Those that somebody has to finish or roll back, oldest first."""
+
+    def committed(self, kind: str = "") -> Iterator[Transaction]:
+        """The committed ones, the newest first; with ``kind``, those whose plan is of it."""
 
 
 Cancelled = Callable[[], bool]

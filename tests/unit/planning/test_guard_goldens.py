@@ -1,21 +1,25 @@
 """Every folder under tests/golden/guards: a host, a spec, what depends on the host, and what is to be objected.
 
-``surroundings.yaml`` has ``default_route`` and ``ssh`` (netdevs), ``mirrors`` (``DEVICE/INDEX``), ``forced`` (guards).
+``surroundings.yaml`` has ``default_route`` and ``ssh`` (netdevs), ``mirrors`` (``DEVICE/INDEX``), ``forced`` (guards),
+``files`` (the host's files with what is in them: OpenStack's configuration, sysfs).
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from tests.unit.planning.cases import cases, desired, expected, extras, observed
 from tests.unit.planning.texts import objections_text
 
+from virtfn.host.physnets import physical_networks
 from virtfn.model.addresses import VfRef
+from virtfn.model.physnets import PhysicalNetworks
 from virtfn.planning.diff import diff
 from virtfn.planning.guards import Surroundings, objections
 from virtfn.planning.host_plan import plan_host
 
 
-def text_of(case: Path) -> str:
+def text_of(case: Path, root: Path) -> str:
     host = observed(case)
     around = extras(case, "surroundings.yaml")
     plan = plan_host(diff(desired(case), host), host)
@@ -23,6 +27,7 @@ def text_of(case: Path) -> str:
         frozenset(around.get("default_route", ())),
         frozenset(around.get("ssh", ())),
         tuple(_ref(text) for text in around.get("mirrors", ())),
+        _physnets(root, around.get("files", {})),
     )
     return objections_text(objections(plan, host, surroundings, forced=frozenset(around.get("forced", ()))))
 
@@ -32,6 +37,14 @@ def _ref(text: str) -> VfRef:
     return VfRef(device, int(index))
 
 
+def _physnets(root: Path, files: Mapping[str, str]) -> PhysicalNetworks:
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return physical_networks(root)
+
+
 @pytest.mark.parametrize("case", cases("guards"))
-def test_objections_are_as_expected(case: Path) -> None:
-    assert text_of(case) == expected(case)
+def test_objections_are_as_expected(case: Path, tmp_path: Path) -> None:
+    assert text_of(case, tmp_path) == expected(case)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from virtfn.journal.files import FileJournal
+from virtfn.model.physnets import PhysicalNetworks
 from virtfn.model.transaction import Transaction
 from virtfn.services.bench import Vantage
 from virtfn.services.mirrors import Mirrors
@@ -26,6 +27,7 @@ class Rig:
     vantage: Vantage = LAB_VANTAGE
     cancel_after: int | None = None
     prober: Prober | None = None
+    physnets: PhysicalNetworks = field(default_factory=PhysicalNetworks)
     asked: int = 0
     told: list[str] = field(default_factory=list)
 
@@ -46,7 +48,15 @@ class Rig:
             progress=self.told.append,
             cancelled=self._cancelled,
         )
-        return Mirrors(self.host, journal, engine, prover, self.vantage, progress=self.told.append)
+        return Mirrors(
+            self.host,
+            journal,
+            engine,
+            prover,
+            self.vantage,
+            progress=self.told.append,
+            physnets=lambda: self.physnets,
+        )
 
     def transactions(self) -> list[Transaction]:
         return list(self.journal.all())

@@ -18,7 +18,9 @@ from virtfn.errors import (
 )
 from virtfn.mirroring.proof import Catch
 from virtfn.model.addresses import MacAddress
+from virtfn.model.device_spec import AddressPattern, DeviceSpec
 from virtfn.model.mirror import MirrorState
+from virtfn.model.physnets import PhysicalNetworks
 from virtfn.model.plan import Target, Value
 from virtfn.model.probe import LegKind, Volley
 from virtfn.model.transaction import Status
@@ -124,6 +126,20 @@ def test_a_pf_that_is_down_is_refused(rig: Rig) -> None:
     rig.host.up = False
     with pytest.raises(GuardRefused, match="p2p1 is down"):
         rig.mirrors.add("p2p1/3", "p2p1/2")
+
+
+def test_vfs_of_two_physical_networks_are_refused_unless_forced(rig: Rig) -> None:
+    rig.physnets = PhysicalNetworks(
+        nova=(
+            DeviceSpec("physnet2", "/etc/nova/nova.conf:7", address=AddressPattern.of_glob("0000:01:10.4")),
+            DeviceSpec("physnet1", "/etc/nova/nova.conf:8", devname="p2p1"),
+        )
+    )
+    with pytest.raises(GuardRefused, match=r"nova for p2p1/2, /etc/nova/nova\.conf:7") as caught:
+        rig.mirrors.add("p2p1/3", "p2p1/2")
+    assert [name for name, _ in caught.value.guards] == ["two-physnets"]
+    assert rig.mirrors.add("p2p1/3", "p2p1/2", forced=frozenset({"two-physnets"})).report.proven
+    assert rig.mirrors.add("p2p1/3", "p2p1/1").report.proven
 
 
 @pytest.mark.parametrize("known_from", ["neighbour table", "vantage point"])

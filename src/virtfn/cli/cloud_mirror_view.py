@@ -1,0 +1,93 @@
+"""A mirror between two ports of a cloud, as text: what was found, what to set, what to run on the host."""
+
+from rich.console import Console
+from rich.text import Text
+
+from virtfn.cli.output import grid, print_table
+from virtfn.model.cloud_mirror import CloudMirror, Preparation, Readiness
+from virtfn.model.cloud_ports import CloudPort, Project
+from virtfn.model.inventory import Known, Unknown
+
+_LONGEST = 30
+"""Of a cell: three columns then fit into 80."""
+_MARKS = {Readiness.DONE: ("=", "green"), Readiness.TO_DO: ("~", "yellow"), Readiness.CHOICE: ("|", "yellow")}
+
+
+def print_cloud_mirror(out: Console, found: CloudMirror, *, explain: bool = False) -> None:
+    """Ids that stand for names are cut short in the table, never in a command."""
+    out.print(Text(f"Mirror: {found.source.label} to {found.copy.label}", style="bold"), soft_wrap=True)
+    table = grid("", "SOURCE", "COPY")
+    for name, source, copy in zip(_FACTS, _cells(found.source), _cells(found.copy), strict=True):
+        table.add_row(name, source, copy)
+    print_table(out, table)
+    _print_pf(out, found)
+    for note in found.notes:
+        out.print(Text(f"! {note}", style="yellow"), soft_wrap=True)
+    out.print(Text("In the cloud, beforehand; of the source's port nothing changes:", style="bold"), soft_wrap=True)
+    for one in found.preparations:
+        _print_preparation(out, one)
+    _print_host_side(out, found)
+    for command in found.lookups if explain else ():
+        out.print(Text(f"  $ {command}", style="cyan"), soft_wrap=True)
+
+
+_FACTS = ("server", "port", "project", "network", "host", "VF", "MAC", "port security")
+
+
+def _cells(port: CloudPort) -> tuple[str, ...]:
+    network = port.network
+    physical = _word(network.physical_network)
+    return (
+        _short(f"{port.owner.name or port.owner.id} ({port.owner.status})" if port.owner else "not told"),
+        _short(port.name) if port.name else f"{port.id[:8]}...",
+        _project(port.project),
+        _short(f"{network.name} ({physical})"),
+        _short(_word(port.host)),
+        _word(port.pci_slot),
+        port.mac,
+        {True: "on", False: "off"}.get(port.port_security is True, "") if isinstance(port.port_security, bool) else "?",
+    )
+
+
+def _project(project: Project) -> str:
+    return _short(project.name) if project.name else f"{project.id[:8]}..."
+
+
+def _word(known: Known[object]) -> str:
+    return "?" if isinstance(known, Unknown) else str(known if known is not None else "-")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+
+
+def _print_pf(out: Console, found: CloudMirror) -> None:
+    if isinstance(found.pf, Unknown):
+        line = f"Whether the two VFs are of one PF is left to the host's own check: {found.pf.reason}."
+    else:
+        served = f"the agent on {found.host} serves {found.physical_network} with no other netdev"
+        line = f"Both are VFs of {found.pf}: {served}."
+    out.print(line, soft_wrap=True)
+
+
+def _print_preparation(out: Console, one: Preparation) -> None:
+    mark, style = _MARKS[one.state]
+    line = Text(f"  {mark} ", style=style)
+    line.append(f"{one.what}: {one.state.value}", style="default")
+    out.print(line, soft_wrap=True)
+    out.print(f"      {one.why}.", soft_wrap=True)
+    out.print(f"      who may: {one.who}", soft_wrap=True)
+    prompt = "" if one.commands and one.commands[0].startswith("[") else "$ "
+    for command in one.commands:
+        out.print(Text(f"      {prompt}{command}", style="cyan"), soft_wrap=True)
+
+
+def _print_host_side(out: Console, found: CloudMirror) -> None:
+    side = found.host_side
+    out.print(Text(f"On {side.host}, as root:", style="bold"), soft_wrap=True)
+    for command in side.commands:
+        out.print(Text(f"  $ {command}", style="cyan"), soft_wrap=True)
+    out.print(Text(f"  ! {side.answer}.", style="yellow"), soft_wrap=True)
+    out.print("  What works:", soft_wrap=True)
+    for way in side.instead:
+        out.print(f"  - {way}.", soft_wrap=True)

@@ -1,0 +1,285 @@
+"""A mirror between two ports of a cloud: which ports are meant, what speaks against it, and what it takes. Pure.
+
+Facts: Neutron's SR-IOV agent (plugins/ml2/drivers/mech_sriov/agent) sets a VF's spoof check from its port's port
+security at each port update and at its own start, and knows a VF by its MAC together with its PCI address. Who may turn
+port security off: neutron/conf/policies/port.py, ``update_port:port_security_enabled``.
+"""
+
+import shlex
+from collections.abc import Iterator
+
+from virtfn.errors import UsageError
+from virtfn.model.addresses import PciAddress
+from virtfn.model.cloud_mirror import CloudMirror, HostSide, Preparation, Readiness
+from virtfn.model.cloud_ports import BOUND, CloudPort, Named, NicSwitch, PortOwner, Project
+from virtfn.model.inventory import Known, Unknown
+from virtfn.model.mirror import Objection
+
+_DIRECT = "direct"
+_ON_A_NIC = ("direct", "macvtap", "direct-physical")
+_NO_VF = {
+    "macvtap": "its VM has a macvtap on the VF, and that takes in frames for its own MAC only",
+    "direct-physical": "its VM has the whole PF: there is no VF to mirror",
+}
+_BE_ADMIN = "use a cloud with an administrator's credentials (--os-cloud)"
+
+
+def choose(word: str, named: Named) -> CloudPort:
+    """The one port that a name or an id means: a port, or the direct port of a server. Raises UsageError."""
+    if len(named.ports) + len(named.servers) > 1:
+        raise UsageError(
+            f"{len(named.ports) + len(named.servers)} things have this name",
+            where=word,
+            hint="name one by its id: " + "; ".join(_said(named)),
+        )
+    if named.ports:
+        return named.ports[0]
+    if not named.servers:
+        raise UsageError(
+            "there is no such server or port",
+            where=word,
+            hint="name a server, a port, SERVER:PORT, or an id; an ordinary user sees those of its own project only",
+        )
+    ((server, ports),) = named.servers
+    return _port_of(server, ports)
+
+
+def of_server(named: Named, port: str) -> Named:
+    """Of these servers, their ports of this name or id: what SERVER:PORT means."""
+    return Named(tuple(one for _, ports in named.servers for one in ports if port in (one.name, one.id)))
+
+
+def objections(source: CloudPort, copy: CloudPort, *, as_admin: bool) -> tuple[Objection, ...]:
+    """All that speaks against a mirror of ``source`` to ``copy``; ``as_admin`` takes no offence at two projects."""
+    found = [*_by_itself(source), *(_by_itself(copy) if copy.id != source.id else ()), *_together(source, copy)]
+    if not as_admin:
+        found += _two_projects(source, copy)
+    return tuple(found)
+
+
+def plan_mirror(
+    source: CloudPort, copy: CloudPort, switches: Known[tuple[NicSwitch, ...]], *, as_admin: bool = False
+) -> CloudMirror:
+    """What a mirror takes, of two ports to which there are no objections."""
+    host, network = str(source.host), _physical_network(source) or ""
+    pf = _pf(host, network, switches)
+    return CloudMirror(
+        source,
+        copy,
+        host,
+        network,
+        pf,
+        tuple(_preparations(copy, host, pf)),
+        _host_side(source, copy, host, pf),
+        tuple(_warnings(source, copy, as_admin)),
+        tuple(_notes(source, copy, host, switches)),
+        tuple(_lookups(source, copy, host)),
+    )
+
+
+def _said(named: Named) -> Iterator[str]:
+    for port in named.ports:
+        yield f"port {port.id} (network {port.network.name}, project {port.project})"
+    for server, _ in named.servers:
+        yield f"server {server.id} (project {server.project})"
+
+
+def _port_of(server: PortOwner, ports: tuple[CloudPort, ...]) -> CloudPort:
+    direct = [one for one in ports if one.vnic_type == _DIRECT]
+    fit = direct or [one for one in ports if one.vnic_type in _ON_A_NIC]
+    if len(fit) == 1:
+        return fit[0]
+    if fit:
+        raise UsageError(
+            f"it has {len(fit)} {fit[0].vnic_type} ports",
+            where=f"server {server.name}",
+            hint="choose one: " + ", ".join(shlex.quote(one.label) for one in fit),
+        )
+    there = ", ".join(f"{one.name or one.id} ({one.vnic_type})" for one in ports) or "none"
+    raise UsageError("it has no port with a VF", where=f"server {server.name}", hint=f"its ports: {there}")
+
+
+def _by_itself(port: CloudPort) -> Iterator[Objection]:
+    """What speaks against one port, in whatever mirror."""
+    if port.vnic_type != _DIRECT:
+        why = _NO_VF.get(port.vnic_type, "it has no VF")
+        yield _never(
+            "vnic-type", f"{port.label} is of vnic_type {port.vnic_type}: {why}", "use ports of vnic_type direct"
+        )
+        return
+    if isinstance(port.vif_type, Unknown):
+        yield _never("not-told", f"where {port.label} is bound is not known: {port.vif_type.reason}", _BE_ADMIN)
+    elif port.vif_type != BOUND:
+        hint = "boot a server with it" if port.vif_type == "unbound" else "see `openstack network agent list`"
+        yield _never("not-bound", f"{port.label} has no VF: its vif_type is {port.vif_type}, not {BOUND}", hint)
+    elif not isinstance(port.pci_slot, PciAddress):
+        why = port.pci_slot.reason if isinstance(port.pci_slot, Unknown) else "its binding:profile has no pci_slot"
+        yield _never("not-told", f"which VF {port.label} has is not known: {why}")
+
+
+def _together(source: CloudPort, copy: CloudPort) -> Iterator[Objection]:
+    """What speaks against these two in one mirror; facts that are not known are told of each port by itself."""
+    if source.id == copy.id:
+        yield _never("same-port", f"source and copy are one port, {source.label}", "name two")
+        return
+    pair = f"{source.label} and {copy.label}"
+    bound = source.vif_type == copy.vif_type == BOUND
+    if bound and source.host != copy.host:
+        yield _never(
+            "other-host",
+            f"{pair} are on {source.host} and on {copy.host}; a NIC's switch copies only to its own VFs",
+            "move one server: servers with VFs move by cold migration, or are made anew with --host",
+        )
+    if source.network.id != copy.network.id:
+        yield _never(
+            "other-network",
+            f"{pair} are on two networks, {source.network.name} and {copy.network.name}",
+            "choose ports of one network",
+        )
+    one, other = _physical_network(source), _physical_network(copy)
+    if one and other and one.lower() != other.lower():
+        yield _never("other-physnet", f"{pair} are on two physical networks, {one} and {other}: on two wires")
+    if bound and source.host == copy.host:
+        yield from _two_vfs(source, copy, pair)
+
+
+def _two_vfs(source: CloudPort, copy: CloudPort, pair: str) -> Iterator[Objection]:
+    first, second = source.pci_slot, copy.pci_slot
+    if not isinstance(first, PciAddress) or not isinstance(second, PciAddress):
+        return
+    if first == second:
+        yield _never("same-vf", f"{pair} both name the VF {first}: one of the two bindings is stale")
+    elif first.domain != second.domain:  # a VF's routing id is its PF's plus an offset: never in another domain
+        yield _never("other-pf", f"the VFs of {pair}, {first} and {second}, cannot be of one PF: other PCI domains")
+
+
+def _two_projects(source: CloudPort, copy: CloudPort) -> Iterator[Objection]:
+    owners = [*_owners(source), *_owners(copy)]
+    if len({project.id for _, project in owners}) > 1:
+        named = ", ".join(f"{what} is of {_told_apart(project, owners)}" for what, project in owners)
+        yield _never(
+            "other-project",
+            f"not one project owns all of it ({named}); what is sent to the one would be read by the other",
+            "--as-admin if you answer for that",
+        )
+
+
+def _owners(port: CloudPort) -> Iterator[tuple[str, Project]]:
+    yield f"port {port.name or port.id}", port.project
+    if port.owner:
+        yield f"server {port.owner.name}", port.owner.project
+
+
+def _told_apart(project: Project, owners: list[tuple[str, Project]]) -> str:
+    """A project's name; with its id where another one has that name (names are unique within a domain only)."""
+    alike = {other.id for _, other in owners if other.name == project.name}
+    return f"{project.name} ({project.id})" if project.name and len(alike) > 1 else str(project)
+
+
+def _never(guard: str, reason: str, hint: str = "") -> Objection:
+    return Objection(guard, reason, hint, absolute=True)
+
+
+def _physical_network(port: CloudPort) -> str | None:
+    """The one that nova found the VF under, else its network's; None where neither is told."""
+    for known in (port.physical_network, port.network.physical_network):
+        if isinstance(known, str) and known:
+            return known
+    return None
+
+
+def _pf(host: str, network: str, switches: Known[tuple[NicSwitch, ...]]) -> Known[str]:
+    """The PF of the VFs, where the agent's configuration leaves one possibility only."""
+    if isinstance(switches, Unknown):
+        return Unknown(f"Neutron tells the VFs' addresses, and its agents' netdevs not to us: {switches.reason}")
+    agent = next((one for one in switches if one.host == host), None)
+    if agent is None:
+        return Unknown(f"Neutron has no NIC Switch agent on {host}")
+    netdevs = agent.devices.get(network, ())
+    if not netdevs:
+        return Unknown(f"the agent on {host} does not serve {network or 'a physical network'} now")
+    if len(netdevs) > 1:
+        return Unknown(
+            f"the agent on {host} serves {network} with {', '.join(netdevs)}, and a VF's address names no PF"
+        )
+    return netdevs[0]
+
+
+def _preparations(copy: CloudPort, host: str, pf: Known[str]) -> Iterator[Preparation]:
+    off = copy.port_security is False
+    yield Preparation(
+        f"port security of {copy.label} off",
+        Readiness.DONE if off else Readiness.TO_DO,
+        f"an administrator, or the owner of network {copy.network.name} ({copy.network.project})",
+        "while the VF has its port's own MAC, Neutron's agent sets its spoof check from this, at each port update and "
+        "at its own start: one that was turned off on the host alone is on again. Needed where the copy's guest shall "
+        "send; a copy that only listens does without it. The port's security groups go, too; VFs never heeded them",
+        ()
+        if off
+        else (shlex.join(["openstack", "port", "set", "--no-security-group", "--disable-port-security", copy.id]),),
+    )
+    if off:
+        return
+    netdev = pf if isinstance(pf, str) else "PF"
+    yield Preparation(
+        f"the VF of {copy.label} out of the agent's hands",
+        Readiness.CHOICE,
+        f"root on {host}",
+        "the agent then leaves this VF alone altogether, and no longer reports its port up or down. Add it to what is "
+        "there, restart the agent, and take it out again afterwards",
+        ("[sriov_nic]", f"exclude_devices = {netdev}:{copy.pci_slot}"),
+    )
+
+
+def _host_side(source: CloudPort, copy: CloudPort, host: str, pf: Known[str]) -> HostSide:
+    mirror = ["virtfn", "mirror", "add", str(source.pci_slot), str(copy.pci_slot)]
+    netdev = pf if isinstance(pf, str) else "PF"
+    return HostSide(
+        host,
+        (shlex.join([*mirror, "--dry-run", "--explain"]), shlex.join(mirror)),
+        "refused today, and nothing is changed: VMs hold both VFs through vfio, so no probe frame can be captured "
+        "there, and virtfn makes no mirror that it cannot prove (`no frame can be captured there`)",
+        (
+            f"VFs of {netdev} with a netdev on {host} or in a network namespace, a container's for example: between "
+            "those the mirror is made and proven",
+            f"by hand, not proven, and not taken back by virtfn: `ip link set dev {netdev} vf N mac {source.mac}`, "
+            f"where `virtfn show` tells N, the number of {copy.pci_slot}; back with mac {copy.mac}. Whether that "
+            "mirrors depends on the NIC: docs/reference/drivers.md",
+        ),
+    )
+
+
+def _warnings(source: CloudPort, copy: CloudPort, as_admin: bool) -> Iterator[str]:
+    if as_admin and any(_two_projects(source, copy)):
+        every = [*_owners(source), *_owners(copy)]
+        sent, read = (
+            " and ".join(f"{what} of project {_told_apart(project, every)}" for what, project in _owners(port))
+            for port in (source, copy)
+        )
+        yield f"--as-admin: all that is sent to {sent} will be read by {read}"
+
+
+def _notes(source: CloudPort, copy: CloudPort, host: str, switches: Known[tuple[NicSwitch, ...]]) -> Iterator[str]:
+    agents = () if isinstance(switches, Unknown) else switches
+    if any(not one.alive for one in agents if one.host == host):
+        yield f"the NIC Switch agent on {host} does not answer: what Neutron says of these ports may be old"
+    for port in (source, copy):
+        if port.owner is None:
+            yield f"the server of {port.label} is not told, so its project is not known"
+        elif port.owner.status != "ACTIVE":
+            yield f"server {port.owner.name} is {port.owner.status}: its start sets the VF's MAC anew"
+    if copy.trusted is True:
+        yield f"{copy.label} is trusted: the mirror takes trust from its VF, nova gives it again when the server starts"
+    yield (
+        f"while the mirror stands, the agent does not know the VF of {copy.label}: Neutron shows that port DOWN, and "
+        "its server loses its own traffic; both come back with `virtfn mirror rm`"
+    )
+    yield f"a stop of server {copy.owner.name if copy.owner else copy.label}, or a hard reboot, ends the mirror"
+
+
+def _lookups(source: CloudPort, copy: CloudPort, host: str) -> Iterator[str]:
+    columns = ("project_id", "device_id", "network_id", "binding_host_id", "binding_vif_type", "binding_profile")
+    shown = [word for column in (*columns, "port_security_enabled") for word in ("-c", column)]
+    for port in (source, copy):
+        yield shlex.join(["openstack", "port", "show", port.id, *shown])
+    yield shlex.join(["openstack", "network", "agent", "list", "--agent-type", "nic", "--host", host, "--long"])

@@ -1,0 +1,31 @@
+"""Mirrors between ports of a cloud: found, judged and laid out. Nothing is changed, neither there nor on a host."""
+
+from virtfn.model.cloud_mirror import CloudMirror
+from virtfn.model.cloud_ports import CloudPort, Named
+from virtfn.planning.cloud_mirror import choose, objections, of_server, plan_mirror
+from virtfn.services.ports import CloudPorts
+from virtfn.services.refusal import refuse
+
+
+class CloudMirrors:
+    """One cloud. Every method reads it anew."""
+
+    def __init__(self, ports: CloudPorts) -> None:
+        self._ports = ports
+
+    def plan(self, source: str, copy: str, *, as_admin: bool = False) -> CloudMirror:
+        """What a mirror of ``source`` to ``copy`` takes: servers, ports, ``SERVER:PORT``, by name or id.
+
+        ``as_admin``: the two may belong to different projects. Raises UsageError (no such thing, or several),
+        GuardRefused (with every reason), CloudError.
+        """
+        first, second = self._find(source), self._find(copy)
+        refuse(objections(first, second, as_admin=as_admin), f"{first.label} to {second.label}")
+        return plan_mirror(first, second, self._ports.nic_switches(), as_admin=as_admin)
+
+    def _find(self, word: str) -> CloudPort:
+        named = self._ports.named(word) if word else Named()  # "" is the name of all that have none
+        server, _, port = word.rpartition(":")
+        if server and port and not named.ports and not named.servers:
+            named = of_server(self._ports.named(server), port)
+        return choose(word, named)
