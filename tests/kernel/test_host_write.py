@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,26 @@ def test_what_igb_cannot_do_is_refused_with_errno_and_command() -> None:
     assert refused.value.errno == 95
     assert refused.value.command == "ip link set dev p2p1 vf 0 query_rss on"
     assert refused.value.hint
+
+
+def test_a_refusal_amid_many_vfs_names_its_field_and_nothing_after_it_is_set() -> None:
+    vlan: Value = {"id": 77, "qos": 0, "protocol": "802.1Q"}
+    fields: list[tuple[str, Value]] = [("vlan", vlan), ("spoofchk", False), ("trust", True)]
+    keys = [(vf(index), field) for index in range(3) for field, _ in fields]
+    changes: list[tuple[Target, str, Value]] = [
+        (vf(index), field, value) for index in range(3) for field, value in fields
+    ]
+    changes.insert(5, (vf(1), "rss_query", True))
+    host = KernelHost()
+    before = host.read_all(keys)
+    with ExitStack() as stack:
+        for target, field in keys:
+            stack.enter_context(put_back(target, field))
+        with pytest.raises(KernelRefused) as refused:
+            host.write_all(changes)
+        assert (refused.value.where, refused.value.errno) == ("p2p1/1", 95)
+        assert refused.value.command == "ip link set dev p2p1 vf 1 query_rss on"
+        assert host.read_all(keys) == [vlan, False, True, vlan, False, *before[5:]]
 
 
 def test_what_igb_does_not_report_cannot_be_read() -> None:

@@ -1,6 +1,5 @@
 """How results leave: tables for people, documents for programs; stdout for results, stderr for everything else."""
 
-import json
 import sys
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -82,6 +81,8 @@ def print_document(kind: str, value: object, output: OutputFormat, **more: objec
         yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
         yaml.dump(document, sys.stdout)
         return
+    import json
+
     click.echo(json.dumps(document, indent=2))
 
 

@@ -35,11 +35,8 @@ def limits_on(driver: str | None, field: str, value: Value, *, mode: EswitchMode
     """The rows by which a PF with this driver, in this mode, does not take the value; none where it is not known to."""
     return tuple(
         row
-        for row in LIMITS
-        if row.field == field
-        and row.driver in ("", driver)
-        and (row.mode is None or row.mode is mode)
-        and row.refuses(value)
+        for row in _LIMITS_OF.get(field, ())
+        if row.driver in ("", driver) and (row.mode is None or row.mode is mode) and row.refuses(value)
     )
 
 
@@ -245,3 +242,6 @@ _MODES: tuple[Limit, ...] = tuple(
 )
 
 LIMITS: tuple[Limit, ...] = (*_EVERYWHERE, *_FIELDS, *_MODES)
+_LIMITS_OF: Mapping[str, tuple[Limit, ...]] = {
+    field: tuple(row for row in LIMITS if row.field == field) for field in dict.fromkeys(row.field for row in LIMITS)
+}

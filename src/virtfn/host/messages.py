@@ -24,7 +24,7 @@ def messages(changes: Sequence[Change]) -> Iterator[list[Change]]:
 
 def _follows(earlier: Change, later: Change) -> bool:
     """Whether the kernel, given both in one message, sets them in this order."""
-    if earlier[0] != later[0] or later[0].kind != "vf":
+    before, after = VF_FIELDS.get(earlier[1]), VF_FIELDS.get(later[1])
+    if before is None or after is None or before.place >= after.place:
         return False
-    fields = VF_FIELDS.get(earlier[1]), VF_FIELDS.get(later[1])
-    return fields[0] is not None and fields[1] is not None and fields[0].place < fields[1].place
+    return later[0].kind == "vf" and earlier[0] == later[0]

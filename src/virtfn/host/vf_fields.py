@@ -13,11 +13,16 @@ from virtfn.errors import UsageError
 from virtfn.host.facts import hardware_address, number, switch, wrong
 from virtfn.host.netlink import attribute
 from virtfn.host.refusals import Attempt
-from virtfn.model.inventory import Known, Unknown, VfLinkState, VfState, Vlan, VlanProtocol
+from virtfn.model.inventory import Known, Unknown, VfLinkState, VfState, VlanProtocol
 from virtfn.model.plan import Value
 
 _IFLA_VF_MAC, _IFLA_VF_VLAN, _IFLA_VF_SPOOFCHK, _IFLA_VF_LINK_STATE, _IFLA_VF_RATE = 1, 2, 4, 5, 6
 _IFLA_VF_RSS_QUERY_EN, _IFLA_VF_TRUST, _IFLA_VF_VLAN_LIST, _IFLA_VF_VLAN_INFO = 7, 9, 12, 1
+_MAC = struct.Struct("=HHI32s")
+_ONE_NUMBER, _TWO_NUMBERS = struct.Struct("=HHII"), struct.Struct("=HHIII")
+"""Whole attributes: length, type, VF, content. None needs padding."""
+_PROTOCOLS = tuple(VlanProtocol)
+_RATES = {"min_tx_rate_mbps", "max_tx_rate_mbps"}
 _LINK_STATES = {VfLinkState.AUTO: 0, VfLinkState.ENABLE: 1, VfLinkState.DISABLE: 2}
 _ETH_P_8021AD = 0x88A8
 _MOST_MBPS = 0xFFFFFFFE
@@ -64,7 +69,7 @@ def _read_mac(vf: VfState) -> Known[Value]:
 
 
 def _encode_mac(vf: int, value: Value, attempt: Attempt) -> bytes:
-    return attribute(_IFLA_VF_MAC, struct.pack("=I32s", vf, hardware_address(value, attempt).octets))
+    return _MAC.pack(_MAC.size, _IFLA_VF_MAC, vf, hardware_address(value, attempt).octets)
 
 
 def _read_vlan(vf: VfState) -> Known[Value]:
@@ -79,14 +84,13 @@ def _encode_vlan(vf: int, value: Value, attempt: Attempt) -> bytes:
     if not isinstance(value, Mapping) or "id" not in value:
         raise wrong(value, "a VLAN with id, qos and protocol", attempt)
     protocol = value.get("protocol", VlanProtocol.C_TAG)
-    if protocol not in tuple(VlanProtocol):
+    if protocol not in _PROTOCOLS:
         raise wrong(protocol, "802.1Q or 802.1ad", attempt)
-    vlan = Vlan(number(value["id"], 0, 4095, attempt), number(value.get("qos", 0), 0, 7, attempt))
-    octets = struct.pack("=III", vf, vlan.id, vlan.qos)
+    vlan, qos = number(value["id"], 0, 4095, attempt), number(value.get("qos", 0), 0, 7, attempt)
     if protocol == VlanProtocol.S_TAG:
-        info = octets + struct.pack("!H2x", _ETH_P_8021AD)
+        info = struct.pack("=III", vf, vlan, qos) + struct.pack("!H2x", _ETH_P_8021AD)
         return attribute(_IFLA_VF_VLAN_LIST, attribute(_IFLA_VF_VLAN_INFO, info))
-    return attribute(_IFLA_VF_VLAN, octets)
+    return _TWO_NUMBERS.pack(_TWO_NUMBERS.size, _IFLA_VF_VLAN, vf, vlan, qos)
 
 
 def _read_rate(vf: VfState) -> Known[Value]:
@@ -99,10 +103,11 @@ def _read_rate(vf: VfState) -> Known[Value]:
 
 
 def _encode_rate(vf: int, value: Value, attempt: Attempt) -> bytes:
-    if not isinstance(value, Mapping) or set(value) != {"min_tx_rate_mbps", "max_tx_rate_mbps"}:
+    if not isinstance(value, Mapping) or value.keys() != _RATES:
         raise wrong(value, "a rate with min_tx_rate_mbps and max_tx_rate_mbps", attempt)
-    low, high = (number(value[key], 0, _MOST_MBPS, attempt) for key in ("min_tx_rate_mbps", "max_tx_rate_mbps"))
-    return attribute(_IFLA_VF_RATE, struct.pack("=III", vf, low, high))
+    low = number(value["min_tx_rate_mbps"], 0, _MOST_MBPS, attempt)
+    high = number(value["max_tx_rate_mbps"], 0, _MOST_MBPS, attempt)
+    return _TWO_NUMBERS.pack(_TWO_NUMBERS.size, _IFLA_VF_RATE, vf, low, high)
 
 
 def _read_link_state(vf: VfState) -> Known[Value]:
@@ -112,12 +117,12 @@ def _read_link_state(vf: VfState) -> Known[Value]:
 def _encode_link_state(vf: int, value: Value, attempt: Attempt) -> bytes:
     if value not in tuple(VfLinkState):
         raise wrong(value, "auto, enable or disable", attempt)
-    return attribute(_IFLA_VF_LINK_STATE, struct.pack("=II", vf, _LINK_STATES[VfLinkState(str(value))]))
+    return _ONE_NUMBER.pack(_ONE_NUMBER.size, _IFLA_VF_LINK_STATE, vf, _LINK_STATES[VfLinkState(str(value))])
 
 
 def _switched(kind: int) -> Encode:
     def encode(vf: int, value: Value, attempt: Attempt) -> bytes:
-        return attribute(kind, struct.pack("=II", vf, switch(value, attempt)))
+        return _ONE_NUMBER.pack(_ONE_NUMBER.size, kind, vf, switch(value, attempt))
 
     return encode
 

@@ -10,9 +10,8 @@ Sources: include/uapi/linux/if_link.h (layouts); net/core/rtnetlink.c rtnl_fill_
 """
 
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, TypeAlias
 
@@ -48,25 +47,28 @@ _VF_MAC_HEAD = struct.pack("=HH", _VF_MAC_LENGTH, _VF_MAC)
 _LINK_STATES = (VfLinkState.AUTO, VfLinkState.ENABLE, VfLinkState.DISABLE)
 _PROTOCOLS = {b"\x81\x00": VlanProtocol.C_TAG, b"\x88\xa8": VlanProtocol.S_TAG}
 
-_USUAL = struct.Struct("=2I32s I32s 4I 4I 3I 3I 3I 3I 3I I 4I2s2x")
-"""A whole entry, as Linux since 4.14 writes it for Ethernet: each part's header as one number, then its content.
+_USUAL = struct.Struct("=I 2I6s26x I6s26x 4I 4I 3I 3I 3I 3I 3I I 4I2s2x")
+"""A whole entry, as Linux since 4.14 writes it for Ethernet: each header as one number, then its content.
 
-MAC, broadcast, VLAN, rates, single rate, spoof check, link state, RSS query, trust, VLAN list with one VLAN. It is
-unpacked at once because it is what every look at a host reads for every VF; other entries are read part by part.
+MAC, broadcast, VLAN, rates, single rate, spoof check, link state, RSS query, trust, VLAN list with one VLAN. A list of
+such entries is unpacked at once because it is what every look at a host reads; others are read part by part.
 """
-_heads_of = itemgetter(0, 3, 5, 9, 13, 16, 19, 22, 25, 28, 29)
-_owners_of = itemgetter(6, 10, 14, 17, 20, 23, 26, 30)
-_facts_of = itemgetter(1, 2, 4, 11, 12, 18, 21, 24, 27, 31, 32, 33)
+_heads_of = itemgetter(0, 1, 4, 6, 10, 14, 17, 20, 23, 26, 29, 30)
+_owners_of = itemgetter(7, 11, 15, 18, 21, 24, 27, 31)
+_facts_of = itemgetter(2, 3, 5, 12, 13, 19, 22, 25, 28, 32, 33, 34)
 _USUAL_HEADS = struct.unpack(
-    "=11I",
+    "=12I",
     b"".join(
         struct.pack("=HH", length, kind)
         for length, kind in (
-            (40, _VF_MAC), (36, _VF_BROADCAST), (16, _VF_VLAN), (16, _VF_RATE), (12, _VF_TX_RATE), (12, _VF_SPOOFCHK),
-            (12, _VF_LINK_STATE), (12, _VF_RSS_QUERY_EN), (12, _VF_TRUST), (24, _VF_VLAN_LIST), (20, _VF_VLAN_INFO),
+            (_USUAL.size, _IFLA_VF_INFO), (40, _VF_MAC), (36, _VF_BROADCAST), (16, _VF_VLAN), (16, _VF_RATE),
+            (12, _VF_TX_RATE), (12, _VF_SPOOFCHK), (12, _VF_LINK_STATE), (12, _VF_RSS_QUERY_EN), (12, _VF_TRUST),
+            (24, _VF_VLAN_LIST), (20, _VF_VLAN_INFO),
         )
     ),
 )  # fmt: skip
+_Fields: TypeAlias = tuple[Any, ...]
+"""What ``_USUAL`` unpacks."""
 _NUMBERED = (_VF_VLAN, _VF_TX_RATE, _VF_SPOOFCHK, _VF_LINK_STATE, _VF_RATE, _VF_RSS_QUERY_EN, _VF_TRUST)
 """The parts of an entry that begin with the VF's number, as its MAC does."""
 
@@ -140,11 +142,14 @@ _EVERYBODY = MacAddress(b"\xff" * 6)
 """The broadcast address of every VF that has one: made once."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class _VfList:
+    """Where a VF list ends and where its entries are, or, where all have the usual form, what is in them."""
+
     end: int
-    entries: list[tuple[int, int]] = field(default_factory=list)
-    confirmed: bool = False
+    entries: Sequence[tuple[int, int]]
+    confirmed: bool
+    usual: Sequence[_Fields] = ()
 
 
 def decode_link(message: bytes, place_of: PlaceOf = nowhere) -> Link:
@@ -160,7 +165,7 @@ def decode_link(message: bytes, place_of: PlaceOf = nowhere) -> Link:
     problems: list[str] = []
     facts, vf_list = _top_level(message, problems)
     num_vfs = _number(facts.get(_IFLA_NUM_VF))
-    vfs = _vf_states(vf_list, num_vfs, problems, partial(_vf_state, message, link_type, place_of))
+    vfs = _vf_states(message, vf_list, num_vfs, problems, _Reader(link_type, place_of))
     return Link(
         name=text(facts.get(_IFLA_IFNAME, b"")),
         ifindex=ifindex,
@@ -206,6 +211,9 @@ def _walk_vf_list(message: bytes, start: int, outer_length: int, num_vfs: int | 
     No attribute that the kernel puts after the list has type 1, so the first that is not a VF entry ends it.
     """
     end, entries = start + 4, list[tuple[int, int]]()
+    usual = _usual_entries(message, end, num_vfs or 0)
+    if usual:
+        return _VfList(end + len(usual) * _USUAL.size, (), confirmed=True, usual=usual)
     while len(entries) != num_vfs and end + 8 <= len(message):
         kind, length = attribute_head(message, end)
         if kind != _IFLA_VF_INFO or length < 4 + _VF_MAC_LENGTH or end + length > len(message):
@@ -218,11 +226,17 @@ def _walk_vf_list(message: bytes, start: int, outer_length: int, num_vfs: int | 
     return _VfList(end, entries, length_fits or (bool(num_vfs) and len(entries) == num_vfs))
 
 
+def _usual_entries(message: bytes, first: int, count: int) -> Sequence[_Fields]:
+    """What is in the next ``count`` entries; none where not all of them have the usual form."""
+    end = first + count * _USUAL.size
+    if not count or end > len(message) or _heads_of(_USUAL.unpack_from(message, first)) != _USUAL_HEADS:
+        return ()
+    found = list(_USUAL.iter_unpack(message[first:end]))
+    return found if all(_heads_of(fields) == _USUAL_HEADS for fields in found) else ()
+
+
 def _vf_states(
-    vf_list: _VfList | None,
-    num_vfs: int | None,
-    problems: list[str],
-    state_of: Callable[[int, int], VfState | None],
+    message: bytes, vf_list: _VfList | None, num_vfs: int | None, problems: list[str], reader: "_Reader"
 ) -> tuple[VfState, ...]:
     if vf_list is None:
         if num_vfs:
@@ -235,7 +249,10 @@ def _vf_states(
             "field does not fit them; none is shown"
         )
         return ()
-    states = [state_of(first, end) for first, end in vf_list.entries]
+    if vf_list.usual:
+        states = [reader.of_usual(fields) for fields in vf_list.usual]
+    else:
+        states = [reader.of_parts(first_of_each(message, first, end)) for first, end in vf_list.entries]
     whole = [state for state in states if state is not None]
     if len(whole) < len(states):
         problems.append(
@@ -262,63 +279,66 @@ def _numbered(states: list[VfState], num_vfs: int | None, problems: list[str]) -
     return tuple(good)
 
 
-def _vf_state(message: bytes, link_type: int, place_of: PlaceOf, first: int, end: int) -> VfState | None:
-    """One IFLA_VF_INFO entry, or None where its parts do not name the same VF."""
-    if end - first == _USUAL.size:
-        fields = _USUAL.unpack_from(message, first)
-        if _heads_of(fields) == _USUAL_HEADS:
-            return _usual_state(fields, link_type, place_of)
-    parts = first_of_each(message, first, end)
-    mac = parts[_VF_MAC]
-    for kind in _NUMBERED:
-        part = parts.get(kind)
-        if part is not None and (len(part) < 8 or part[:4] != mac[:4]):
+@dataclass(frozen=True)
+class _Reader:
+    """Makes the entries of one PF's list into VFs; None where the parts of an entry do not name the same VF."""
+
+    link_type: int
+    place_of: PlaceOf
+
+    def of_usual(self, fields: _Fields) -> VfState | None:
+        """The VF of an entry that was unpacked whole."""
+        index, mac, broadcast, low, high, spoofchk, link_state, rss_query, trust, vlan, qos, protocol = _facts_of(
+            fields
+        )
+        if _owners_of(fields) != (index,) * 8:
             return None
-    index = _U32.unpack_from(mac)[0]
-    place = place_of(index)
-    low, high = _rates(parts)
-    return VfState(
-        index=index,
-        pci=place.pci,
-        mac=_vf_mac(mac[4:10], link_type),
-        broadcast=_vf_mac(parts.get(_VF_BROADCAST, b"")[:6], link_type),
-        vlans=_vlans(_vlan_list(parts)),
-        spoofchk=_switch(_setting(parts, _VF_SPOOFCHK), _NO_SPOOFCHK),
-        trust=_switch(_setting(parts, _VF_TRUST), _NO_TRUST),
-        link_state=_link_state(_setting(parts, _VF_LINK_STATE)),
-        min_tx_rate_mbps=_number_or(low, _NO_MIN_RATE),
-        max_tx_rate_mbps=_number_or(high, _NO_MAX_RATE),
-        rss_query=_switch(_setting(parts, _VF_RSS_QUERY_EN), _NO_RSS_QUERY),
-        node_guid=_guid(parts.get(_VF_IB_NODE_GUID), _NO_NODE_GUID),
-        port_guid=_guid(parts.get(_VF_IB_PORT_GUID), _NO_PORT_GUID),
-        driver=place.driver,
-        holder=place.holder,
-    )
+        place = self.place_of(index)
+        return VfState(  # in the order of its fields: names would cost a sixth of reading a PF
+            index,
+            place.pci,
+            _vf_mac(mac, self.link_type),
+            _vf_mac(broadcast, self.link_type),
+            _vlans([(vlan, qos, protocol)]),
+            _switch(spoofchk, _NO_SPOOFCHK),
+            _switch(trust, _NO_TRUST),
+            _link_state(link_state),
+            _number_or(low, _NO_MIN_RATE),
+            _number_or(high, _NO_MAX_RATE),
+            _switch(rss_query, _NO_RSS_QUERY),
+            _NO_NODE_GUID,
+            _NO_PORT_GUID,
+            place.driver,
+            place.holder,
+        )
 
-
-def _usual_state(fields: tuple[Any, ...], link_type: int, place_of: PlaceOf) -> VfState | None:
-    """The same of an entry that was unpacked whole."""
-    index, mac, broadcast, low, high, spoofchk, link_state, rss_query, trust, vlan_id, qos, protocol = _facts_of(fields)
-    if _owners_of(fields) != (index,) * 8:
-        return None
-    place = place_of(index)
-    return VfState(
-        index=index,
-        pci=place.pci,
-        mac=_vf_mac(mac[:6], link_type),
-        broadcast=_vf_mac(broadcast[:6], link_type),
-        vlans=_vlans([(vlan_id, qos, protocol)]),
-        spoofchk=_switch(spoofchk, _NO_SPOOFCHK),
-        trust=_switch(trust, _NO_TRUST),
-        link_state=_link_state(link_state),
-        min_tx_rate_mbps=_number_or(low, _NO_MIN_RATE),
-        max_tx_rate_mbps=_number_or(high, _NO_MAX_RATE),
-        rss_query=_switch(rss_query, _NO_RSS_QUERY),
-        node_guid=_NO_NODE_GUID,
-        port_guid=_NO_PORT_GUID,
-        driver=place.driver,
-        holder=place.holder,
-    )
+    def of_parts(self, parts: dict[int, bytes]) -> VfState | None:
+        """The VF of an entry of any form, given the first part of each type."""
+        mac = parts[_VF_MAC]
+        for kind in _NUMBERED:
+            part = parts.get(kind)
+            if part is not None and (len(part) < 8 or part[:4] != mac[:4]):
+                return None
+        index = _U32.unpack_from(mac)[0]
+        place = self.place_of(index)
+        low, high = _rates(parts)
+        return VfState(
+            index=index,
+            pci=place.pci,
+            mac=_vf_mac(mac[4:10], self.link_type),
+            broadcast=_vf_mac(parts.get(_VF_BROADCAST, b"")[:6], self.link_type),
+            vlans=_vlans(_vlan_list(parts)),
+            spoofchk=_switch(_setting(parts, _VF_SPOOFCHK), _NO_SPOOFCHK),
+            trust=_switch(_setting(parts, _VF_TRUST), _NO_TRUST),
+            link_state=_link_state(_setting(parts, _VF_LINK_STATE)),
+            min_tx_rate_mbps=_number_or(low, _NO_MIN_RATE),
+            max_tx_rate_mbps=_number_or(high, _NO_MAX_RATE),
+            rss_query=_switch(_setting(parts, _VF_RSS_QUERY_EN), _NO_RSS_QUERY),
+            node_guid=_guid(parts.get(_VF_IB_NODE_GUID), _NO_NODE_GUID),
+            port_guid=_guid(parts.get(_VF_IB_PORT_GUID), _NO_PORT_GUID),
+            driver=place.driver,
+            holder=place.holder,
+        )
 
 
 def _setting(parts: dict[int, bytes], kind: int) -> int:

@@ -17,7 +17,7 @@ from typing import Any
 
 from virtfn.errors import BackendUnreachable, LockHeld, PermissionDenied, SpecError, UsageError, VirtfnError
 from virtfn.model.place import HOST, Place
-from virtfn.model.plain import decode, encode
+from virtfn.model.plain import decode, to_json
 from virtfn.model.plan import Plan, Value
 from virtfn.model.transaction import Status, Transaction
 
@@ -87,10 +87,10 @@ class FileJournal:
                 "id": number,
                 "boot_id": transaction.boot_id,
                 "started": transaction.started,
-                "plan": encode(plan),
+                "plan": plan,
             }
             draft = self._folder / f".{number:04d}.new"
-            _write_synced(draft, json.dumps(head) + "\n", os.O_CREAT | os.O_TRUNC)
+            _write_synced(draft, to_json(head) + "\n", os.O_CREAT | os.O_TRUNC)
             draft.rename(self._path(number))
             _sync_folder(self._folder)
         return transaction
@@ -119,7 +119,7 @@ class FileJournal:
 
     def attach(self, transaction: Transaction, evidence: Mapping[str, Value]) -> Transaction:
         """Record a document that belongs to the transaction."""
-        self._append(transaction, {"event": "evidence", "evidence": encode(evidence)})
+        self._append(transaction, {"event": "evidence", "evidence": evidence})
         return replace(transaction, evidence=(*transaction.evidence, evidence))
 
     def load(self, number: int) -> Transaction:
@@ -131,14 +131,31 @@ class FileJournal:
                 where=str(self._folder),
                 hint=f"see {self.place.command('journal ls')}",
             )
-        with _disk_errors(path):
-            text = path.read_text(encoding="utf-8", errors="replace")
-        return _fold(path, text, self._boot_id)
+        head, events = _halves(path)
+        return _fold(path, head, events, self._boot_id)
 
     def all(self) -> Iterator[Transaction]:
         """All transactions, oldest first; none where the folder does not exist yet."""
         for number, _ in sorted(self._files()):
             yield self.load(number)
+
+    def unfinished(self) -> Iterator[Transaction]:
+        """Those of ``all`` that are unfinished. Of the others no plan is read, so a long history costs little."""
+        for _, path in sorted(self._files()):
+            head, events = _halves(path)
+            if _last_status(path, events).unfinished:
+                entry = _fold(path, head, events, self._boot_id)
+                if entry.status.unfinished:  # a boot may have ended it
+                    yield entry
+
+    def committed(self, kind: str = "") -> Iterator[Transaction]:
+        """Those that are committed, the newest first; with ``kind``, those whose plan is of it. Reads no other plan."""
+        for _, path in sorted(self._files(), reverse=True):
+            head, events = _halves(path)
+            if _last_status(path, events) is Status.COMMITTED and (not kind or _is_of_kind(path, head, kind)):
+                entry = _fold(path, head, events, self._boot_id)
+                if entry.status is Status.COMMITTED:
+                    yield entry
 
     def _files(self) -> Iterator[tuple[int, Path]]:
         if not self._folder.is_dir():
@@ -155,28 +172,48 @@ class FileJournal:
         path = self._path(transaction.id)
         with _disk_errors(path):
             _mend_torn_end(path)
-            _write_synced(path, json.dumps(event) + "\n", os.O_APPEND)
+            _write_synced(path, to_json(event) + "\n", os.O_APPEND)
 
 
-def _fold(path: Path, text: str, boot_id: str) -> Transaction:
+def _halves(path: Path) -> tuple[bytes, list[bytes]]:
+    """The first line, which has the plan, and the others; without one that was never finished."""
+    with _disk_errors(path), path.open("rb") as file:
+        head, rest = file.readline(), file.read()
+    whole = rest[: rest.rfind(b"\n") + 1]
+    return head if head.endswith(b"\n") else b"", whole.splitlines()
+
+
+def _last_status(path: Path, events: list[bytes]) -> Status:
+    """Where the events after the first line leave it; a boot since then is not regarded."""
+    status = Status.OPEN
+    for number, line in enumerate(events, start=2):
+        with _reading(path, number):
+            event = json.loads(line)
+            if event["event"] == "status":
+                status = Status(event["status"])
+    return status
+
+
+def _is_of_kind(path: Path, head: bytes, kind: str) -> bool:
+    """Whether a plan is of this kind. That stands before its steps, so of another the long rest is not parsed."""
+    before, _, _ = head.partition(b'"steps"')
+    if b'"kind"' in before and json.dumps(kind).encode() not in before:
+        return False
+    with _reading(path, 1):
+        return bool(json.loads(head)["plan"]["kind"] == kind)
+
+
+def _fold(path: Path, head: bytes, events: list[bytes], boot_id: str) -> Transaction:
     """The transaction that a file's events add up to. A boot since it was begun ends it: VFs do not outlive one."""
     transaction: Transaction | None = None
-    for number, line in enumerate(text.splitlines(keepends=True), start=1):
-        if not line.endswith("\n"):
-            break
-        try:
+    for number, line in enumerate([head, *events] if head else (), start=1):
+        with _reading(path, number):
             event = json.loads(line)
             if event["event"] == "begin":
                 plan = decode(Plan, event["plan"])
                 transaction = Transaction(event["id"], plan, Status.OPEN, event["boot_id"], event["started"])
             elif transaction is not None:
                 transaction = _apply(transaction, event)
-        except (ValueError, KeyError, TypeError) as fault:
-            raise SpecError(
-                f"this journal line cannot be read ({fault})",
-                where=f"{path}:{number}",
-                hint="the lines before it are still valid: read them, restore by hand, then move the file away",
-            ) from fault
     if transaction is None:
         raise SpecError("this journal file has no first line", where=f"{path}:1", hint="move the file away")
     if transaction.boot_id != boot_id and transaction.status not in (Status.ROLLED_BACK, Status.ENDED):
@@ -198,6 +235,19 @@ def _apply(transaction: Transaction, event: dict[str, Any]) -> Transaction:
             return replace(transaction, evidence=(*transaction.evidence, event["evidence"]))
         case other:
             raise ValueError(f"unknown event {other!r}")
+
+
+@contextlib.contextmanager
+def _reading(path: Path, number: int) -> Iterator[None]:
+    """Make what is wrong with a line of a file a SpecError."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError) as fault:
+        raise SpecError(
+            f"this journal line cannot be read ({fault})",
+            where=f"{path}:{number}",
+            hint="the lines before it are still valid: read them, restore by hand, then move the file away",
+        ) from fault
 
 
 def _write_synced(path: Path, text: str, flags: int) -> None:

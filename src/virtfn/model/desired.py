@@ -53,6 +53,9 @@ class DesiredVf:
         return replace(other, **{name: value for name, value in vars(self).items() if value is not UNSET})
 
 
+_NOTHING = DesiredVf()
+
+
 @dataclass(frozen=True)
 class DesiredPf:
     """One PF entry of a spec. ``vfs`` are in order of their index and go before ``each``, field by field.
@@ -74,7 +77,9 @@ class DesiredPf:
     def vf(self, index: int) -> DesiredVf:
         """VF ``index`` as it shall be: what ``vfs`` says of it, else what ``each`` says."""
         named = self._named.get(index)
-        return named.over(self.each) if named else self.each
+        if named is None or self.each == _NOTHING:
+            return named or self.each
+        return named.over(self.each)
 
     @cached_property
     def _named(self) -> Mapping[int, DesiredVf]:

@@ -6,6 +6,7 @@ Sources: ip-link(8), ip-netns(8), devlink-dev(8), Documentation/ABI/testing/sysf
 import re
 import shlex
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from virtfn.errors import UsageError
 from virtfn.model.plan import Value
@@ -142,8 +143,12 @@ def _devlink_handle(pf: str, device: str) -> str:
     return f'"pci/$(basename "$(readlink -f {_folder(pf, device)})")"'
 
 
+@lru_cache(maxsize=64)
 def _netdev(pf: str) -> str:
-    """The PF's netdev; where only its address is known, the one that sysfs shows."""
+    """The PF's netdev; where only its address is known, the one that sysfs shows.
+
+    Remembered because every step on a VF asks for its PF's, twice.
+    """
     if _PCI.fullmatch(pf) or _NETDEVSIM.fullmatch(pf):
         return f'"$(ls {_folder(pf, "")}/net | head -n 1)"'
     return shlex.quote(pf)

@@ -45,21 +45,16 @@ def diff(desired: DesiredHost, inventory: Inventory) -> tuple[Difference, ...]:
     problems = [(found.entry.where, problem) for found in matches for problem in _index_problems(found)]
     if problems:
         raise spec_error(problems)
-    pairs = [(found.entry.where, pair) for found in matches for pair in _compared(found)]
-    unreadable = [
-        f"{pair.target} {pair.field} ({pair.before.reason})" for _, pair in pairs if isinstance(pair.before, Unknown)
-    ]
+    found = [one for entry in matches for one in _compared(entry)]
+    unreadable = [one for one in found if isinstance(one, _Unreadable)]
     if unreadable:
         raise CapabilityError(
-            "cannot be read, so could not be verified or undone: " + "; ".join(unreadable),
-            where=next(where for where, pair in pairs if isinstance(pair.before, Unknown)),
+            "cannot be read, so could not be verified or undone: "
+            + "; ".join(f"{one.target} {one.field} ({one.reason})" for one in unreadable),
+            where=unreadable[0].where,
             hint="leave these fields out of the spec, or mend what keeps them from being read",
         )
-    return tuple(
-        Difference(pair.target, pair.field, pair.before, pair.after, pair.exists, where)
-        for where, pair in pairs
-        if not isinstance(pair.before, Unknown) and not (pair.exists and pair.same)
-    )
+    return tuple(one for one in found if isinstance(one, Difference))
 
 
 def plain_vf(vf: VfState) -> Mapping[str, Known[Value]]:
@@ -78,15 +73,13 @@ def pf_target(pf: PfState) -> Target:
 
 
 @dataclass(frozen=True)
-class _Pair:
-    """One named field: what it is, what it shall be, and whether that is the same in normal form."""
+class _Unreadable:
+    """A named field that cannot be read, and why."""
 
     target: Target
     field: str
-    before: Known[Value]
-    after: Value
-    same: bool
-    exists: bool = True
+    reason: str
+    where: str
 
 
 def _index_problems(found: Match) -> Iterator[str]:
@@ -109,7 +102,8 @@ def _final_count(entry: DesiredPf, pf: PfState) -> int:
     return pf.num_vfs if isinstance(pf.num_vfs, int) else len(pf.vfs)
 
 
-def _compared(found: Match) -> Iterator[_Pair]:
+def _compared(found: Match) -> Iterator[Difference | _Unreadable]:
+    """The named fields of a PF and of its VFs that are not as they shall be, in normal form."""
     entry, pf = found.entry, found.pf
     wanted: dict[str, tuple[object, Known[Value]]] = {
         "autoprobe": (entry.autoprobe, pf.autoprobe),
@@ -120,31 +114,35 @@ def _compared(found: Match) -> Iterator[_Pair]:
     }
     for field in PF_FIELDS:
         want, have = wanted[field]
-        if want is not UNSET:
-            after = _plain(want)
-            yield _Pair(pf_target(pf), field, have, after, have == after)
+        if want is UNSET:
+            continue
+        if isinstance(have, Unknown):
+            yield _Unreadable(pf_target(pf), field, have.reason, entry.where)
+        elif have != _plain(want):
+            yield Difference(pf_target(pf), field, have, _plain(want), where=entry.where)
     for index in range(_final_count(entry, pf)):
-        yield from _compared_vf(pf, index, entry.vf(index))
+        yield from _compared_vf(pf, index, entry.vf(index), entry.where)
 
 
-def _compared_vf(pf: PfState, index: int, wanted: DesiredVf) -> Iterator[_Pair]:
+def _compared_vf(pf: PfState, index: int, wanted: DesiredVf, where: str) -> Iterator[Difference | _Unreadable]:
     vf = pf.vf(index)
     target = vf_target(pf, index)
-    now = plain_vf(vf) if vf else {}
     for field, after in _wanted_fields(wanted, vf):
-        if vf is None and not isinstance(after, Unknown):
-            value = native_driver(pf) or NATIVE if (field, after) == ("driver", NATIVE) else after
-            yield _Pair(target, field, None, value, same=False, exists=False)
-            continue
-        have = now[field]
+        have = _READ_VF[field](vf) if vf else _before_it_is_made(pf, field)
         if isinstance(after, Unknown):
-            yield _Pair(target, field, after, None, same=False)
+            yield _Unreadable(target, field, after.reason, where)
         elif isinstance(have, Unknown):
-            yield _Pair(target, field, have, after, same=False)
+            yield _Unreadable(target, field, have.reason, where)
         elif field == "driver" and after == NATIVE:
-            yield _Pair(target, field, have, native_driver(pf) or NATIVE, is_native(have))
-        else:
-            yield _Pair(target, field, have, after, _normal(field, have) == _normal(field, after))
+            if vf is None or not is_native(have):
+                yield Difference(target, field, have, native_driver(pf) or NATIVE, vf is not None, where)
+        elif vf is None or _normal(field, have) != _normal(field, after):
+            yield Difference(target, field, have, after, vf is not None, where)
+
+
+def _before_it_is_made(pf: PfState, field: str) -> Known[Value]:
+    """What a VF that is not there yet has: nothing, or what will never be known where nobody can be asked for it."""
+    return Unknown("its PF has no netdev") if pf.name is None and field != "driver" else None
 
 
 def _wanted_fields(wanted: DesiredVf, vf: VfState | None) -> Iterator[tuple[str, Known[Value]]]:

@@ -13,7 +13,7 @@ from virtfn.model.addresses import VfRef
 from virtfn.model.inventory import Inventory
 from virtfn.model.plan import Impact, Plan, Step, Undoing, Value, Writing
 from virtfn.planning.diff import Difference, pf_target, vf_target
-from virtfn.planning.explained import with_commands
+from virtfn.planning.explained import explained, explained_step
 from virtfn.planning.meaning import MISSED_MAC, counted, mac_note, reason, vf_impact
 from virtfn.planning.order import NO_MAC, Move, take_turns
 from virtfn.planning.remaking import bound_before_its_mac, fresh_values, losses, may_miss_its_mac, not_restored
@@ -37,14 +37,12 @@ def plan_host(differences: Iterable[Difference], inventory: Inventory) -> Plan:
         *(step for work in works for step in _pf_down(work)),
     ]
     labels = ", ".join(work.pf.label for work in works)
-    return with_commands(
-        Plan(
-            kind=KIND,
-            title=f"host: {labels}" if labels else "host",
-            steps=tuple(steps),
-            notes=tuple(note for work in works for note in _notes(work)),
-            subject={"vfs": {work.pf.device: work.count_before for work in works}},
-        )
+    return Plan(
+        kind=KIND,
+        title=f"host: {labels}" if labels else "host",
+        steps=tuple(steps),
+        notes=tuple(note for work in works for note in _notes(work)),
+        subject={"vfs": {work.pf.device: work.count_before for work in works}},
     )
 
 
@@ -98,17 +96,19 @@ def _binding(work: PfWork, index: int, before: object, after: object, why: str, 
     names = [name if isinstance(name, str) else None for name in (before, after)]
     target = vf_target(work.pf, index)
     impact = Impact.PARTY if note else Impact.NOBODY
-    return Step(target, "driver", names[0], names[1], why, impact, note, undoing=Undoing.RETRACE)
+    return explained_step(target, "driver", names[0], names[1], why, impact, note, undoing=Undoing.RETRACE)
 
 
 def _own(work: PfWork, field: str, impact: Impact = Impact.NOBODY, note: str = "") -> Step:
     one = work.own[field]
-    return Step(one.target, field, one.before, one.after, reason(field, one.after), impact, note)
+    return explained_step(one.target, field, one.before, one.after, reason(field, one.after), impact, note)
 
 
 def _count(work: PfWork, before: int, after: int, impact: Impact, note: str) -> Step:
     undoing = Undoing.RETRACE if work.remade else Undoing.DIRECT
-    return Step(pf_target(work.pf), "num_vfs", before, after, _count_reason(work, after), impact, note, undoing=undoing)
+    return explained_step(
+        pf_target(work.pf), "num_vfs", before, after, _count_reason(work, after), impact, note, undoing=undoing
+    )
 
 
 def _count_reason(work: PfWork, after: int) -> str:
@@ -159,7 +159,7 @@ def _parking(work: PfWork, ref: VfRef) -> Step:
     one = work.vfs[ref.index]["mac"]
     why = "another VF is to have this MAC, and that one's is wanted in turn: one of them has to let go first"
     impact, note = vf_impact(work, ref.index, "mac")
-    return Step(one.target, "mac", one.before, NO_MAC, why, impact, note, undoing=Undoing.RETRACE)
+    return explained_step(one.target, "mac", one.before, NO_MAC, why, impact, note, undoing=Undoing.RETRACE)
 
 
 def _fresh_steps(work: PfWork, index: int, values: Mapping[str, Value]) -> Iterator[Step]:
@@ -167,16 +167,18 @@ def _fresh_steps(work: PfWork, index: int, values: Mapping[str, Value]) -> Itera
     named = work.vfs.get(index, {})
     if bound_before_its_mac(work, values):
         why = "the kernel bound it as it was made, before its MAC was set; it is bound again below"
-        yield Step(target, "driver", None, None, why, writing=Writing.FRESH)
+        yield explained_step(target, "driver", None, None, why, writing=Writing.FRESH)
     for field in _in_order(values):
         why = reason(field, values[field]) if field in named else "it had this before the VFs were made anew"
         undoing = Undoing.OVERWRITE if values[field] == NATIVE else Undoing.DIRECT
         note = MISSED_MAC if field == "mac" and may_miss_its_mac(work, values) else ""
-        yield Step(target, field, None, values[field], why, Impact.NOBODY, note, writing=Writing.FRESH, undoing=undoing)
+        yield explained_step(
+            target, field, None, values[field], why, Impact.NOBODY, note, writing=Writing.FRESH, undoing=undoing
+        )
 
 
 def _after_parking(step: Step) -> Step:
-    return replace(step, before=NO_MAC, undoing=Undoing.RETRACE) if step.field == "mac" else step
+    return explained(replace(step, before=NO_MAC, undoing=Undoing.RETRACE)) if step.field == "mac" else step
 
 
 def _changed_steps(work: PfWork, ref: VfRef) -> Iterator[Step]:
@@ -184,11 +186,12 @@ def _changed_steps(work: PfWork, ref: VfRef) -> Iterator[Step]:
     for field in _in_order({field: one.after for field, one in changes.items()}):
         one = changes[field]
         impact, note = vf_impact(work, ref.index, field)
-        note = "; ".join(
-            part for part in (note, mac_note(work, ref.index, one.after) if field == "mac" else "") if part
-        )
+        if field == "mac":
+            note = "; ".join(part for part in (note, mac_note(work, ref.index, one.after)) if part)
         undoing = Undoing.OVERWRITE if one.after == NATIVE else Undoing.DIRECT
-        yield Step(one.target, field, one.before, one.after, reason(field, one.after), impact, note, undoing=undoing)
+        yield explained_step(
+            one.target, field, one.before, one.after, reason(field, one.after), impact, note, undoing=undoing
+        )
 
 
 def _in_order(values: Mapping[str, Value]) -> list[str]:

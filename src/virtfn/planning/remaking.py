@@ -10,6 +10,7 @@ from virtfn.eswitch.limits import limits_on
 from virtfn.model.inventory import HolderKind, Unknown, VfState
 from virtfn.model.plan import Step, Value, Writing
 from virtfn.planning.diff import NO_RATE, VF_FIELDS, plain_vf, vf_target
+from virtfn.planning.explained import explained_step
 from virtfn.planning.vf_drivers import default_driver, is_native
 from virtfn.planning.work import PfWork
 
@@ -33,7 +34,7 @@ def losses(work: PfWork) -> Iterator[Step]:
         known = _worth_keeping(work, vf)
         for field in _LOST_IN_ORDER:
             if field in known:
-                yield Step(
+                yield explained_step(
                     vf_target(work.pf, vf.index),
                     field,
                     known[field],

@@ -120,23 +120,18 @@ class Hosts:
 
     def _with_mirrors(self, surroundings: Surroundings) -> Surroundings:
         """The surroundings with the VFs of mirrors that stand."""
-        mirrors = (
-            ref
-            for entry in self._journal.all()
-            if entry.plan.kind == "mirror" and entry.status is Status.COMMITTED
-            for ref in mirrored(entry.plan.subject)
-        )
+        mirrors = (ref for entry in self._journal.committed("mirror") for ref in mirrored(entry.plan.subject))
         return replace(surroundings, mirrors=(*surroundings.mirrors, *mirrors))
 
     def refuse_unfinished(self) -> None:
         """Raise ConflictError where a transaction has to be finished before anything else is changed."""
-        for entry in self._journal.all():
-            if entry.status.unfinished:
-                raise ConflictError(
-                    f"transaction {entry.id} ({entry.plan.title}) is {entry.status.value}",
-                    hint=f"`virtfn rollback {entry.id}` puts back what it changed"
-                    + (f", `virtfn resume {entry.id}` carries on" if resumable(entry) else ""),
-                )
+        entry = next(self._journal.unfinished(), None)
+        if entry:
+            raise ConflictError(
+                f"transaction {entry.id} ({entry.plan.title}) is {entry.status.value}",
+                hint=f"`virtfn rollback {entry.id}` puts back what it changed"
+                + (f", `virtfn resume {entry.id}` carries on" if resumable(entry) else ""),
+            )
 
 
 def resumable(entry: Transaction) -> bool:

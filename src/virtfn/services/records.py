@@ -119,8 +119,7 @@ class Records:
             if entry.status in (Status.ROLLED_BACK, Status.ENDED):
                 raise UsageError(f"it is {entry.status.value}: nothing is left to undo", where=f"transaction {number}")
             return _revocable(entry)
-        committed = [entry for entry in self.all() if entry.status is Status.COMMITTED]
-        chosen = self._unfinished() or (committed[-1] if committed else None)
+        chosen = self._unfinished() or next(self._journal.committed(), None)
         if chosen is None:
             raise UsageError("there is no transaction to roll back", hint=self._see)
         return _revocable(chosen)
@@ -130,7 +129,7 @@ class Records:
         return f"see {self._journal.place.command('journal ls')}"
 
     def _unfinished(self) -> Transaction | None:
-        return next((entry for entry in self.all() if entry.status.unfinished), None)
+        return next(self._journal.unfinished(), None)
 
 
 def awaits_confirmation(entry: Transaction) -> bool:

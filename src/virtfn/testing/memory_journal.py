@@ -70,6 +70,15 @@ class MemoryJournal:
         """All transactions, oldest first."""
         yield from [self._kept[number] for number in sorted(self._kept)]
 
+    def unfinished(self) -> Iterator[Transaction]:
+        """Those that somebody has to finish or roll back, oldest first."""
+        return (entry for entry in self.all() if entry.status.unfinished)
+
+    def committed(self, kind: str = "") -> Iterator[Transaction]:
+        """The committed ones, the newest first; with ``kind``, those whose plan is of it."""
+        kept = reversed(list(self.all()))
+        return (one for one in kept if one.status is Status.COMMITTED and kind in ("", one.plan.kind))
+
     def _keep(self, transaction: Transaction) -> Transaction:
         self._kept[transaction.id] = transaction
         return transaction

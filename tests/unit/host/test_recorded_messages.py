@@ -28,6 +28,16 @@ def test_the_answer_of_igb_is_read_as_it_was(case: str) -> None:
     assert {"link": link, "unknown": reasons} == json.loads((GOLDEN / case / "link.json").read_text())
 
 
+@pytest.mark.parametrize(("case", "count"), [("igb-4-vfs", 4), ("netdevsim-335-vfs-wrapped", 335)])
+def test_entry_by_entry_the_same_is_read_as_of_the_list_at_once(case: str, count: int) -> None:
+    message = recorded(case)
+    number = struct.pack("=HHI", 8, 21, count)
+    assert message.count(number) == 1
+    without_number = message.replace(number, struct.pack("=HHI", 8, 0x3FF, count))
+    assert decode_link(without_number).num_vfs is None, "so the list is not read at once"
+    assert decode_link(without_number).vfs == decode_link(message).vfs
+
+
 @pytest.mark.parametrize(
     ("case", "count", "octets"),
     [

@@ -1,13 +1,14 @@
 import json
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from virtfn.errors import UsageError
-from virtfn.model.addresses import MacAddress, PciAddress
+from virtfn.model.addresses import MacAddress, PciAddress, VfRef
 from virtfn.model.inventory import Unknown, VfState
-from virtfn.model.plain import decode, encode
+from virtfn.model.plain import decode, encode, to_json
 from virtfn.model.plan import Impact, Plan, Step, Target, Undoing, Value, Writing, way_back
 
 texts = st.text(max_size=8)
@@ -37,6 +38,28 @@ plans = st.builds(Plan, texts, texts, st.lists(steps, max_size=3).map(tuple), st
 @given(plans)
 def test_a_plan_survives_the_journal(plan: Plan) -> None:
     assert decode(Plan, json.loads(json.dumps(encode(plan)))) == plan
+
+
+@given(plans)
+def test_the_json_of_a_plan_is_that_of_its_plain_form(plan: Plan) -> None:
+    assert to_json({"plan": plan}) == json.dumps({"plan": encode(plan)})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        (VfState(3, mac=MacAddress(bytes(6)), trust=Unknown("the driver does not say")), frozenset({"b", "a"})),
+        MappingProxyType({"pci": PciAddress(0, 1, 0, 0), "impact": Impact.PARTY}),
+        [None, 0.5, ({"nested": (True, VfRef("0000:01:00.0", 2))},)],
+    ],
+)
+def test_the_json_of_a_value_is_that_of_its_plain_form(value: object) -> None:
+    assert to_json(value) == json.dumps(encode(value))
+
+
+def test_what_has_no_plain_form_is_no_json() -> None:
+    with pytest.raises(TypeError, match="no plain form for object"):
+        to_json([object()])
 
 
 def test_what_is_unknown_is_null_and_its_reason_is_kept() -> None:
