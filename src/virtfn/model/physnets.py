@@ -67,7 +67,7 @@ class PhysicalNetworks:
         for mapping in () if isinstance(self.agent, Unknown) else self.agent:
             if mapping.netdev == pf.name:
                 yield Claim(mapping.physical_network, "Neutron's agent", pf.label, mapping.where)
-        for function, label in self._functions(pf):
+        for function, label in self._functions(pf) if self._nova_specs else ():
             if claim := self._nova_claim(function, label):
                 yield claim
             for spec in self._nova_specs:
