@@ -10,7 +10,6 @@ from enum import StrEnum
 
 from virtfn.model.addresses import MacAddress
 from virtfn.model.desired import UNSET, Wanted
-from virtfn.model.inventory import Known
 from virtfn.model.plan import Target, Value
 
 
@@ -113,7 +112,7 @@ class CloudObject:
     """One object of the cloud. ``fields`` are what can be declared of it, in normal form.
 
     ``facts`` are what nobody declares: ``status``, ``fault``; of a port ``vif_type``, ``host``, ``pci_slot``, ``mac``,
-    ``ips`` and ``owner``; of a server ``host``. A fact that the cloud does not tell is missing.
+    ``ips``, ``owner`` and ``device`` (the server's id); of a server ``host``. What the cloud does not tell is missing.
     """
 
     kind: Kind
@@ -125,35 +124,31 @@ class CloudObject:
 
 @dataclass(frozen=True)
 class NicAgent:
-    """A ``NIC Switch agent`` of Neutron: whether it answers, and the physical networks that it serves."""
+    """A ``NIC Switch agent`` of Neutron: whether it answers, and the physical networks that it serves.
+
+    ``pfs``: the PFs of each, from its ``physical_device_mappings``. ``vfs_in_use``: how many it sees in use, None where
+    it does not tell. ``last_seen``: when Neutron heard of it, in Neutron's words.
+    """
 
     host: str
     alive: bool
     physical_networks: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Catalog:
-    """What a server may be made of, by name: each Unknown where the cloud does not tell."""
-
-    images: Known[tuple[str, ...]]
-    flavors: Known[tuple[str, ...]]
-    key_names: Known[tuple[str, ...]]
+    pfs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    vfs_in_use: int | None = None
+    last_seen: str = ""
 
 
 @dataclass(frozen=True)
 class ObservedCloud:
     """What bears one spec's tag, and what else matters to it.
 
-    ``others`` are networks without the tag, and ports without it on networks that bear it. ``agents`` is Unknown where
-    the cloud tells it to administrators only.
+    ``others`` are networks without the tag, and ports without it on networks that bear it. What the cloud is made of
+    beside (agents, hosts, quotas) is in ``cloud_survey``.
     """
 
     cloud: str
     ours: tuple[CloudObject, ...]
     others: tuple[CloudObject, ...]
-    catalog: Catalog
-    agents: Known[tuple[NicAgent, ...]]
 
     def find(self, kind: Kind, name: str) -> CloudObject | None:
         """Our object of this kind and name, or None."""

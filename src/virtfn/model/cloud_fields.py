@@ -19,9 +19,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from virtfn.errors import UsageError
 from virtfn.model.cloud import CloudObject, Kind, meant_by
-from virtfn.model.plan import Target, Value
+from virtfn.model.plan import DEFINITION, Target, Value
 
-DEFINITION = "definition"
 DEFINED_BY: Mapping[Kind, tuple[str, ...]] = {
     Kind.NETWORK: ("type", "physical_network"),
     Kind.SUBNET: ("network", "cidr"),
@@ -79,6 +78,24 @@ def by_object(changes: Sequence[tuple[Target, str, Value]]) -> list[tuple[Target
             grouped.append((target, {}))
         grouped[-1][1][field] = value
     return grouped
+
+
+def by_kind(changes: Sequence[tuple[Target, str, Value]]) -> list[list[tuple[Target, dict[str, Value]]]]:
+    """The same, with consecutive objects of one kind together, each of them once: these do not need each other."""
+    grouped: list[list[tuple[Target, dict[str, Value]]]] = []
+    for one in by_object(changes):
+        target = one[0]
+        if not grouped or any(other.kind != target.kind or other == target for other, _ in grouped[-1]):
+            grouped.append([])
+        grouped[-1].append(one)
+    return grouped
+
+
+def refuse_fixed(found: CloudObject, fields: Iterable[str]) -> None:
+    """Raise UsageError where one of these fields of an object that is there can only be set as it is made."""
+    fixed = [name for name in fields if name not in LATER[found.kind]]
+    if fixed:
+        raise UsageError(f"{', '.join(fixed)} cannot be changed", where=f"{found.kind.value} {found.name}")
 
 
 def whole(fields: Mapping[str, Value]) -> dict[str, Value]:

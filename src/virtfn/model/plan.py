@@ -12,6 +12,9 @@ from typing import TypeAlias
 Value: TypeAlias = bool | int | float | str | Sequence["Value"] | Mapping[str, "Value"] | None
 """A JSON value; None: the thing is not there."""
 
+DEFINITION = "definition"
+"""The field that stands for an object as a whole: what it is, None where it is not there."""
+
 
 @dataclass(frozen=True, order=True)
 class Target:

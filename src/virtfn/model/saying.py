@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from virtfn.model.plan import Value
+from virtfn.model.plan import DEFINITION, Target, Value
 
 _PRIVATE = frozenset({"user_data"})
 """Fields that may hold secrets: their length is said, not what they hold."""
@@ -19,6 +19,15 @@ def say(value: Value, field: str = "") -> str:
     if isinstance(value, Mapping):
         return _say_mapping(value)
     return str(value)
+
+
+def say_change(target: Target, field: str, before: Value, after: Value) -> str:
+    """``p2p1/3: vlan none -> 100``; of an object as a whole ``+ network flat: type flat`` and ``- network flat``."""
+    if field == DEFINITION and before is None:
+        return f"+ {target}: {say(after)}"
+    if field == DEFINITION and after is None:
+        return f"- {target}"
+    return f"{target}: {field} {say(before, field)} -> {say(after, field)}"
 
 
 def _say_mapping(value: Mapping[str, Value]) -> str:

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from virtfn.model.addresses import MacAddress
-from virtfn.model.cloud import DesiredCloud, DesiredNetwork, DesiredServer, DesiredSubnet, Kind
+from virtfn.model.cloud import (
+    DesiredCloud,
+    DesiredNetwork,
+    DesiredPort,
+    DesiredServer,
+    DesiredSubnet,
+    Kind,
+    ObservedCloud,
+)
 from virtfn.model.desired import UNSET
 from virtfn.model.plan import Value
 
@@ -36,6 +44,22 @@ def wanted_objects(desired: DesiredCloud) -> tuple[WantedObject, ...]:
         *_groups(desired.servers),
         *(WantedObject(Kind.SERVER, one.name, _server(one), one.where) for one in desired.servers),
     )
+
+
+def physical_network_of(port: DesiredPort, desired: DesiredCloud, observed: ObservedCloud) -> str | None:
+    """The physical network that a port's network is on; None where the cloud does not tell."""
+    for network in desired.networks:
+        if network.name == port.network:
+            return network.physical_network
+    named = (one for one in observed.foreign_networks() if one.name == port.network)
+    told = next((one.fields.get("physical_network") for one in named), None)
+    return str(told) if told else None
+
+
+def physical_networks(desired: DesiredCloud, observed: ObservedCloud) -> frozenset[str]:
+    """Those that the ports of the spec's servers are on, as far as the cloud tells."""
+    ports = (port for server in desired.servers for port in server.ports)
+    return frozenset(name for port in ports if (name := physical_network_of(port, desired, observed)))
 
 
 def address_order(pool: Iterable[str]) -> list[tuple[int, int]]:

@@ -8,13 +8,15 @@ from collections.abc import Iterator, Mapping
 
 from virtfn.errors import ConflictError
 from virtfn.model.cloud import CloudObject, DesiredCloud, Kind, ObservedCloud, cloud_target, tag_of
-from virtfn.model.cloud_fields import CHOSEN_BY_THE_CLOUD, DEFINED_BY, DEFINITION, LATER, NOT_READ_BACK, definition_of
-from virtfn.model.plan import Impact, Plan, Step, Undoing, Value, Writing
+from virtfn.model.cloud_fields import CHOSEN_BY_THE_CLOUD, DEFINED_BY, LATER, NOT_READ_BACK, definition_of
+from virtfn.model.cloud_survey import CloudSurvey
+from virtfn.model.plan import DEFINITION, Impact, Plan, Step, Undoing, Value, Writing
 from virtfn.model.saying import say
 from virtfn.planning.cloud_checks import check_against
 from virtfn.planning.cloud_commands import change_command, create_command, delete_command
 from virtfn.planning.cloud_objects import WantedObject, wanted_objects
-from virtfn.planning.cloud_readiness import doubts, readiness
+from virtfn.planning.cloud_preflight import check_quota, doubts, not_known
+from virtfn.planning.cloud_readiness import readiness
 
 UP = "cloud up"
 DOWN = "cloud down"
@@ -26,17 +28,21 @@ _OWNED_BY_NEUTRON = "network:"
 """Ports that go with their network: those of DHCP and metadata agents (``device_owner``)."""
 
 
-def plan_up(desired: DesiredCloud, observed: ObservedCloud) -> Plan:
+def plan_up(desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey) -> Plan:
     """What makes the cloud as declared; empty where it is.
 
     Raises SpecError with all that the spec names and the cloud has not; ConflictError with all that is there and
-    differs in what cannot be changed.
+    differs in what cannot be changed; GuardRefused where a quota does not leave enough.
     """
-    check_against(desired, observed)
+    check_against(desired, observed, survey)
     wanted = wanted_objects(desired)
     _refuse_unchangeable(wanted, observed)
+    check_quota(wanted, observed, survey)
     steps = [step for one in wanted for step in _steps(desired.name, one, observed.find(one.kind, one.name))]
-    notes = [*_strays(wanted, observed), *_broken(desired, observed), *(doubts(desired, observed) if steps else ())]
+    notes = [*_strays(wanted, observed), *_broken(desired, observed)]
+    if steps:
+        notes += [f"{doubt.what}; {doubt.do}" for doubt in doubts(desired, observed, survey)]
+        notes += not_known(wanted, desired, observed, survey)
     title = f"cloud {observed.cloud}: {desired.name}"
     return Plan(UP, title, tuple(steps), tuple(notes), {"spec": desired.name})
 

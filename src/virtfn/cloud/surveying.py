@@ -1,0 +1,147 @@
+"""What preflight and diagnosis read of a cloud: each part by itself, so that one that is refused hides no other.
+
+Who may read what: by the default policies of neutron, nova and placement agents, services, bound hosts and providers
+are for administrators; quotas, zones, flavors, images and extensions are for everybody.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
+
+from virtfn.cloud import reading
+from virtfn.cloud.refusals import refusals
+from virtfn.errors import CloudDenied, CloudError, VirtfnError
+from virtfn.model.cloud import CloudObject, DesiredCloud, Kind, NicAgent, ObservedCloud
+from virtfn.model.cloud_survey import Allowance, CloudSurvey, ComputeHost, Flavor, SegmentRange, Uses
+from virtfn.model.inventory import Known, Unknown
+from virtfn.planning.cloud_objects import physical_networks
+
+ADMIN_ONLY = Unknown("the cloud tells it to administrators only")
+_NOT_HERE = Unknown("this cloud does not offer it")
+_NIC_SWITCH = "NIC Switch agent"
+_RANGES = "network-segment-range"
+_BUILDING = "compute__do_build_and_run_instance"
+_ON_A_VF = ("direct", "macvtap")
+_NETWORK_QUOTA = ("networks", "subnets", "ports")
+_COMPUTE_QUOTA = {
+    "servers": ("instances", "instances_used"),
+    "vcpus": ("total_cores", "total_cores_used"),
+    "ram_mib": ("total_ram", "total_ram_used"),
+    "server_groups": ("server_groups", "server_groups_used"),
+}
+
+T = TypeVar("T")
+
+
+class Surveyor:
+    """Reads one cloud by the SDK's connection. ``label`` is its name in errors."""
+
+    def __init__(self, sdk: Any, label: str) -> None:
+        self._sdk = sdk
+        self._label = label
+
+    def survey(self, desired: DesiredCloud, observed: ObservedCloud) -> CloudSurvey:
+        """All that this spec's preflight and diagnosis need. Raises nothing: what is not told is Unknown."""
+        roles = self._part(self._roles)
+        admin = isinstance(roles, tuple) and "admin" in roles
+        extensions = self._part(self._extensions)
+        has_ranges = isinstance(extensions, frozenset) and _RANGES in extensions
+        flavors = self._part(lambda: tuple(map(reading.flavor, self._sdk.compute.flavors())))
+        wanted = {one.flavor for one in desired.servers}
+        asked = () if isinstance(flavors, Unknown) else tuple(one for one in flavors if one.name in wanted)
+        return CloudSurvey(
+            roles=roles,
+            extensions=extensions,
+            quota=self._quota(),
+            images=self._part(lambda: tuple(map(reading.image, self._sdk.image.images()))),
+            flavors=flavors,
+            key_names=self._part(lambda: tuple(one.name for one in self._sdk.compute.keypairs())),
+            agents=self._agents(complete=admin),
+            hosts=self._part(self._hosts),
+            zones=self._part(lambda: tuple(map(reading.zone, self._sdk.compute.availability_zones()))),
+            ranges=self._part(self._ranges) if has_ranges else _NOT_HERE,
+            uses=self._part(lambda: self._uses(physical_networks(desired, observed))) if admin else ADMIN_ONLY,
+            room=self._part(lambda: self._room(asked)),
+            tried=self._tried(observed.ours),
+        )
+
+    def _part(self, read: Callable[[], T]) -> Known[T]:
+        try:
+            with refusals(self._label):
+                return read()
+        except CloudDenied as denied:
+            return ADMIN_ONLY if denied.status == 403 else Unknown(str(denied.message))
+        except CloudError as fault:
+            return _NOT_HERE if fault.status == 404 else Unknown(str(fault.message))
+        except VirtfnError as fault:
+            return Unknown(fault.message)
+        except Exception as fault:  # noqa: BLE001  # an odd answer must not hide the failure that is looked into
+            return Unknown(f"its answer cannot be read ({type(fault).__name__}: {fault})")
+
+    def _roles(self) -> Known[tuple[str, ...]]:
+        access = getattr(self._sdk.session.auth, "get_access", None)
+        if access is None:
+            return Unknown("these credentials do not name their roles")
+        return tuple(sorted(access(self._sdk.session).role_names))
+
+    def _extensions(self) -> frozenset[str]:
+        return frozenset(one.alias for one in self._sdk.network.extensions())
+
+    def _quota(self) -> Mapping[str, Allowance]:
+        """What both services say of this project's; a quota that is not told is left out."""
+        found: dict[str, Allowance] = {}
+        network = self._part(lambda: self._sdk.network.get_quota(self._sdk.current_project_id, details=True))
+        if not isinstance(network, Unknown):
+            for name in _NETWORK_QUOTA:
+                told = getattr(network, name, None)
+                if isinstance(told, Mapping):
+                    found[name] = reading.allowance(told.get("limit"), told.get("used"), told.get("reserved"))
+        compute = self._part(lambda: self._sdk.compute.get_limits().absolute)
+        if not isinstance(compute, Unknown):
+            for name, (limit, used) in _COMPUTE_QUOTA.items():
+                if getattr(compute, limit, None) is not None:
+                    found[name] = reading.allowance(getattr(compute, limit), getattr(compute, used, 0))
+        return found
+
+    def _agents(self, *, complete: bool) -> Known[tuple[NicAgent, ...]]:
+        """The NIC Switch agents; others than administrators get no error, but an empty list."""
+        found = self._part(lambda: tuple(map(reading.nic_agent, self._sdk.network.agents(agent_type=_NIC_SWITCH))))
+        return found if found or complete or isinstance(found, Unknown) else ADMIN_ONLY
+
+    def _hosts(self) -> tuple[ComputeHost, ...]:
+        return tuple(map(reading.compute_host, self._sdk.compute.services(binary="nova-compute")))
+
+    def _ranges(self) -> tuple[SegmentRange, ...]:
+        return tuple(map(reading.segment_range, self._sdk.network.network_segment_ranges()))
+
+    def _uses(self, physical: frozenset[str]) -> Uses:
+        counts: dict[tuple[str, str], int] = {}
+        for name in sorted(physical):
+            for network in self._sdk.network.networks(provider_physical_network=name):
+                for port in self._sdk.network.ports(network_id=network.id):
+                    if port.binding_vnic_type in _ON_A_VF and (port.binding_profile or {}).get("pci_slot"):
+                        key = (name, port.binding_host_id)
+                        counts[key] = counts.get(key, 0) + 1
+        return counts
+
+    def _room(self, flavors: tuple[Flavor, ...]) -> Mapping[str, tuple[str, ...]]:
+        """Placement names a provider by its hypervisor, which is mostly the host's name."""
+        found = {}
+        for one in flavors:
+            wanted = {"VCPU": one.vcpus, "MEMORY_MB": one.ram_mib, "DISK_GB": one.disk_gib}
+            resources = ",".join(f"{name}:{amount}" for name, amount in wanted.items() if amount)
+            providers = self._sdk.placement.resource_providers(resources=resources)
+            found[one.name] = tuple(sorted(provider.name for provider in providers))
+        return found
+
+    def _tried(self, ours: tuple[CloudObject, ...]) -> Mapping[str, Known[tuple[str, ...]]]:
+        failed = [one for one in ours if one.kind is Kind.SERVER and one.facts.get("status") == "ERROR"]
+        return {one.name: self._part(partial(self._hosts_that_tried, one.id)) for one in failed}
+
+    def _hosts_that_tried(self, server: str) -> tuple[str, ...]:
+        """By nova's log of the server's making (its host from compute API 2.62 on, to administrators only)."""
+        compute = self._sdk.compute
+        asked = [one.request_id for one in compute.server_actions(server) if one.action == "create"]
+        events = [event for request in asked for event in compute.get_server_action(request, server).events or ()]
+        hosts = (str(one.get("host") or "") for one in events if one.get("event") == _BUILDING)
+        return tuple(dict.fromkeys(hosts))

@@ -1,0 +1,115 @@
+"""What a cloud tells of itself beyond a spec's own objects: what preflight and diagnosis read, once, not while waiting.
+
+Each part is Unknown with the reason where the cloud does not tell it: most of it is for administrators only.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from virtfn.model.cloud import Kind, NicAgent
+from virtfn.model.inventory import Known, Unknown
+
+NOT_ASKED = Unknown("it was not asked for")
+QUOTAS: Mapping[Kind, str] = {
+    Kind.NETWORK: "networks",
+    Kind.SUBNET: "subnets",
+    Kind.PORT: "ports",
+    Kind.SERVER_GROUP: "server_groups",
+    Kind.SERVER: "servers",
+}
+"""By which quota each kind is counted."""
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What a quota leaves: ``limit`` None where there is none. Memory in MiB, all else in pieces."""
+
+    limit: int | None
+    used: int
+
+    @property
+    def left(self) -> int | None:
+        """What may still be made; None: no limit."""
+        return None if self.limit is None else max(self.limit - self.used, 0)
+
+
+@dataclass(frozen=True)
+class Image:
+    """``status`` is Glance's (``active``, ``queued``, ``deactivated``); sizes in GiB and MiB, 0: no minimum."""
+
+    name: str
+    status: str = "active"
+    min_disk_gib: int = 0
+    min_ram_mib: int = 0
+
+
+@dataclass(frozen=True)
+class Flavor:
+    """``disk_gib`` 0: no disk of its own limits the image, and by default only administrators may boot one from it."""
+
+    name: str
+    vcpus: int = 1
+    ram_mib: int = 64
+    disk_gib: int = 1
+
+
+@dataclass(frozen=True)
+class ComputeHost:
+    """A nova-compute service: whether it answers (``up``) and takes servers (``enabled``)."""
+
+    name: str
+    zone: str
+    up: bool = True
+    enabled: bool = True
+
+
+@dataclass(frozen=True)
+class Zone:
+    """An availability zone, as everybody sees it."""
+
+    name: str
+    available: bool = True
+
+
+@dataclass(frozen=True)
+class SegmentRange:
+    """Segmentation ids of a physical network that Neutron gives out (extension network-segment-range)."""
+
+    type: str
+    physical_network: str
+    first: int
+    last: int
+
+
+Uses: TypeAlias = Mapping[tuple[str, str], int]
+"""VFs and PFs in servers' hands, whoever owns them, by physical network and host."""
+
+
+@dataclass(frozen=True)
+class CloudSurvey:
+    """A cloud as far as its APIs tell. ``room``: hosts with vCPUs, memory and disk for a flavor, by the flavor's name.
+
+    ``quota`` is by ``networks``, ``subnets``, ``ports``, ``servers``, ``vcpus``, ``ram_mib``, ``server_groups``; what
+    is not told is missing. ``tried``: the hosts on which nova began to build a server of ours that has failed, by the
+    server's name; a host that is not told is "".
+    """
+
+    roles: Known[tuple[str, ...]] = NOT_ASKED
+    extensions: Known[frozenset[str]] = NOT_ASKED
+    quota: Mapping[str, Allowance] = field(default_factory=dict)
+    images: Known[tuple[Image, ...]] = NOT_ASKED
+    flavors: Known[tuple[Flavor, ...]] = NOT_ASKED
+    key_names: Known[tuple[str, ...]] = NOT_ASKED
+    agents: Known[tuple[NicAgent, ...]] = NOT_ASKED
+    hosts: Known[tuple[ComputeHost, ...]] = NOT_ASKED
+    zones: Known[tuple[Zone, ...]] = NOT_ASKED
+    ranges: Known[tuple[SegmentRange, ...]] = NOT_ASKED
+    uses: Known[Uses] = NOT_ASKED
+    room: Known[Mapping[str, tuple[str, ...]]] = NOT_ASKED
+    tried: Mapping[str, Known[tuple[str, ...]]] = field(default_factory=dict)
+
+    @property
+    def is_administrators(self) -> bool:
+        """Whether an administrator looked: by the default policies only they may do what is theirs."""
+        return not isinstance(self.roles, Unknown) and "admin" in self.roles

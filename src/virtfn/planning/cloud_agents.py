@@ -1,0 +1,77 @@
+"""Which NIC Switch agents can bind a port, and why none can. Pure.
+
+Neutron's ``sriovnicswitch`` wants an agent on the server's host that answers and has the physical network in its
+``physical_device_mappings``, and a network that is flat or vlan (neutron, mech_sriov/mech_driver). A whole PF needs no
+agent.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from virtfn.model.cloud import DesiredPort, DesiredServer, NetworkType, NicAgent, ObservedCloud, VnicType
+from virtfn.model.cloud_causes import Cause, CauseKind
+from virtfn.model.desired import UNSET
+
+LIST_AGENTS = "openstack network agent list --agent-type nic --long"
+
+
+def agent_causes(
+    port: DesiredPort, physical: str, agents: Iterable[NicAgent], hosts: tuple[str, ...] = ()
+) -> Iterator[Cause]:
+    """Why no agent binds this port; nothing where one can. ``hosts``: only those count, all where it is empty."""
+    known = [one for one in agents if not hosts or one.host in hosts]
+    serving = [one for one in known if physical in one.physical_networks]
+    if port.vnic_type is VnicType.DIRECT_PHYSICAL or any(one.alive for one in serving):
+        return
+    if serving:
+        yield _dead(physical, serving)
+    else:
+        yield _missing(physical, known, hosts)
+
+
+def network_causes(port: DesiredPort, observed: ObservedCloud) -> Iterator[Cause]:
+    """A network of others whose type (a tunnel) no agent binds; nothing where the type is not told."""
+    for network in observed.foreign_networks():
+        kind = network.fields.get("type")
+        if network.name == port.network and kind and kind not in tuple(NetworkType):
+            yield Cause(
+                CauseKind.TYPE_NOT_BOUND,
+                f"network {network.name} is of type {kind}: Neutron's sriovnicswitch binds VFs on flat and vlan only",
+                (f"network {network.name} ({network.id}): type {kind}",),
+                "put the port on a flat or vlan network of a physical network that an agent serves",
+            )
+
+
+def asked_hosts(server: DesiredServer) -> tuple[str, ...]:
+    """The host that the spec names, if it does."""
+    return () if server.host is UNSET else (server.host,)
+
+
+def said_of(agent: NicAgent) -> str:
+    """An agent in a line: ``agent on compute1: does not answer (last heard of ...), physnet1 on ens1f0``."""
+    heard = f" (last heard of {agent.last_seen} UTC)" if agent.last_seen and not agent.alive else ""
+    mapped = (
+        f"{name} on {', '.join(agent.pfs[name])}" if agent.pfs.get(name) else name for name in agent.physical_networks
+    )
+    serves = "; ".join(mapped) or "no physical network"
+    return f"NIC Switch agent on {agent.host}: {'answers' if agent.alive else 'does not answer'}{heard}, {serves}"
+
+
+def _dead(physical: str, serving: list[NicAgent]) -> Cause:
+    hosts = ", ".join(one.host for one in serving)
+    return Cause(
+        CauseKind.AGENT_DEAD,
+        f"the NIC Switch agent for {physical} does not answer (on {hosts}): its VFs cannot be bound",
+        tuple(map(said_of, serving)),
+        f"start neutron-sriov-nic-agent on {hosts}; it is well when `{LIST_AGENTS}` shows it alive",
+    )
+
+
+def _missing(physical: str, known: list[NicAgent], hosts: tuple[str, ...]) -> Cause:
+    where = f" on {', '.join(hosts)}" if hosts else ""
+    return Cause(
+        CauseKind.NO_AGENT,
+        f"no NIC Switch agent{where} serves {physical}: its VFs cannot be bound (physical_device_mappings)",
+        tuple(map(said_of, known)) or (f"Neutron lists no NIC Switch agent{where}",),
+        f"map {physical} to the PF in [sriov_nic] physical_device_mappings of the agent and restart it, "
+        "or name a physical network that one serves",
+    )

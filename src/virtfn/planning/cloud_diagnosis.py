@@ -1,0 +1,144 @@
+"""Why servers did not start, from what the cloud still shows of it. Pure.
+
+The fault of a server never names the cause. Measured on release 2026.2: "No valid host was found" is said of a missing
+VF as of a flavor that fits nowhere; "Exhausted all hosts" of a dead agent as of a VF that another server took a moment
+before, and nova's log of the server's actions then has the build as a success. What they do tell apart is how far it
+came: with the first no host fitted, with the second one was chosen, and the server could not be built there.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from virtfn.model.cloud import CloudObject, DesiredCloud, DesiredPort, DesiredServer, Kind, ObservedCloud
+from virtfn.model.cloud_causes import Cause, CauseKind
+from virtfn.model.cloud_survey import CloudSurvey
+from virtfn.model.inventory import Unknown
+from virtfn.planning.cloud_agents import LIST_AGENTS, agent_causes, network_causes, said_of
+from virtfn.planning.cloud_objects import physical_network_of
+from virtfn.planning.cloud_readiness import BINDING_FAILED
+from virtfn.planning.cloud_scheduling import GIVE_VFS, no_host_causes, said_uses
+
+_NO_HOST = "No valid host"
+_NO_RETRY = "Exhausted all hosts"
+_BOUND = ("hw_veb", "hostdev_physical", "macvtap")
+_BIND_AGAIN = "delete the server, and `virtfn cloud up` makes it anew; Neutron's log says why (`Failed to bind port`)"
+
+
+def diagnosis(desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey) -> tuple[Cause, ...]:
+    """The causes of what has failed, or, where nothing has, of what is not ready.
+
+    Nothing where the cloud's own word says it all.
+    """
+    failed = [cause for server in desired.servers for cause in _of_a_failure(server, desired, observed, survey)]
+    return _merged(failed or _of_silence(desired, observed, survey))
+
+
+def _merged(causes: Iterable[Cause]) -> tuple[Cause, ...]:
+    """What several servers have in common once, with all that was seen of it."""
+    found: dict[tuple[CauseKind, str], Cause] = {}
+    for one in causes:
+        first = found.setdefault((one.kind, one.what), one)
+        found[one.kind, one.what] = replace(first, seen=tuple(dict.fromkeys((*first.seen, *one.seen))))
+    return tuple(found.values())
+
+
+def _of_a_failure(
+    server: DesiredServer, desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey
+) -> Iterator[Cause]:
+    found = observed.find(Kind.SERVER, server.name)
+    fault = str(found.facts.get("fault") or "") if found else ""
+    if _NO_RETRY in fault or BINDING_FAILED in fault:
+        yield from _not_built(server, desired, observed, survey)
+    elif _NO_HOST in fault:
+        yield from no_host_causes(server, desired, observed, survey)
+    for port in server.ports:
+        at = observed.find(Kind.PORT, port.name)
+        if at is not None and at.facts.get("vif_type") == BINDING_FAILED:
+            physical = physical_network_of(port, desired, observed) or "its network"
+            seen = f"port {port.name}: {BINDING_FAILED} on {at.facts.get('host')}, status {at.facts.get('status')}"
+            yield from _not_bound(port, physical, str(at.facts.get("host") or ""), seen, survey)
+
+
+def _not_built(
+    server: DesiredServer, desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey
+) -> Iterator[Cause]:
+    """A host was chosen, so it had all that was asked; there the port could not be bound, or the VF was gone."""
+    tried = survey.tried.get(server.name, ())
+    hosts = () if isinstance(tried, Unknown) else tuple(host for host in tried if host)
+    there = f" on {', '.join(hosts)}" if hosts else ""
+    seen = f"nova chose a host and could not build the server there{': ' if hosts else ''}{', '.join(hosts)}"
+    on = [(port, physical_network_of(port, desired, observed)) for port in server.ports]
+    names = dict.fromkeys(physical or "its network" for _, physical in on)
+    if isinstance(survey.agents, Unknown):
+        yield Cause(
+            CauseKind.BINDING_FAILED,
+            f"its port could not be bound, or its VF was gone by then (physical network: {', '.join(names)})",
+            (seen, f"NIC Switch agents: not known ({survey.agents.reason})"),
+            f"ask an administrator for `{LIST_AGENTS}`: one on that host must be alive and map the physical network",
+        )
+        return
+    causes = [cause for port in server.ports for cause in network_causes(port, observed)]
+    for port, physical in on:
+        causes += agent_causes(port, physical, survey.agents, hosts) if physical else ()
+    if causes:
+        yield from (Cause(one.kind, one.what, (*one.seen, seen), one.do) for one in causes)
+        return
+    agents = [said_of(one) for one in survey.agents if not hosts or one.host in hosts]
+    in_use = (
+        0 if isinstance(survey.uses, Unknown) else sum(survey.uses.get((one, at), 0) for one in names for at in hosts)
+    )
+    if in_use:
+        what = f"no VF of {', '.join(names)} was left{there} when the server was built there: others had taken them"
+        yield Cause(CauseKind.NO_FREE_VF, what, (seen, *(said_uses(one, survey) for one in names), *agents), GIVE_VFS)
+    else:
+        what = f"its port could not be bound{there}, although an agent serves {', '.join(names)} there"
+        do = "see Neutron's log for `Failed to bind port` (is sriovnicswitch in mechanism_drivers?) and nova-compute's"
+        yield Cause(CauseKind.BINDING_FAILED, what, (seen, *agents), do)
+
+
+def _not_bound(port: DesiredPort, physical: str, host: str, seen: str, survey: CloudSurvey) -> Iterator[Cause]:
+    agents = () if isinstance(survey.agents, Unknown) else survey.agents
+    causes = list(agent_causes(port, physical, agents, (host,))) if agents else []
+    if causes:
+        yield from (Cause(one.kind, one.what, (*one.seen, seen), f"{one.do}; then {_BIND_AGAIN}") for one in causes)
+        return
+    of_host = tuple(said_of(one) for one in agents if one.host == host)
+    yield Cause(CauseKind.BINDING_FAILED, f"Neutron could not bind a port on {host}", (seen, *of_host), _BIND_AGAIN)
+
+
+def _of_silence(desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey) -> Iterator[Cause]:
+    """Of ports that are bound and stay DOWN: nobody has set up their VF."""
+    down: dict[tuple[str, str], list[str]] = {}
+    for server in desired.servers:
+        for port in server.ports:
+            at = observed.find(Kind.PORT, port.name)
+            if at is not None and _is_silent(at):
+                physical = physical_network_of(port, desired, observed) or "its network"
+                down.setdefault((physical, str(at.facts.get("host"))), []).append(port.name)
+    for (physical, host), ports in down.items():
+        yield _not_seen(physical, host, ports, survey)
+
+
+def _is_silent(port: CloudObject) -> bool:
+    return port.facts.get("vif_type") in _BOUND and port.facts.get("status") == "DOWN"
+
+
+def _not_seen(physical: str, host: str, ports: Sequence[str], survey: CloudSurvey) -> Cause:
+    agents = [] if isinstance(survey.agents, Unknown) else [one for one in survey.agents if one.host == host]
+    bound = f"bound on {host} and DOWN: port {', '.join(ports)}"
+    dead = [one for one in agents if not one.alive]
+    if dead:
+        return Cause(
+            CauseKind.AGENT_DEAD,
+            f"the NIC Switch agent for {physical} does not answer (on {host}): nobody sets up the VFs there",
+            (bound, *map(said_of, dead)),
+            f"start neutron-sriov-nic-agent on {host}; the ports then become ACTIVE by themselves",
+        )
+    counts = [f"it sees {one.vfs_in_use} VFs in use" for one in agents if one.vfs_in_use is not None]
+    return Cause(
+        CauseKind.VF_NOT_SEEN,
+        f"the NIC Switch agent on {host} does not see the VFs of ports that are bound there",
+        (bound, *map(said_of, agents), *counts),
+        f"on {host} `ip link` must show a VF with each port's MAC, and the VF no netdev on the host; "
+        "exclude_devices and the log of the agent say which it passes over",
+    )

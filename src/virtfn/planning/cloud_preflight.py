@@ -1,0 +1,152 @@
+"""What can be known of a plan before anything is made: what refuses it, what is doubtful, and what nobody tells. Pure.
+
+What is certain to fail refuses the plan. What may have changed by the time nova asks (an agent that comes back, a VF
+that is freed) is a doubt, and what no API tells is said once, not guessed.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from virtfn.errors import GuardRefused
+from virtfn.model.cloud import DesiredCloud, DesiredServer, Kind, NetworkType, ObservedCloud
+from virtfn.model.cloud_causes import Cause
+from virtfn.model.cloud_survey import QUOTAS, CloudSurvey
+from virtfn.model.desired import UNSET
+from virtfn.model.inventory import Unknown
+from virtfn.planning.cloud_agents import agent_causes, asked_hosts, network_causes
+from virtfn.planning.cloud_objects import WantedObject, physical_network_of, physical_networks
+from virtfn.planning.cloud_scheduling import out_of_service, said_uses, too_many, too_small
+
+_WORDS = {"vcpus": "vCPUs", "ram_mib": "MiB of memory", "server_groups": "server groups"}
+
+
+def check_quota(wanted: Sequence[WantedObject], observed: ObservedCloud, survey: CloudSurvey) -> None:
+    """Raise GuardRefused where what is to be made is more than a quota of the project leaves; all at once."""
+    needed = _needed(wanted, observed, survey)
+    short = [
+        ("quota", f"{_WORDS.get(name, name)}: {number} needed, {left} left (limit {quota.limit}, used {quota.used})")
+        for name, number in needed.items()
+        if (quota := survey.quota.get(name)) and (left := quota.left) is not None and number > left
+    ]
+    if short:
+        raise GuardRefused(
+            "the project's quota is too small: " + "; ".join(text for _, text in short),
+            where="quota",
+            hint="delete something, or ask an administrator for more (`openstack quota set`)",
+            guards=tuple(short),
+        )
+
+
+def doubts(desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey) -> tuple[Cause, ...]:
+    """What will keep servers of the spec from starting, if it is still so by then."""
+    found = (cause for server in _to_make(desired, observed) for cause in _doubts(server, desired, observed, survey))
+    return tuple(dict.fromkeys(found))
+
+
+def not_known(
+    wanted: Sequence[WantedObject], desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey
+) -> tuple[str, ...]:
+    """What nobody tells beforehand, or not with these credentials, in a line each."""
+    new = [one for one in wanted if observed.find(one.kind, one.name) is None]
+    return (
+        *_untold_by_any_api(new, desired, observed, survey),
+        *_perhaps_not_allowed(new, desired, survey),
+        *_untold_here(new, survey),
+    )
+
+
+def _needed(wanted: Sequence[WantedObject], observed: ObservedCloud, survey: CloudSurvey) -> Counter[str]:
+    new = [one for one in wanted if observed.find(one.kind, one.name) is None]
+    needed = Counter(QUOTAS[one.kind] for one in new)
+    flavors = {} if isinstance(survey.flavors, Unknown) else {one.name: one for one in survey.flavors}
+    for one in new:
+        flavor = flavors.get(str(one.fields.get("flavor"))) if one.kind is Kind.SERVER else None
+        if flavor is not None:
+            needed["vcpus"] += flavor.vcpus
+            needed["ram_mib"] += flavor.ram_mib
+    return needed
+
+
+def _to_make(desired: DesiredCloud, observed: ObservedCloud) -> list[DesiredServer]:
+    return [one for one in desired.servers if observed.find(Kind.SERVER, one.name) is None]
+
+
+def _doubts(
+    server: DesiredServer, desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey
+) -> Iterator[Cause]:
+    yield from out_of_service(server, survey)
+    yield from too_small(server, survey)
+    yield from too_many(server, desired, survey)
+    for port in server.ports:
+        yield from network_causes(port, observed)
+    if isinstance(survey.agents, Unknown):
+        return
+    for port in server.ports:
+        physical = physical_network_of(port, desired, observed)
+        if physical:
+            yield from agent_causes(port, physical, survey.agents, asked_hosts(server))
+
+
+def _untold_by_any_api(
+    new: Sequence[WantedObject], desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey
+) -> Iterator[str]:
+    """Neutron tells neither its type drivers nor its flat_networks; nova reports no VF of a physical network."""
+    drivers = {str(one.fields.get("type")) for one in (*observed.ours, *observed.others) if one.kind is Kind.NETWORK}
+    for one in (found for found in new if found.kind is Kind.NETWORK):
+        kind, physical = str(one.fields["type"]), one.fields["physical_network"]
+        if kind == NetworkType.VLAN.value and not isinstance(survey.ranges, Unknown):
+            continue
+        is_on = "" if kind in drivers else f"the type {kind} is on, and "
+        yield (
+            f"not known beforehand: whether {is_on}{physical} may carry {kind} networks "
+            f"(no API tells; Neutron says so when it makes network {one.name})"
+        )
+    if any(one.kind is Kind.SERVER for one in new):
+        for physical in sorted(physical_networks(desired, observed)):
+            used = "" if isinstance(survey.uses, Unknown) else f"; {said_uses(physical, survey)}"
+            yield f"not known beforehand: how many VFs of {physical} are free (no API tells){used}"
+
+
+def _perhaps_not_allowed(new: Sequence[WantedObject], desired: DesiredCloud, survey: CloudSurvey) -> Iterator[str]:
+    """What the default policies keep for administrators; a cloud may have others, so it is no refusal."""
+    if isinstance(survey.roles, Unknown) or survey.is_administrators:
+        return
+    names = {name for one in new if one.kind is Kind.SERVER for name in [str(one.fields["flavor"])]}
+    flavors = () if isinstance(survey.flavors, Unknown) else survey.flavors
+    asked = [
+        *(f"make network {one.name} on a physical network" for one in new if one.kind is Kind.NETWORK),
+        *(f"share network {one.name}" for one in new if one.kind is Kind.NETWORK and one.fields.get("shared")),
+        *(
+            f"boot an image from flavor {one.name} (disk 0)"
+            for one in flavors
+            if one.name in names and not one.disk_gib
+        ),
+    ]
+    if any(one.host is not UNSET for one in desired.servers):
+        asked.append("choose a host")
+    if asked:
+        roles = ", ".join(survey.roles) or "none"
+        yield f"perhaps not allowed with your roles ({roles}), as it is for administrators by default: " + ", ".join(
+            asked
+        )
+
+
+def _untold_here(new: Sequence[WantedObject], survey: CloudSurvey) -> Iterator[str]:
+    """Parts of the survey that are not told, by the reason, each reason once."""
+    if not any(one.kind is Kind.SERVER for one in new):
+        return
+    parts = {
+        "images": survey.images,
+        "flavors": survey.flavors,
+        "NIC Switch agents": survey.agents,
+        "compute hosts": survey.hosts,
+        "VFs in servers' hands": survey.uses,
+        "room on hosts": survey.room,
+    }
+    reasons: dict[str, list[str]] = {}
+    for name, part in parts.items():
+        if isinstance(part, Unknown):
+            reasons.setdefault(part.reason, []).append(name)
+    if not survey.quota:
+        reasons.setdefault("the cloud does not tell them", []).append("quotas")
+    yield from (f"not checked: {', '.join(names)} ({reason})" for reason, names in reasons.items())
