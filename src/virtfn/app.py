@@ -5,14 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote
 
 from virtfn.errors import BackendUnreachable
-from virtfn.model.place import cloud_place
 
 if TYPE_CHECKING:
     from virtfn.host.kernel import KernelHost
     from virtfn.journal.files import FileJournal
+    from virtfn.services.cloud_mirrors import CloudMirrors
     from virtfn.services.clouds import Clouds
     from virtfn.services.hosts import Hosts
     from virtfn.services.mirrors import Mirrors
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
 
 _CLOUD_SETTLES = (30.0, 0.5)
 """How long what was written may take to be read in a cloud, and how often it is looked at, in seconds."""
+PARALLEL = 4
+"""How many objects of one kind are made or deleted in a cloud at once, where nobody says."""
 _BY_VARIABLES = "env"
 """The journal's folder for the cloud that has no name, as OS_... variables describe it."""
 
@@ -74,6 +75,7 @@ class App:
         import secrets
 
         from virtfn.host.frames import PacketProber
+        from virtfn.host.physnets import physical_networks
         from virtfn.services.bench import Vantage
         from virtfn.services.mirrors import Mirrors
         from virtfn.services.proving import Probing, Prover
@@ -93,6 +95,7 @@ class App:
             ),
             vantage,
             progress=progress,
+            physnets=physical_networks,
         )
 
     def hosts(self, progress: "Progress", cancelled: "Cancelled") -> "Hosts":
@@ -105,18 +108,31 @@ class App:
         engine = Transactions(host, journal, progress=progress, cancelled=cancelled)
         return Hosts(host, journal, engine, surroundings)
 
+    def cloud_mirrors(self, os_cloud: str | None) -> "CloudMirrors":
+        """Mirrors between ports of the cloud of this name in clouds.yaml (None: OS_... variables). Reads only."""
+        from virtfn.cloud.ports import OpenStackPorts
+        from virtfn.services.cloud_mirrors import CloudMirrors
+
+        return CloudMirrors(OpenStackPorts(os_cloud))
+
     def clouds(
-        self, os_cloud: str | None, progress: "Progress", cancelled: "Cancelled", *, timeout_s: float = 300.0
+        self,
+        os_cloud: str | None,
+        progress: "Progress",
+        cancelled: "Cancelled",
+        *,
+        timeout_s: float = 300.0,
+        parallel: int = PARALLEL,
     ) -> "Clouds":
         """The cloud of this name in clouds.yaml (None: OS_... variables), with a journal of its own.
 
-        ``timeout_s``: what servers may take.
+        ``timeout_s``: what servers may take. ``parallel``: how many objects of one kind are at work at once.
         """
         from virtfn.cloud.openstack import OpenStackCloud
         from virtfn.services.clouds import Clouds, Patience
         from virtfn.services.transaction import Settle, Transactions
 
-        cloud = OpenStackCloud(os_cloud)
+        cloud = OpenStackCloud(os_cloud, parallel=parallel)
         journal = self.cloud_journal(os_cloud)
         engine = Transactions(cloud, journal, progress=progress, cancelled=cancelled, settle=Settle(*_CLOUD_SETTLES))
         patience = Patience(deadline_s=timeout_s)
@@ -146,7 +162,10 @@ class App:
 
     def cloud_journal(self, os_cloud: str | None) -> "FileJournal":
         """The journal of a cloud. Its objects outlive a boot of this machine, so it knows no boot."""
+        from urllib.parse import quote
+
         from virtfn.journal.files import FileJournal
+        from virtfn.model.place import cloud_place
 
         folder = self._cloud_journals / quote(os_cloud or _BY_VARIABLES, safe="")
         private = 0o700  # user data is in its plans
@@ -154,6 +173,8 @@ class App:
 
     def journalled_clouds(self) -> tuple[str | None, ...]:
         """The clouds that have a journal here, by their names in clouds.yaml; None: the one of OS_... variables."""
+        from urllib.parse import unquote
+
         folder = self._cloud_journals
         names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
         return tuple(None if name == _BY_VARIABLES else unquote(name) for name in names)

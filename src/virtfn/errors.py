@@ -44,9 +44,13 @@ _MEANINGS = {
 
 
 class VirtfnError(Exception):
-    """Base of all errors: what failed, on which object (``where``), and what to do next (``hint``)."""
+    """Base of all errors: what failed, on which object (``where``), and what to do next (``hint``).
+
+    ``causes`` are what is known of why, for the view and for documents (of a cloud: ``model.cloud_causes.Cause``).
+    """
 
     exit_code = ExitCode.FAILED
+    causes: tuple[object, ...] = ()
 
     def __init__(self, message: str, *, where: str = "", hint: str = "") -> None:
         super().__init__(message)

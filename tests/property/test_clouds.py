@@ -1,6 +1,7 @@
 """Laws of a cloud from a declared state, on the fake cloud."""
 
 import string
+from dataclasses import replace
 from itertools import pairwise
 
 from hypothesis import given, settings
@@ -74,7 +75,8 @@ def rich_rig() -> Rig:
     ]
     rules = FakeRules(vfs=vfs)
     agents = tuple(type(rules.agents[0])(f"compute{host}", True, PHYSICAL) for host in range(1, 4))
-    rig = Rig(FakeCloud(FakeRules(vfs=vfs, agents=agents)))
+    hosts = tuple(replace(rules.hosts[0], name=f"compute{host}") for host in range(1, 4))
+    rig = Rig(FakeCloud(FakeRules(vfs=vfs, agents=agents, hosts=hosts)))
     rig.cloud.add_foreign(Kind.NETWORK, "others", {"type": "vlan", "physical_network": "physnet1"})
     return rig
 

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from virtfn.api.specs import Spec, text_of
-from virtfn.app import App, Settings
+from virtfn.app import PARALLEL, App, Settings
 from virtfn.model.cloud import DesiredCloud
 from virtfn.model.plan import Plan
 from virtfn.model.transaction import Transaction
@@ -27,11 +27,14 @@ class CloudPlan:
 class Cloud:
     """One cloud. Every method observes it anew; what changes something holds this cloud's lock on this machine."""
 
-    def __init__(self, app: App, name: str | None, progress: Callable[[str], None], timeout_s: float) -> None:
+    def __init__(
+        self, app: App, name: str | None, progress: Callable[[str], None], timeout_s: float, parallel: int
+    ) -> None:
         self._app = app
         self._name = name
         self._progress = progress
         self._timeout_s = timeout_s
+        self._parallel = parallel
         self._stopped = False
 
     @classmethod
@@ -42,14 +45,18 @@ class Cloud:
         state: Path | None = None,
         progress: Callable[[str], None] | None = None,
         timeout_s: float = 300.0,
+        parallel: int = PARALLEL,
     ) -> Self:
         """The cloud of this name in clouds.yaml; None: the one that OS_CLOUD or OS_... variables mean.
 
         Nothing is sent yet. ``state``: where the journal is kept (default: where the command line keeps it).
-        ``timeout_s``: how long servers and their ports may take to be ready.
+        ``timeout_s``: how long servers and their ports may take to be ready. ``parallel``: how many objects of one
+        kind are made, or deleted, at once.
         """
         settings = Settings(state) if state else None
-        return cls(App(settings), name or os.environ.get("OS_CLOUD"), progress or (lambda _text: None), timeout_s)
+        return cls(
+            App(settings), name or os.environ.get("OS_CLOUD"), progress or (lambda _text: None), timeout_s, parallel
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -93,7 +100,8 @@ class Cloud:
         return tuple(self._app.cloud_journal(self._name).all())
 
     def _clouds(self) -> Clouds:
-        return self._app.clouds(self._name, self._progress, self._is_stopped, timeout_s=self._timeout_s)
+        timeout_s, parallel = self._timeout_s, self._parallel
+        return self._app.clouds(self._name, self._progress, self._is_stopped, timeout_s=timeout_s, parallel=parallel)
 
     def _is_stopped(self) -> bool:
         return self._stopped

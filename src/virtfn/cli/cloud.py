@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from virtfn.app import App
+from virtfn.app import PARALLEL, App
 from virtfn.cli.asking import ask
-from virtfn.cli.cloud_view import print_cloud, print_cloud_plan
+from virtfn.cli.causes import causes_on_failure
+from virtfn.cli.cloud_mirror import mirror
+from virtfn.cli.cloud_view import print_cloud, print_cloud_objects, print_cloud_plan
 from virtfn.cli.interrupts import interruptible
 from virtfn.cli.output import OutputFormat, console, error_console, output_option, print_document, progress
 from virtfn.errors import ExitCode, SpecError
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 _LINE = 200
+_PRINT = {OutputFormat.TABLE: print_cloud, OutputFormat.WIDE: print_cloud_objects}
 
 
 def _spec_options(command: F) -> F:
@@ -38,12 +41,23 @@ def _spec_options(command: F) -> F:
 def _change_options(command: F) -> F:
     command = click.option("-y", "--yes", is_flag=True, help="Do not ask.")(command)
     command = click.option("--dry-run", is_flag=True, help="Show the plan and stop.")(command)
+    command = click.option(
+        "--parallel",
+        type=click.IntRange(1, 32),
+        default=PARALLEL,
+        show_default=True,
+        metavar="N",
+        help="Objects of one kind (ports, servers) at work at once.",
+    )(command)
     return click.option("--explain", is_flag=True, help="Show the equivalent openstack commands.")(command)
 
 
 @click.group()
 def cloud() -> None:
     """Flat SR-IOV networks, direct ports and servers on OpenStack, from a declared state."""
+
+
+cloud.add_command(mirror)
 
 
 @cloud.command(
@@ -60,7 +74,7 @@ Examples:
 @output_option
 def plan(file: str, os_cloud: str | None, quiet: bool, explain: bool, exit_code: bool, output: str) -> None:
     """Show what `up` would make or change. Changes nothing."""
-    with _clouds(os_cloud, quiet) as clouds:
+    with causes_on_failure(OutputFormat(output)), _clouds(os_cloud, quiet) as clouds:
         found = clouds.plan(_read(file))
     _print_plan(found, OutputFormat(output), explain=explain)
     if exit_code and not found.is_empty:
@@ -93,6 +107,7 @@ def up(
     explain: bool,
     dry_run: bool,
     yes: bool,
+    parallel: int,
     timeout: float,
     output: str,
 ) -> None:
@@ -101,17 +116,17 @@ def up(
     All that is made bears the tag virtfn:NAME. If anything fails, this run's objects are deleted again. Ctrl-C, too.
     """
     how, desired = OutputFormat(output), _read(file)
-    with _clouds(os_cloud, quiet, timeout) as clouds:
+    with causes_on_failure(how), _clouds(os_cloud, quiet, timeout, parallel) as clouds:
         found = clouds.plan(desired)
         if dry_run or (found.is_empty and not clouds.has_unfinished()):
             _print_plan(found, how, explain=explain)
             return
         ask(lambda: print_cloud_plan(error_console(), found, explain=explain), yes=yes, quiet=quiet)
         receipt = clouds.up(desired, found)
-        if how.is_document:
-            print_document("cloud-up", receipt, how, now=clouds.show(desired))
-            return
-        print_cloud(console(), clouds.show(desired))
+    if how.is_document:
+        print_document("cloud-up", receipt, how)
+        return
+    _PRINT[how](console(), receipt.now)
     _print_done(receipt, "made and ready")
 
 
@@ -128,12 +143,12 @@ Examples:
 def show(file: str, os_cloud: str | None, quiet: bool, exit_code: bool, output: str) -> None:
     """Show what there is of the file now: where each VF is, what differs, what is not ready and why."""
     how = OutputFormat(output)
-    with _clouds(os_cloud, quiet) as clouds:
+    with causes_on_failure(how), _clouds(os_cloud, quiet) as clouds:
         view = clouds.show(_read(file))
     if how.is_document:
         print_document("cloud", view, how)
     else:
-        print_cloud(console(), view)
+        _PRINT[how](console(), view)
     if exit_code and (view.differences or not view.readiness.is_ready):
         raise click.exceptions.Exit(ExitCode.DIFFERENT)
 
@@ -148,13 +163,22 @@ Examples:
 @_spec_options
 @_change_options
 @output_option
-def down(file: str, os_cloud: str | None, quiet: bool, explain: bool, dry_run: bool, yes: bool, output: str) -> None:
+def down(
+    file: str,
+    os_cloud: str | None,
+    quiet: bool,
+    explain: bool,
+    dry_run: bool,
+    yes: bool,
+    parallel: int,
+    output: str,
+) -> None:
     """Delete everything that bears the file's tag, and nothing else. Deleted servers do not come back.
 
     Of the file only its name counts: what was taken out of it meanwhile goes, too. A network that others use stays.
     """
     how, spec = OutputFormat(output), _read(file).name
-    with _clouds(os_cloud, quiet) as clouds:
+    with causes_on_failure(how), _clouds(os_cloud, quiet, parallel=parallel) as clouds:
         found = clouds.plan_down(spec)
         if dry_run or (found.is_empty and not clouds.has_unfinished()):
             _print_plan(found, how, explain=explain)
@@ -165,13 +189,17 @@ def down(file: str, os_cloud: str | None, quiet: bool, explain: bool, dry_run: b
         print_document("cloud-down", receipt, how)
         return
     _print_done(receipt, "deleted")
+    for note in receipt.plan.notes:  # what was left alone
+        console().print(f"  ! {note}", soft_wrap=True)
 
 
 @contextmanager
-def _clouds(os_cloud: str | None, quiet: bool, timeout_s: float = 300.0) -> Iterator["Clouds"]:
+def _clouds(
+    os_cloud: str | None, quiet: bool, timeout_s: float = 300.0, parallel: int = PARALLEL
+) -> Iterator["Clouds"]:
     tell = _brief(progress(quiet))
     with interruptible(tell) as cancelled:
-        yield App().clouds(os_cloud, tell, cancelled, timeout_s=timeout_s)
+        yield App().clouds(os_cloud, tell, cancelled, timeout_s=timeout_s, parallel=parallel)
 
 
 def _brief(tell: Callable[[str], None]) -> Callable[[str], None]:
@@ -211,5 +239,3 @@ def _print_done(receipt: "CloudReceipt", what: str) -> None:
     objects = len({step.target for step in receipt.plan.steps})
     counted = f"{objects} object{'' if objects == 1 else 's'}"
     out.print(f"{counted} {what}: {receipt.plan.title}.", soft_wrap=True)
-    for note in receipt.plan.notes:
-        out.print(f"  ! {note}", soft_wrap=True)

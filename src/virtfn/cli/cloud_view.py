@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.text import Text
 
+from virtfn.cli.causes import cause_lines
+from virtfn.cli.cloud_table import print_networks, print_servers
 from virtfn.cli.output import grid, print_table
 from virtfn.model.cloud import CloudObject, Kind
-from virtfn.model.cloud_fields import DEFINITION
-from virtfn.model.plan import Plan, Step, Value
+from virtfn.model.plan import DEFINITION, Plan, Step, Value
 from virtfn.model.saying import say
 from virtfn.services.clouds import CloudView
 
@@ -34,9 +35,19 @@ def print_cloud_plan(out: Console, plan: Plan, *, explain: bool = False) -> None
 
 
 def print_cloud(out: Console, view: CloudView) -> None:
-    """What there is of a spec: a line an object, then what differs and what is not ready."""
-    if not view.objects:
-        out.print(f"Nothing in cloud {view.cloud} bears the tag virtfn:{view.spec}.", soft_wrap=True)
+    """Where everything of a spec is: its networks, then a line a direct port; what differs and is not ready below."""
+    if _is_nothing(out, view):
+        return
+    print_networks(out, view.objects)
+    if {Kind.NETWORK, Kind.SUBNET} & {one.kind for one in view.objects}:
+        out.print()
+    print_servers(out, view.objects)
+    _print_remarks(out, view)
+
+
+def print_cloud_objects(out: Console, view: CloudView) -> None:
+    """What there is of a spec: a line an object, of whatever kind; what differs and is not ready below."""
+    if _is_nothing(out, view):
         return
     table = grid("KIND", "NAME", "STATUS", "WHERE", "WHAT")
     for one in view.objects:
@@ -44,12 +55,22 @@ def print_cloud(out: Console, view: CloudView) -> None:
         style = "red" if status == "ERROR" else ""
         table.add_row(one.kind.value, one.name, Text(status, style=style), _where(one), _what(one))
     print_table(out, table)
+    _print_remarks(out, view)
+
+
+def _is_nothing(out: Console, view: CloudView) -> bool:
+    if not view.objects:
+        out.print(f"Nothing in cloud {view.cloud} bears the tag virtfn:{view.spec}.", soft_wrap=True)
+    return not view.objects
+
+
+def _print_remarks(out: Console, view: CloudView) -> None:
     for line in (*view.differences, *view.readiness.waiting):
         out.print(Text(f"  ! {line}", style="yellow"), soft_wrap=True)
     for where, word in view.readiness.failed:
         out.print(Text(f"  ! {where}: {word}", style="red"), soft_wrap=True)
-    for cause in view.readiness.causes:
-        out.print(f"    {cause}", soft_wrap=True)
+    for line in cause_lines(view.readiness.causes):
+        out.print(Text(f"    {line}"), soft_wrap=True)
 
 
 def _by_object(plan: Plan) -> list[list[Step]]:

@@ -34,6 +34,8 @@ def _shape_options(command: Callable[..., Any]) -> Callable[..., Any]:
                      help="The Python whose packages the guest gets (default: the one that runs virtfn)."),
         click.option("--wire", type=click.Choice(["nic", "host"]), default="nic", show_default=True,
                      help="What the PFs' cable leads to: a NIC in the guest's netns 'wire', or sockets on this host."),
+        click.option("--iommu", is_flag=True, help="With an emulated IOMMU, which vfio-pci needs."),
+        click.option("--nvme", is_flag=True, help="With a PF that is no NIC: an NVMe controller with up to 4 VFs."),
         click.option("--vfs", type=click.IntRange(0, 7), default=4, show_default=True, help="VFs of each PF."),
         click.option("--pfs", type=click.IntRange(1, 12), default=1, show_default=True, help="PFs."),
         _NAME,
@@ -42,11 +44,11 @@ def _shape_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _wishes(*, name: str, pfs: int, vfs: int, wire: str, cold: bool) -> "Wishes":
+def _wishes(*, name: str, wire: str, cold: bool, **shape: Any) -> "Wishes":
     from virtfn.lab.shape import Shape, Wire
     from virtfn.lab.startup import Wishes
 
-    return Wishes(name=_checked(name), shape=Shape(pfs=pfs, vfs=vfs, wire=Wire(wire)), cold=cold)
+    return Wishes(name=_checked(name), shape=Shape(wire=Wire(wire), **shape), cold=cold)
 
 
 @click.group()
@@ -62,6 +64,7 @@ Examples:
 """
 )
 @click.option("--netdevsim", is_flag=True, help="Have the kernel's simulated NIC too (Debian: it is built, 1 minute).")
+@click.option("--systemd", is_flag=True, help="Have systemd too, for tests that boot a host with it (18 MB).")
 @click.option("--programs", is_flag=True, help="Only install the programs that are missing (needs root).")
 @click.option("--refresh", is_flag=True, help="Look for a newer kernel.")
 @click.option(
@@ -71,12 +74,14 @@ Examples:
 )
 @click.option("--no-trial", is_flag=True, help="Do not boot the lab once at the end.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
-def prepare(netdevsim: bool, programs: bool, refresh: bool, python: Path | None, no_trial: bool, dry_run: bool) -> None:
+def prepare(
+    *, netdevsim: bool, systemd: bool, programs: bool, refresh: bool, python: Path | None, no_trial: bool, dry_run: bool
+) -> None:
     """Install, fetch and build what the lab needs; quick where all is there."""
     from virtfn.lab.folders import Folders
     from virtfn.lab.prepare import Aims, Preparation
 
-    aims = Aims(netdevsim=netdevsim, programs_only=programs, refresh=refresh, trial=not no_trial, python=python)
+    aims = Aims(netdevsim, systemd, programs_only=programs, refresh=refresh, trial=not no_trial, python=python)
     preparation = Preparation(Folders.of_this_user(), _say)
     for line in preparation.forecast(aims) if dry_run else preparation.run(aims):
         size = "" if line.size_mb is None else f"{line.size_mb:.1f} MB"
@@ -123,7 +128,8 @@ def run(ctx: click.Context, /, python: Path | None, tty: bool, command: tuple[st
     from virtfn.lab.machine import Machine
 
     wishes = _wishes(**shape)
-    asked = [name for name in ("pfs", "vfs", "wire", "python", "cold") if ctx.get_parameter_source(name) in _GIVEN]
+    chosen = ("pfs", "vfs", "nvme", "iommu", "wire", "python", "cold")
+    asked = [name for name in chosen if ctx.get_parameter_source(name) in _GIVEN]
     if asked and Machine.is_up(wishes.name):
         raise UsageError(
             f"the lab {wishes.name} is up already, so --{asked[0]} cannot be chosen",

@@ -3,6 +3,7 @@
 import importlib
 import os
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -109,10 +110,20 @@ def _print_failure(failure: VirtfnError) -> None:
         details = failure.problems if len(failure.problems) > 1 else ()
     for detail in details:
         _say(f"  - {detail}")
+    for line in _lines_of(failure.causes):
+        _say(f"  {line}")
     for note in getattr(failure, "__notes__", ()):
         _say(f"  state: {note}")
     if failure.hint:
         _say(f"  next: {failure.hint}")
+
+
+def _lines_of(causes: tuple[object, ...]) -> Iterable[str]:
+    if not causes:
+        return ()
+    from virtfn.cli.causes import cause_lines
+
+    return cause_lines(causes)
 
 
 def _say(text: str, fg: str | None = None) -> None:

@@ -86,6 +86,8 @@ def install(files: tuple[Path, ...], command: str | None, root: Path) -> None:
             shutil.copyfile(file, drop_ins / file.name)
         unit.parent.mkdir(parents=True, exist_ok=True)
         unit.write_text(unit_text(command or _command(), DROP_INS), encoding="utf-8")
+        if root != Path("/"):
+            _enable_in_image(unit)
     except PermissionError as fault:
         raise PermissionDenied(
             fault.strerror or "no permission", where=str(fault.filename), hint="run as root"
@@ -113,8 +115,9 @@ def remove(root: Path) -> None:
         return
     _must_run_systemd(root)
     if root == Path("/"):
-        _systemd("disable", UNIT)
+        _systemd("disable", "--now", UNIT)  # it has nothing to stop: systemd shall only forget that it ran
     try:
+        _wanted_by(unit).unlink(missing_ok=True)
         unit.unlink()
     except PermissionError as fault:
         raise _denied(fault) from fault
@@ -159,6 +162,18 @@ def _must_run_systemd(root: Path) -> None:
         raise BackendUnreachable(
             "this host does not run systemd", hint="install into an image with --root, or run `virtfn apply` at boot"
         )
+
+
+def _wanted_by(unit: Path) -> Path:
+    """The link that has a booting systemd start the unit: what ``systemctl enable`` makes of its [Install] section."""
+    return unit.parent / "multi-user.target.wants" / UNIT
+
+
+def _enable_in_image(unit: Path) -> None:
+    link = _wanted_by(unit)
+    link.parent.mkdir(exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(_UNITS / UNIT)
 
 
 def _denied(fault: PermissionError) -> PermissionDenied:

@@ -4,14 +4,17 @@ import importlib.util
 from typing import Any
 
 from virtfn.cloud.refusals import refusals
-from virtfn.errors import BackendUnreachable
+from virtfn.errors import BackendUnreachable, CloudUnreachable
+
+_PATIENCE_S = 120.0
+"""For one answer, where clouds.yaml has no ``api_timeout``: the SDK would wait for ever."""
 
 
 def connect(cloud: str | None) -> Any:
     """An ``openstack.connection.Connection`` to this entry of clouds.yaml; None: what OS_... variables say.
 
-    Nothing is sent yet. Raises BackendUnreachable where openstacksdk is not installed, CloudUnreachable where
-    clouds.yaml has no such entry.
+    Nothing is sent yet. An answer is waited for as long as ``api_timeout`` says, or two minutes. Raises
+    BackendUnreachable where openstacksdk is not installed, CloudUnreachable where clouds.yaml has no such entry.
     """
     if importlib.util.find_spec("openstack") is None:
         raise BackendUnreachable(
@@ -19,5 +22,13 @@ def connect(cloud: str | None) -> Any:
         )
     import openstack
 
-    with refusals(f"cloud {cloud}" if cloud else "cloud"):
-        return openstack.connect(cloud=cloud, app_name="virtfn")
+    label = f"cloud {cloud}" if cloud else "cloud"
+    with refusals(label):
+        try:
+            made = openstack.connect(cloud=cloud, app_name="virtfn")
+            made.session.timeout = made.session.timeout or _PATIENCE_S
+            return made
+        except (AttributeError, TypeError, ValueError, KeyError) as fault:  # the SDK takes the file's shape for granted
+            raise CloudUnreachable(
+                f"clouds.yaml is not as the SDK wants it ({fault})", where=label, hint="see clouds.yaml, --os-cloud"
+            ) from fault

@@ -2,14 +2,15 @@
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from virtfn.cloud.reading import MARK
 from virtfn.model.cloud import CloudObject, Kind, tag_of
+from virtfn.model.cloud_fields import refuse_fixed
 from virtfn.model.plan import Value
 from virtfn.planning.cloud_commands import cloud_name
 
-DELETION_S = 180
 _NETWORK = {
     "type": "provider_network_type",
     "physical_network": "provider_physical_network",
@@ -20,30 +21,46 @@ _NETWORK = {
 }
 _SUBNET = {"cidr": "cidr", "gateway": "gateway_ip", "dhcp": "is_dhcp_enabled", "dns": "dns_nameservers"}
 
-Resolve = Callable[[Kind, str], str]
-"""The id of our object of this kind and name, or of a network that is not ours."""
+
+@dataclass(frozen=True)
+class Ids:
+    """What names mean: our object of a kind, or a network that is not ours; an image; a flavor."""
+
+    of: Callable[[Kind, str], str]
+    image: Callable[[str], str]
+    flavor: Callable[[str], str]
 
 
-def create(sdk: Any, spec: str, kind: Kind, name: str, fields: Mapping[str, Value], resolve: Resolve) -> None:
-    """Make an object with these fields, and mark it. The SDK's errors leave as they are."""
+def referred(kind: Kind, fields: Mapping[str, Value]) -> list[tuple[Kind, str]]:
+    """The objects that one with these fields names, and whose ids ``create`` asks for."""
+    if kind in (Kind.SUBNET, Kind.PORT):
+        return [(Kind.NETWORK, str(fields["network"]))]
+    if kind is not Kind.SERVER:
+        return []
+    groups = [(Kind.SERVER_GROUP, str(fields["server_group"]))] if "server_group" in fields else []
+    return [*((Kind.PORT, name) for name in _names(fields["ports"])), *groups]
+
+
+def create(sdk: Any, spec: str, kind: Kind, name: str, fields: Mapping[str, Value], ids: Ids) -> str:
+    """Make an object with these fields, mark it, and return its id. The SDK's errors leave as they are."""
     if kind is Kind.SERVER_GROUP:
-        sdk.compute.create_server_group(name=cloud_name(spec, kind, name), policy=fields["policy"])
-        return
+        return str(sdk.compute.create_server_group(name=cloud_name(spec, kind, name), policy=fields["policy"]).id)
     if kind is Kind.SERVER:
-        sdk.compute.create_server(name=name, metadata={MARK: spec}, **_server(sdk, fields, resolve))
-        return
+        return str(sdk.compute.create_server(name=name, metadata={MARK: spec}, **_server(fields, ids)).id)
     marked = {"name": name, "description": tag_of(spec)}
     if kind is Kind.NETWORK:
         made = sdk.network.create_network(**marked, **_renamed(fields, _NETWORK))
     elif kind is Kind.SUBNET:
-        made = sdk.network.create_subnet(**marked, **_subnet(fields), **_new_subnet(fields, resolve))
+        made = sdk.network.create_subnet(**marked, **_subnet(fields), **_new_subnet(fields, ids))
     else:
-        made = sdk.network.create_port(**marked, **_port(fields, resolve))
+        made = sdk.network.create_port(**marked, **_port(fields, ids))
     sdk.network.set_tags(made, [tag_of(spec)])
+    return str(made.id)
 
 
 def change(sdk: Any, found: CloudObject, fields: Mapping[str, Value]) -> None:
-    """Set fields of a network or a subnet that is there."""
+    """Set fields of a network or a subnet that is there. Raises UsageError for what cannot be set later."""
+    refuse_fixed(found, fields)
     if found.kind is Kind.NETWORK:
         sdk.network.update_network(found.id, **_renamed(fields, _NETWORK))
     else:
@@ -51,19 +68,9 @@ def change(sdk: Any, found: CloudObject, fields: Mapping[str, Value]) -> None:
 
 
 def delete(sdk: Any, found: CloudObject) -> None:
-    """Delete an object; of a server, wait until it is gone, as its ports and network are next."""
-    if found.kind is Kind.SERVER:
-        server = sdk.compute.get_server(found.id)
-        sdk.compute.delete_server(server, ignore_missing=True)
-        sdk.compute.wait_for_delete(server, interval=1, wait=DELETION_S)
-        return
-    calls = {
-        Kind.NETWORK: sdk.network.delete_network,
-        Kind.SUBNET: sdk.network.delete_subnet,
-        Kind.PORT: sdk.network.delete_port,
-        Kind.SERVER_GROUP: sdk.compute.delete_server_group,
-    }
-    calls[found.kind](found.id, ignore_missing=True)
+    """Ask for the end of an object. A server is gone some time later, everything else at once."""
+    proxy = sdk.compute if found.kind in (Kind.SERVER, Kind.SERVER_GROUP) else sdk.network
+    getattr(proxy, f"delete_{found.kind.value}")(found.id, ignore_missing=True)
 
 
 def _renamed(fields: Mapping[str, Value], names: Mapping[str, str]) -> dict[str, Value]:
@@ -80,14 +87,14 @@ def _subnet(fields: Mapping[str, Value]) -> dict[str, Any]:
     return values
 
 
-def _new_subnet(fields: Mapping[str, Value], resolve: Resolve) -> dict[str, Any]:
+def _new_subnet(fields: Mapping[str, Value], ids: Ids) -> dict[str, Any]:
     version = 6 if ":" in str(fields["cidr"]) else 4
-    return {"network_id": resolve(Kind.NETWORK, str(fields["network"])), "ip_version": version}
+    return {"network_id": ids.of(Kind.NETWORK, str(fields["network"])), "ip_version": version}
 
 
-def _port(fields: Mapping[str, Value], resolve: Resolve) -> dict[str, Any]:
+def _port(fields: Mapping[str, Value], ids: Ids) -> dict[str, Any]:
     values: dict[str, Any] = {
-        "network_id": resolve(Kind.NETWORK, str(fields["network"])),
+        "network_id": ids.of(Kind.NETWORK, str(fields["network"])),
         "binding_vnic_type": fields["vnic_type"],
     }
     if "mac" in fields:
@@ -97,16 +104,19 @@ def _port(fields: Mapping[str, Value], resolve: Resolve) -> dict[str, Any]:
     return values
 
 
-def _server(sdk: Any, fields: Mapping[str, Value], resolve: Resolve) -> dict[str, Any]:
-    ports = fields["ports"] if isinstance(fields["ports"], Sequence) else ()
+def _server(fields: Mapping[str, Value], ids: Ids) -> dict[str, Any]:
     values: dict[str, Any] = {
-        "image_id": sdk.image.find_image(fields["image"], ignore_missing=False).id,
-        "flavor_id": sdk.compute.find_flavor(fields["flavor"], ignore_missing=False).id,
-        "networks": [{"port": resolve(Kind.PORT, str(port))} for port in ports],
+        "image_id": ids.image(str(fields["image"])),
+        "flavor_id": ids.flavor(str(fields["flavor"])),
+        "networks": [{"port": ids.of(Kind.PORT, port)} for port in _names(fields["ports"])],
         **{key: fields[key] for key in ("host", "availability_zone", "key_name") if key in fields},
     }
     if "user_data" in fields:
         values["user_data"] = base64.b64encode(str(fields["user_data"]).encode()).decode()
     if "server_group" in fields:
-        values["scheduler_hints"] = {"group": resolve(Kind.SERVER_GROUP, str(fields["server_group"]))}
+        values["scheduler_hints"] = {"group": ids.of(Kind.SERVER_GROUP, str(fields["server_group"]))}
     return values
+
+
+def _names(value: Value) -> list[str]:
+    return list(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else []

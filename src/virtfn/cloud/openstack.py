@@ -1,26 +1,31 @@
 """An OpenStack cloud as a world: observed by a spec's tag, read and written by field."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from virtfn.cloud import making, reading
+from virtfn.cloud import reading
 from virtfn.cloud.connection import connect
+from virtfn.cloud.listing import Listing
 from virtfn.cloud.refusals import refusals
-from virtfn.errors import CloudDenied, CloudError, VirtfnError
-from virtfn.model.cloud import Catalog, CloudObject, Kind, NicAgent, ObservedCloud, meant_by, tag_of
-from virtfn.model.cloud_fields import DEFINITION, by_object, field_of, find, whole
-from virtfn.model.inventory import Known, Unknown
-from virtfn.model.plan import Target, Value
+from virtfn.cloud.surveying import Surveyor
+from virtfn.cloud.writer import Writer
+from virtfn.errors import VirtfnError
+from virtfn.model.cloud import CloudObject, DesiredCloud, Kind, ObservedCloud, meant_by
+from virtfn.model.cloud_fields import by_kind, field_of, find
+from virtfn.model.cloud_survey import CloudSurvey
+from virtfn.model.plan import DEFINITION, Target, Value
 
-_ADMIN_ONLY = Unknown("the cloud tells it to administrators only")
-_NIC_SWITCH = "NIC Switch agent"
+_EVERY_FIELD = frozenset({DEFINITION, "ports", "server_group"})
+"""Those that take a call of their own."""
 
 
 class OpenStackCloud:
     """Implements the Cloud protocol by openstacksdk. ``cloud`` is an entry of clouds.yaml; None: OS_... variables."""
 
-    def __init__(self, cloud: str | None) -> None:
+    def __init__(self, cloud: str | None, *, parallel: int = 4) -> None:
+        self.parallel = parallel
         self._cloud = cloud
         self._label = f"cloud {cloud}" if cloud else "cloud"
 
@@ -29,26 +34,46 @@ class OpenStackCloud:
         return connect(self._cloud)
 
     @cached_property
-    def _project(self) -> str:
-        return str(self._sdk.current_project_id)
+    def _listing(self) -> Listing:
+        return Listing(self._sdk)
 
     @cached_property
-    def _images(self) -> dict[str, str]:
-        return {one.id: one.name for one in self._sdk.image.images()}
+    def _writer(self) -> Writer:
+        def ours(spec: str, kind: Kind) -> list[CloudObject]:
+            return self._ours(spec, {kind}, frozenset())
 
-    @cached_property
-    def _flavors(self) -> dict[str, str]:
-        return {one.id: one.name for one in self._sdk.compute.flavors(details=False)}
+        return Writer(self._sdk, self._listing, ours, self.parallel)
 
     def observe(self, spec: str) -> ObservedCloud:
         """What bears the spec's tag, and networks and ports beside it. Raises CloudError."""
+        self._writer.forget()
         with refusals(self._label):
-            ours = self._ours(spec, Kind)
-            networks = [one for one in ours if one.kind is Kind.NETWORK]
-            others = self._other_networks(networks) + self._other_ports(networks, ours)
-            return ObservedCloud(
-                self._cloud or "env", tuple(ours), tuple(others), self._catalog(), self._agents(others + networks)
+            networks = self._listing.networks()
+            ours = self._ours(spec, Kind, networks=networks)
+            others = self._others(networks, ours)
+            return ObservedCloud(self._cloud or "env", tuple(ours), tuple(others))
+
+    def survey(self, desired: DesiredCloud, observed: ObservedCloud) -> CloudSurvey:
+        """What the cloud tells of itself, for preflight and diagnosis: about a dozen calls. Raises nothing."""
+        return Surveyor(self._sdk, self._label).survey(desired, observed)
+
+    def refresh(self, spec: str, before: ObservedCloud) -> ObservedCloud:
+        """What was observed before, with the spec's ports and servers as they are now: two calls. Raises CloudError."""
+        ids = {kind: {one.id for one in before.ours if one.kind is kind} for kind in Kind}
+        with refusals(self._label):
+            ports = self._listing.ports_again(spec, ids[Kind.PORT])
+            servers = self._listing.servers(spec)
+            names = reading.Names(
+                networks=self._listing.network_names(ports),
+                images=self._listing.images,
+                flavors=self._listing.flavors,
+                groups={one.id: str(group) for one in before.ours if (group := one.fields.get("server_group"))},
+                ports=reading.ports_by_server(ports),
             )
+        now = [reading.port_object(one, names) for one in ports]
+        now += [reading.server_object(one, names) for one in servers]
+        kept = [one for one in before.ours if one.kind not in (Kind.PORT, Kind.SERVER)]
+        return replace(before, ours=tuple(one for kind in Kind for one in (*kept, *now) if one.kind is kind))
 
     def read(self, target: Target, field: str) -> Value:
         """One field; None where the object is not there. Raises CloudError, UsageError (two of the name)."""
@@ -59,13 +84,11 @@ class OpenStackCloud:
 
     def read_all(self, keys: Sequence[tuple[Target, str]]) -> list[Value | VirtfnError]:
         """Many fields: what is of one kind is listed once."""
-        wanted: dict[str, set[Kind]] = {}
-        for target, _ in keys:
+        wanted: dict[str, list[tuple[Kind, str]]] = {}
+        for target, field in keys:
             spec, kind, _ = meant_by(target)
-            wanted.setdefault(spec, set()).add(kind)
-        listed: dict[str, list[CloudObject] | VirtfnError] = {
-            spec: self._listed_or_fault(spec, kinds) for spec, kinds in wanted.items()
-        }
+            wanted.setdefault(spec, []).append((kind, field))
+        listed = {spec: self._listed_or_fault(spec, asked) for spec, asked in wanted.items()}
         return [_field(listed[meant_by(target)[0]], target, field) for target, field in keys]
 
     def write(self, target: Target, field: str, value: Value) -> None:
@@ -73,105 +96,63 @@ class OpenStackCloud:
         self.write_all([(target, field, value)])
 
     def write_all(self, changes: Sequence[tuple[Target, str, Value]]) -> None:
-        """The fields of an object in one call, object by object, until one is refused."""
-        for target, fields in by_object(changes):
-            with refusals(str(target)):
-                self._write(target, fields)
+        """The fields of an object in one call; objects of one kind at once, kind by kind, until one is refused."""
+        for objects in by_kind(changes):
+            self._writer.write(objects)
 
-    def _write(self, target: Target, fields: dict[str, Value]) -> None:
-        spec, kind, name = meant_by(target)
-        if fields.get(DEFINITION) is not None:
-            making.create(self._sdk, spec, kind, name, whole(fields), lambda *asked: self._id_of(spec, *asked))
-            return
-        found = find(self._ours(spec, [kind]), target)
-        if DEFINITION in fields:
-            if found is not None:
-                making.delete(self._sdk, found)
-        elif found is None:
-            raise CloudError("it is not there any more", where=str(target), status=404)
-        else:
-            making.change(self._sdk, found, fields)
-
-    def _id_of(self, spec: str, kind: Kind, name: str) -> str:
-        own = [one for one in self._ours(spec, [kind]) if one.name == name]
-        others = list(self._sdk.network.networks(name=name)) if kind is Kind.NETWORK and not own else []
-        ids = [one.id for one in own or others]
-        if len(ids) != 1:
-            raise CloudError(f"there are {len(ids)} of the name {name}", where=kind.value.replace("_", " "))
-        return str(ids[0])
-
-    def _listed_or_fault(self, spec: str, kinds: Iterable[Kind]) -> list[CloudObject] | VirtfnError:
+    def _listed_or_fault(self, spec: str, asked: Sequence[tuple[Kind, str]]) -> list[CloudObject] | VirtfnError:
         try:
             with refusals(self._label):
-                return self._ours(spec, kinds)
+                return self._ours(spec, {kind for kind, _ in asked}, frozenset(field for _, field in asked))
         except VirtfnError as fault:
             return fault
 
-    def _ours(self, spec: str, kinds: Iterable[Kind]) -> list[CloudObject]:
-        """What bears the spec's tag, of these kinds, in the order of ``Kind``."""
-        asked = set(kinds)
-        network, compute = self._sdk.network, self._sdk.compute
-        groups = [
-            (one, name)
-            for one in (compute.server_groups() if asked & {Kind.SERVER_GROUP, Kind.SERVER} else ())
-            if (name := reading.group_name(spec, one.name)) is not None
-        ]
-        ports = self._tagged(network.ports, spec) if asked & {Kind.PORT, Kind.SERVER} else []
+    def _ours(
+        self,
+        spec: str,
+        kinds: Iterable[Kind],
+        fields: frozenset[str] = _EVERY_FIELD,
+        *,
+        networks: Sequence[Any] | None = None,
+    ) -> list[CloudObject]:
+        """What bears the spec's tag, of these kinds, in the order of ``Kind``.
+
+        Only what tells these ``fields`` is asked for, of servers. ``networks`` are all, where they have been listed.
+        """
+        asked, listing = set(kinds), self._listing
+        if Kind.NETWORK in asked and networks is None:
+            networks = listing.networks()
+        has_servers = Kind.SERVER in asked
+        subnets = listing.subnets(spec) if Kind.SUBNET in asked else []
+        ports = listing.ports(spec) if Kind.PORT in asked or (has_servers and "ports" in fields) else []
+        grouped = Kind.SERVER_GROUP in asked or (has_servers and "server_group" in fields)
+        groups = listing.groups(spec) if grouped else []
         names = reading.Names(
-            networks=self._network_names() if asked & {Kind.SUBNET, Kind.PORT} else {},
-            images=self._images if Kind.SERVER in asked else {},
-            flavors=self._flavors if Kind.SERVER in asked else {},
+            networks=listing.network_names([*subnets, *ports]),
+            images=listing.images if has_servers else {},
+            flavors=listing.flavors if has_servers else {},
             groups={member: name for one, name in groups for member in one.member_ids or ()},
             ports=reading.ports_by_server(ports),
         )
-        found: dict[Kind, list[CloudObject]] = {Kind.SERVER_GROUP: [reading.group_object(*pair) for pair in groups]}
-        if Kind.NETWORK in asked:
-            found[Kind.NETWORK] = [reading.network_object(one) for one in self._tagged(network.networks, spec)]
-        if Kind.SUBNET in asked:
-            found[Kind.SUBNET] = [reading.subnet_object(one, names) for one in self._tagged(network.subnets, spec)]
-        if Kind.PORT in asked:
-            found[Kind.PORT] = [reading.port_object(one, names) for one in ports]
-        if Kind.SERVER in asked:
-            servers = [one for one in compute.servers() if (one.metadata or {}).get(reading.MARK) == spec]
-            found[Kind.SERVER] = [reading.server_object(one, names) for one in servers]
-        return [one for kind in Kind if kind in asked for one in found.get(kind, ())]
+        found = {
+            Kind.NETWORK: [reading.network_object(one) for one in networks or () if listing.is_marked(one, spec)],
+            Kind.SUBNET: [reading.subnet_object(one, names) for one in subnets],
+            Kind.PORT: [reading.port_object(one, names) for one in ports],
+            Kind.SERVER_GROUP: [reading.group_object(*pair) for pair in groups],
+            Kind.SERVER: [reading.server_object(one, names) for one in (listing.servers(spec) if has_servers else ())],
+        }
+        return [one for kind in Kind if kind in asked for one in found[kind]]
 
-    def _tagged(self, listing: Callable[..., Iterable[Any]], spec: str) -> list[Any]:
-        """Objects of our project with the tag, or with it as description: a run may die before it can set tags."""
-        tag = tag_of(spec)
-        found = [*listing(project_id=self._project, tags=tag), *listing(project_id=self._project, description=tag)]
-        return list({one.id: one for one in found}.values())
-
-    def _network_names(self) -> dict[str, str]:
-        return {one.id: one.name for one in self._sdk.network.networks(fields=["id", "name"])}
-
-    def _other_networks(self, ours: Sequence[CloudObject]) -> list[CloudObject]:
+    def _others(self, networks: Sequence[Any], ours: Sequence[CloudObject]) -> list[CloudObject]:
+        """Networks that are not ours, and ports that are not ours on networks that are."""
         ids = {one.id for one in ours}
-        return [reading.network_object(one) for one in self._sdk.network.networks() if one.id not in ids]
-
-    def _other_ports(self, networks: Sequence[CloudObject], ours: Sequence[CloudObject]) -> list[CloudObject]:
-        ids = {one.id for one in ours}
-        names = reading.Names({one.id: one.name for one in networks}, {}, {}, {}, {})
+        mine = [one.id for one in ours if one.kind is Kind.NETWORK]
+        ports = self._listing.ports_on(mine)
+        names = reading.Names(self._listing.network_names(ports), {}, {}, {}, {})
         return [
-            reading.port_object(port, names)
-            for one in networks
-            for port in self._sdk.network.ports(network_id=one.id)
-            if port.id not in ids
+            *(reading.network_object(one) for one in networks if one.id not in ids),
+            *(reading.port_object(one, names) for one in ports if one.id not in ids),
         ]
-
-    def _catalog(self) -> Catalog:
-        keys = tuple(one.name for one in self._sdk.compute.keypairs())
-        return Catalog(tuple(self._images.values()), tuple(self._flavors.values()), keys)
-
-    def _agents(self, networks: Sequence[CloudObject]) -> Known[tuple[NicAgent, ...]]:
-        """The NIC Switch agents; others than administrators get no error, but an empty list."""
-        try:
-            with refusals(self._label):
-                found = tuple(map(reading.nic_agent, self._sdk.network.agents(agent_type=_NIC_SWITCH)))
-        except CloudDenied:
-            return _ADMIN_ONLY
-        is_admin = any(one.fields.get("type") is not None for one in networks)
-        return found if found or is_admin else _ADMIN_ONLY
 
 
 def _field(listed: list[CloudObject] | VirtfnError, target: Target, field: str) -> Value | VirtfnError:

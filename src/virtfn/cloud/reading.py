@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from virtfn.model.cloud import CloudObject, Kind, NicAgent
+from virtfn.model.cloud_survey import Allowance, ComputeHost, Flavor, Image, SegmentRange, Zone
 from virtfn.model.plan import Value
 from virtfn.planning.cloud_commands import cloud_name
 from virtfn.planning.cloud_objects import address_order
@@ -66,7 +67,8 @@ def port_object(one: Any, names: Names) -> CloudObject:
         "mac": one.mac_address,
         "fixed_ip": ips[0] if ips else None,
     }
-    facts: dict[str, Value] = {"status": one.status, "mac": one.mac_address, "ips": ips, "owner": one.device_owner}
+    facts: dict[str, Value] = {"status": one.status, "mac": one.mac_address, "ips": ips}
+    facts |= {"owner": one.device_owner, "device": one.device_id}
     if one.binding_vif_type is not None:
         facts |= {"vif_type": one.binding_vif_type, "host": one.binding_host_id}
     if one.binding_profile is not None:
@@ -107,9 +109,43 @@ def server_object(one: Any, names: Names) -> CloudObject:
 
 
 def nic_agent(one: Any) -> NicAgent:
-    """A NIC Switch agent, with what its ``physical_device_mappings`` name."""
-    mappings = (one.configuration or {}).get("device_mappings") or {}
-    return NicAgent(one.host, bool(one.is_alive), tuple(sorted(mappings)))
+    """A NIC Switch agent, with what its ``physical_device_mappings`` name and how many VFs it sees in use."""
+    told = one.configuration or {}
+    mappings = told.get("device_mappings") or {}
+    pfs = {physical: tuple(devices) for physical, devices in sorted(mappings.items())}
+    return NicAgent(
+        one.host, bool(one.is_alive), tuple(pfs), pfs, told.get("devices"), str(one.last_heartbeat_at or "")
+    )
+
+
+def image(one: Any) -> Image:
+    """An image with what it asks of a flavor."""
+    return Image(one.name, one.status, int(one.min_disk or 0), int(one.min_ram or 0))
+
+
+def flavor(one: Any) -> Flavor:
+    """A flavor's size."""
+    return Flavor(one.name, int(one.vcpus or 0), int(one.ram or 0), int(one.disk or 0))
+
+
+def compute_host(one: Any) -> ComputeHost:
+    """A host by its nova-compute service."""
+    return ComputeHost(one.host, one.availability_zone or "", one.state == "up", one.status == "enabled")
+
+
+def zone(one: Any) -> Zone:
+    """An availability zone."""
+    return Zone(one.name, bool((one.state or {}).get("available")))
+
+
+def segment_range(one: Any) -> SegmentRange:
+    """A range of segmentation ids."""
+    return SegmentRange(one.network_type, one.physical_network or "", int(one.minimum), int(one.maximum))
+
+
+def allowance(limit: Any, used: Any, reserved: Any = 0) -> Allowance:
+    """A quota; -1 is how both services say that there is no limit."""
+    return Allowance(None if int(limit) < 0 else int(limit), int(used or 0) + int(reserved or 0))
 
 
 def ports_by_server(ports: Iterable[Any]) -> dict[str, tuple[str, ...]]:

@@ -1,14 +1,18 @@
-"""What the SDK raises, as errors of ours: the cloud's own word, which object, what to do."""
+"""What the SDK raises, as errors of ours: the cloud's own word, which object, what is known of why, what to do."""
 
 import contextlib
 from collections.abc import Iterator
 
 from virtfn.errors import CloudDenied, CloudError, CloudUnreachable
+from virtfn.model.cloud_causes import CauseKind
+from virtfn.planning.cloud_words import meaning_of
 
 _SIGN_IN = "check the credentials in clouds.yaml (--os-cloud, OS_CLOUD)"
 _BE_ADMIN = "provider networks, hosts and agents are for administrators: use such a cloud with --os-cloud"
+_SEE_FILE = "see clouds.yaml, --os-cloud, OS_CLOUD"
 _UP = "is the cloud up, and its address in clouds.yaml right?"
-_GATEWAY = (502, 504)
+_AWAY = (502, 503, 504)
+"""A proxy has no service behind it, or too much to do. Neutron says 503 of a network that it cannot make, too."""
 
 
 @contextlib.contextmanager
@@ -22,21 +26,32 @@ def refusals(where: str) -> Iterator[None]:
     except sdk.HttpException as fault:
         raise _by_status(int(fault.status_code or 0), _word(fault), where) from fault
     except auth.HttpError as fault:
-        raise _by_status(int(fault.http_status or 0), str(fault), where) from fault
+        raise _by_status(int(fault.http_status or 0), _line(fault), where) from fault
     except (sdk.ConfigException, auth.MissingRequiredOptions, auth.NoMatchingPlugin) as fault:
-        raise CloudUnreachable(_line(fault), where=where, hint="see clouds.yaml, --os-cloud, OS_CLOUD") from fault
+        raise CloudUnreachable(_line(fault), where=where, hint=_SEE_FILE) from fault
     except (sdk.ResourceTimeout, auth.ClientException, OSError) as fault:
         raise CloudUnreachable(_line(fault), where=where, hint=_UP) from fault
     except sdk.SDKException as fault:
         raise CloudError(_line(fault), where=where) from fault
+    except Exception as fault:
+        if type(fault) is not Exception:
+            raise
+        # keystoneauth raises it bare where a password is missing (identity/generic/password.py)
+        raise CloudUnreachable(_line(fault), where=where, hint=_SEE_FILE) from fault
 
 
 def _by_status(status: int, word: str, where: str) -> CloudError:
+    cause = meaning_of(word, status)
+    if cause:
+        kind = CloudDenied if cause.kind in (CauseKind.NOT_ALLOWED, CauseKind.DISKLESS_FLAVOR) else CloudError
+        error = kind(word, where=where, status=status)
+        error.causes = (cause,)
+        return error
     if status == 401:
         return CloudDenied(word, where=where, hint=_SIGN_IN, status=status)
     if status == 403:
         return CloudDenied(word, where=where, hint=_BE_ADMIN, status=status)
-    if status in _GATEWAY:
+    if status in _AWAY:
         return CloudUnreachable(word, where=where, hint=_UP, status=status)
     return CloudError(word, where=where, status=status)
 

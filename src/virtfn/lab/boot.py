@@ -4,7 +4,7 @@ from pathlib import Path
 
 from virtfn.lab import guest, initramfs
 from virtfn.lab.image import find_programs
-from virtfn.lab.kernel import BOOT_MODULES, DEVICE_MODULES, FURTHER_MODULES, Kernel
+from virtfn.lab.kernel import BOOT_MODULES, DEVICE_MODULES, DISK_MODULES, FURTHER_MODULES, Kernel
 from virtfn.lab.modules import Module, alias_file, dependency_file
 from virtfn.lab.store import Store, file_identity, key_of
 
@@ -13,7 +13,7 @@ _GUEST = Path(guest.__file__).parent
 _INIT = _GUEST / "init.sh"
 _AGENT = ("__init__.py", "agent.py", "jobs.py", "receive.py", "warm.py")
 _FOLDERS = ("bin", "dev", "proc", "sys", "lib", "lib/modules", "lab", "lab/agent", "lab/agent/guest")
-_MOUNTS = ("lower", "upper", "new")
+_MOUNTS = ("lower", "layer", "upper", "new")
 
 
 def boot_key(kernel: Kernel) -> str:
@@ -45,6 +45,7 @@ def _entries(kernel: Kernel) -> list[initramfs.Entry]:
         initramfs.file("bin/busybox", find_programs()["busybox"].read_bytes(), executable=True),
         initramfs.file("lab/load-boot", _names(first)),
         initramfs.file("lab/load-devices", _names(devices)),
+        initramfs.file("lab/load-disk", _names(tree.load((), DISK_MODULES))),
         *(initramfs.file(f"lab/agent/guest/{name}", (_GUEST / name).read_bytes()) for name in _AGENT),
         *(initramfs.file(f"lib/modules/kernel/{module.name}.ko", module.data) for module in every),
         initramfs.file("lib/modules/modules.dep", dependency_file(every).encode()),

@@ -15,7 +15,10 @@ from virtfn.lab.vmlinuz import unpacked
 KIND = "kernel"
 BOOT_MODULES = ("virtio_blk", "squashfs", "overlay")
 DEVICE_MODULES = ("virtio_console", "igb", "igbvf", "e1000e")
+DISK_MODULES = ("crc32c_generic", "ext4")
+"""For a disk that keeps what is written to it; newer kernels have the checksum built in."""
 FURTHER_MODULES = (
+    *DISK_MODULES,
     "veth", "dummy", "macvlan", "macvtap", "tun", "tap", "bridge", "8021q", "vfio_pci", "vfio_iommu_type1",
     "sch_ingress", "cls_flower", "cls_matchall", "cls_u32", "act_mirred", "act_gact", "act_vlan", "act_pedit",
     "act_skbedit", "sch_netem", "psample", "netdevsim", "nvme", "bonding", "vxlan", "ipv6", "af_packet",

@@ -15,6 +15,8 @@ from virtfn.lab.code import Code, bundle, changes, manifest_hash
 from virtfn.lab.execution import dying_words, last_words
 from virtfn.lab.folders import Folders
 from virtfn.lab.jobs import Completed, Job, Upload
+from virtfn.lab.monitor import Monitor
+from virtfn.lab.plug import plug_disk
 from virtfn.lab.qemu import wire_sockets
 from virtfn.lab.record import Record
 from virtfn.lab.shape import Wire
@@ -26,6 +28,8 @@ _RECEIVE = ("python3", "/lab/agent/guest/receive.py")
 _GREET_S = 30.0
 _TRANSFER_S = 120.0
 _DOWN_S = 5.0
+_PLUG_S = 60.0
+_DISK = "disk"
 
 
 class Machine:
@@ -129,6 +133,21 @@ class Machine:
             return last_words((self.folder / "console").read_text(errors="replace"), lines)
         except FileNotFoundError:
             return ""
+
+    def plug_disk(self, image: Path) -> str:
+        """Plug in a disk (disk.py makes one) and return its device file in the guest. Raises LabError.
+
+        A machine takes one disk.
+        """
+        with Monitor(self.folder / "qmp") as monitor:
+            plug_disk(monitor, image, _DISK)
+        find = f"until grep -lx {_DISK} /sys/block/*/serial; do sleep 0.1; done"
+        found = self.run(["sh", "-c", find], timeout_s=_PLUG_S).check().text
+        return f"/dev/{Path(found.strip()).parent.name}"
+
+    def cut_power(self) -> None:
+        """Kill QEMU at once: what the guest has not handed to a disk is lost. ``down`` removes the rest."""
+        self.record.qemu.kill()
 
     def down(self) -> None:
         """End it: the QEMU that was started for it, and its folder."""

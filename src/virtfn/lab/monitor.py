@@ -38,15 +38,14 @@ class Monitor:
         self._socket.close()
 
     def ask(self, command: str, **arguments: object) -> Any:
-        """Run one command and return its answer. Raises LabError with QEMU's word."""
-        name = command.replace("_", "-") if command != "qmp_capabilities" else command
-        self._socket.sendall(json.dumps({"execute": name, "arguments": arguments}).encode() + b"\n")
+        """Run one command, named as QMP names it, and return its answer. Raises LabError with QEMU's word."""
+        self._socket.sendall(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
         while True:
             answer = self._read()
             if "return" in answer:
                 return answer["return"]
             if "error" in answer:
-                raise LabError(f"QEMU refused {name}: {answer['error'].get('desc', '')}")
+                raise LabError(f"QEMU refused {command}: {answer['error'].get('desc', '')}")
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -60,7 +59,7 @@ class Monitor:
 
     def status(self) -> str:
         """``running``, ``paused``, ``inmigrate``, ``postmigrate`` and so on (QMP RunState)."""
-        return str(self.ask("query_status")["status"])
+        return str(self.ask("query-status")["status"])
 
     def resume(self, *, timeout_s: float) -> None:
         """Let a restored or stopped machine run. Raises LabError where it is not running at the deadline."""
@@ -78,7 +77,7 @@ class Monitor:
         self.ask("migrate", uri=uri)
         deadline = time.monotonic() + timeout_s
         while True:
-            found = self.ask("query_migrate")
+            found = self.ask("query-migrate")
             status = found.get("status", "")
             if status == "completed":
                 return

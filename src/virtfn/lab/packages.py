@@ -87,6 +87,19 @@ class Packages:
         execute(["apt-get", "-q", *self._options(), "download", *names], timeout_s=_FETCH_S, cwd=folder)
         return sorted(folder.glob("*.deb"))
 
+    def fetch_whole(self, names: Sequence[str], folder: Path) -> list[Path]:
+        """Download packages and everything they need, as for an empty machine, into ``folder``. Raises LabError.
+
+        From the release itself: backports are passed over.
+        """
+        (folder / "partial").mkdir(parents=True, exist_ok=True)
+        settings = {"Dir::State::status": "/dev/null", "Dir::Cache::archives": str(folder), "APT::Default-Release": ""}
+        options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
+        self._say(f"fetching {' '.join(names)} and what they need (not installed)")
+        command = ["apt-get", "-q", "-y", "--no-install-recommends", "--download-only", *self._options(), *options]
+        execute([*command, "install", *names], timeout_s=_FETCH_S)
+        return sorted(folder.glob("*.deb"))
+
     def install(self, names: Sequence[str], as_root: Sequence[str]) -> None:
         """Install packages on this machine. ``as_root`` is the prefix that gives root (() or sudo). Raises LabError."""
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}

@@ -4,19 +4,19 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from virtfn.errors import LabError
 from virtfn.lab import accelerator, boot, image, kernel
 from virtfn.lab.folders import Folders, private_folder
 from virtfn.lab.kernel import Kernel
-from virtfn.lab.qemu import Accelerator, Board, Qemu, find_qemu
+from virtfn.lab.qemu import Accelerator, Board, HostBoot, Qemu, find_qemu
 from virtfn.lab.shape import Shape
 from virtfn.lab.store import Store, key_of
 
 _CHOSEN = "chosen.json"
-_KEPT = {"root": 4, "boot": 4, "snapshot": 6, "kernel": 2}
+_KEPT = {"root": 4, "boot": 4, "snapshot": 6, "kernel": 2, "systemd": 2}
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,14 @@ class Parts:
     root: Path
     python: str
 
-    def board(self, shape: Shape) -> Board:
+    def board(self, shape: Shape, host_boot: HostBoot | None = None) -> Board:
         """A machine of this shape."""
-        return Board(self.qemu, self.accelerator, self.kernel.image, self.initramfs, self.root, shape)
+        return Board(self.qemu, self.accelerator, self.kernel.image, self.initramfs, self.root, shape, host_boot)
 
     def snapshot_key(self, shape: Shape) -> str:
-        """It changes with everything that a saved machine depends on."""
-        return key_of(self.board(shape), Board.command(self.board(shape), Path("/run")), os.uname().machine)
+        """It changes with everything that a saved machine depends on: not with what is plugged in afterwards."""
+        board = self.board(replace(shape, nvme=False))
+        return key_of(board, Board.command(board, Path("/run")), os.uname().machine)
 
 
 def chosen_kernel(store: Store) -> Kernel:

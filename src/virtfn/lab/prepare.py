@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from virtfn.errors import LabError
-from virtfn.lab import image, kernel, netdevsim, startup
+from virtfn.lab import image, kernel, netdevsim, startup, systemd
 from virtfn.lab.folders import Folders
 from virtfn.lab.kernel import Kernel
 from virtfn.lab.packages import Package, Packages, this_distribution
@@ -36,6 +36,7 @@ class Aims:
     """What to prepare. ``trial`` boots the lab once, which proves the parts and leaves the snapshot."""
 
     netdevsim: bool = False
+    systemd: bool = False
     programs_only: bool = False
     refresh: bool = False
     trial: bool = True
@@ -59,6 +60,8 @@ class Preparation:
         ]
         if aims.programs_only:
             return lines
+        if aims.systemd and not systemd.present(self.store, self.packages):
+            lines.append(Line("systemd", "18 MB of packages, unpacked only", None, "would be fetched"))
         found = None if aims.refresh else self._known_kernel()
         if found is None:
             origin = self.packages.distribution.backports or self.packages.distribution.codename
@@ -82,6 +85,8 @@ class Preparation:
         lines.append(line)
         if aims.netdevsim:
             lines.append(self._netdevsim(found))
+        if aims.systemd:
+            lines.append(self._systemd())
         began = time.monotonic()
         parts = assemble(self.folders, self.say, aims.python)
         how = "built" if time.monotonic() - began > 2.0 else "ready"
@@ -135,6 +140,12 @@ class Preparation:
         Chosen(found.folder, extra).write(self.store)
         size = sum(path.stat().st_size for path in extra) / 1e6
         return Line("netdevsim", found.release, size, "built", time.monotonic() - began)
+
+    def _systemd(self) -> Line:
+        how = "ready" if systemd.present(self.store, self.packages) else "built"
+        began = time.monotonic()
+        layer = systemd.make_layer(self.store, self.packages, self.say)
+        return Line("systemd", "for hosts that boot", _mb(layer), how, time.monotonic() - began)
 
     def _trial(self, parts: Parts) -> Line:
         saved = self.store.find(startup.KIND, parts.snapshot_key(Wishes().shape))

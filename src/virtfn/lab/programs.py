@@ -32,6 +32,7 @@ PROGRAMS = (
     Program("zstd", "zstd", "unpacks the kernel"),
     Program("ip", "iproute2", "goes into the guest"),
     Program("setpriv", "util-linux", "ends a throw-away lab with its owner"),
+    Program("mke2fs", "e2fsprogs", "makes disks that keep what a guest writes"),
     Program("ldd", "libc-bin", "finds the libraries for the guest"),
 )
 BUILD_PROGRAMS = (

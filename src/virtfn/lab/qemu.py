@@ -15,6 +15,8 @@ OLDEST = (8, 0)
 """The first with the igb device (QEMU 8.0 release notes)."""
 PORTS = 8
 """How many clients can use one lab at once."""
+SUBSYSTEM = "subsystem"
+"""The NVMe subsystem that an NVMe controller with SR-IOV must belong to; it can only be there from the start."""
 _PREPARE = "run: virtfn lab prepare"
 _PROBE_S = 15.0
 
@@ -24,6 +26,13 @@ class Accelerator(StrEnum):
 
     KVM = "kvm"
     TCG = "tcg"
+
+
+class Slot(StrEnum):
+    """The empty slots, in the order of their addresses."""
+
+    NVME = "slot-nvme"
+    DISK = "slot-disk"
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,14 @@ def find_qemu(program: str = PROGRAM) -> Qemu:
 
 
 @dataclass(frozen=True)
+class HostBoot:
+    """Boot as a compute host does: systemd out of the squashfs ``layer``, what it writes kept on ``disk`` (ext4)."""
+
+    layer: Path
+    disk: Path
+
+
+@dataclass(frozen=True)
 class Board:
     """The machine's parts: files, shape and accelerator. Two equal boards can exchange snapshots."""
 
@@ -74,6 +91,7 @@ class Board:
     initramfs: Path
     root: Path
     shape: Shape
+    host_boot: HostBoot | None = None
 
     def command(self, run: Path, incoming: str = "") -> list[str]:
         """The command line of a machine whose sockets and console are in the folder ``run``."""
@@ -91,12 +109,16 @@ class Board:
                         "-device", f"virtserialport,chardev=port{port},name=virtfn.{port}"]  # fmt: skip
         for pf in range(self.shape.pfs):
             command += self._pf(pf)
-        command += self._wire(run)
+        command += [*self._wire(run), *_slots(), *self._host_drives()]
         return [*command, "-incoming", incoming] if incoming else command
 
     def _kernel_arguments(self) -> str:
         words = "console=ttyS0 quiet panic=-1 oops=panic net.ifnames=0 mitigations=off audit=0 random.trust_cpu=on"
-        return f"{words} no_timer_check tsc=reliable" if self.accelerator is Accelerator.TCG else words
+        if self.accelerator is Accelerator.TCG:
+            words += " no_timer_check tsc=reliable"
+        if self.shape.iommu:
+            words += " intel_iommu=on iommu=pt"
+        return f"{words} virtfn.systemd systemd.show_status=yes" if self.host_boot else words
 
     def trial_command(self, console: Path) -> list[str]:
         """The command line of a machine with this kernel and no devices, which ends once its first program ran."""
@@ -110,7 +132,19 @@ class Board:
         accel = "tcg,thread=multi" if self.accelerator is Accelerator.TCG else "kvm"
         cpu = "max" if self.accelerator is Accelerator.TCG else "host,migratable=on"
         memory = str(self.shape.memory_mb)
-        return [self.qemu.program, "-accel", accel, "-cpu", cpu, "-smp", "2", "-M", "q35", "-m", memory]
+        command = [self.qemu.program, "-accel", accel, "-cpu", cpu, "-smp", "2", "-M", "q35", "-m", memory]
+        return [*command, "-device", "intel-iommu"] if self.shape.iommu else command
+
+    def _host_drives(self) -> list[str]:
+        if not self.host_boot:
+            return []
+        layer, disk = _plain(self.host_boot.layer), _plain(self.host_boot.disk)
+        return [
+            "-drive", f"file={layer},format=raw,if=none,id=layer,readonly=on",
+            "-device", "virtio-blk-pci,drive=layer,addr=0x18,serial=layer",
+            "-drive", f"file={disk},format=raw,if=none,id=disk",
+            "-device", "virtio-blk-pci,drive=disk,addr=0x19,serial=disk",
+        ]  # fmt: skip
 
     def _pf(self, pf: int) -> list[str]:
         return [
@@ -126,6 +160,19 @@ class Board:
         ours, theirs = (_plain(path) for path in wire_sockets(run))
         sockets = f"local.type=unix,local.path={theirs},remote.type=unix,remote.path={ours}"
         return ["-netdev", "hubport,id=wire,hubid=0,netdev=cable", "-netdev", f"dgram,id=cable,{sockets}"]
+
+
+def _slots() -> list[str]:
+    """Empty slots for what is plugged in while the machine runs (plug.py). They come after the PFs' slots, so that
+    the PFs keep their addresses.
+    """
+    command = ["-device", f"nvme-subsys,id={SUBSYSTEM}"]
+    for number, slot in enumerate(Slot):
+        command += [
+            "-device",
+            f"pcie-root-port,id={slot},slot={20 + number},chassis={20 + number},addr={number + 0x13:#x}",
+        ]
+    return command
 
 
 def port_socket(run: Path, port: int) -> Path:

@@ -50,6 +50,13 @@ class Process:
         if self._is_child:
             os.waitpid(self.pid, os.WNOHANG)
 
+    def kill(self) -> None:
+        """SIGKILL, with no time to write anything back; returns when it is gone. Nothing happens to another process."""
+        if self.alive:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+        self.end()
+
     @property
     def _is_child(self) -> bool:
         """Ended, but not reaped by this process yet."""

@@ -25,12 +25,18 @@ class Wire(StrEnum):
 
 @dataclass(frozen=True)
 class Shape:
-    """The machine to build. The defaults are the field note's host."""
+    """The machine to build. The defaults are the field note's host.
+
+    ``nvme``: one more PF that is no NIC, an NVMe controller with up to 4 VFs. ``iommu``: an emulated Intel IOMMU,
+    without which nothing can be bound to vfio-pci.
+    """
 
     pfs: int = 1
     vfs: int = 4
     wire: Wire = Wire.NIC
     memory_mb: int = 512
+    nvme: bool = False
+    iommu: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.pfs <= MOST_PFS:
@@ -50,6 +56,11 @@ class Shape:
         """``0000:01:00.0`` for the first: each PF is alone behind its own root port."""
         return PciAddress(0, pf + 1, 0, 0)
 
+    @property
+    def nvme_pci(self) -> PciAddress:
+        """Where the PF that is no NIC is: behind the slot that follows the PFs'."""
+        return PciAddress(0, self.pfs + 1, 0, 0)
+
     def vf_mac(self, pf: int, vf: int) -> MacAddress:
         """The administrative MAC: the field note's four on the first PF, then ``fa:16:3e:00:<pf>:<vf>``."""
         if pf == 0 and vf < len(_NOTE_MACS):
@@ -63,8 +74,10 @@ class Shape:
     @classmethod
     def from_dict(cls, found: dict[str, object]) -> "Shape":
         """From the machine's record."""
-        return cls(pfs=_int(found, "pfs"), vfs=_int(found, "vfs"), wire=Wire(str(found["wire"])),
-                   memory_mb=_int(found, "memory_mb"))  # fmt: skip
+        return cls(
+            pfs=_int(found, "pfs"), vfs=_int(found, "vfs"), wire=Wire(str(found["wire"])),
+            memory_mb=_int(found, "memory_mb"), nvme=bool(found.get("nvme")), iommu=bool(found.get("iommu")),
+        )  # fmt: skip
 
     def guest_plan(self) -> dict[str, object]:
         """What guest/topology.py is told (JSON): names, addresses and who moves where.
@@ -85,7 +98,7 @@ class Shape:
             for pf in range(self.pfs)
         ]
         wire = {"mac": str(WIRE_MAC), "netns": "wire", "name": "w0"} if self.wire is Wire.NIC else None
-        return {"pfs": pfs, "wire": wire}
+        return {"pfs": pfs, "wire": wire, "nvme": str(self.nvme_pci) if self.nvme else None}
 
 
 def _int(found: dict[str, object], name: str) -> int:

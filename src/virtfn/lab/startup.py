@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from virtfn.errors import LabError
@@ -20,7 +21,8 @@ from virtfn.lab.folders import Folders, private_folder
 from virtfn.lab.machine import DEFAULT_NAME, Machine
 from virtfn.lab.monitor import Monitor
 from virtfn.lab.parts import Parts
-from virtfn.lab.qemu import wire_sockets
+from virtfn.lab.plug import plug_nvme
+from virtfn.lab.qemu import HostBoot, wire_sockets
 from virtfn.lab.record import Process, Record
 from virtfn.lab.shape import Shape
 from virtfn.lab.store import exclusive
@@ -30,20 +32,28 @@ _QMP_S = 15.0
 _RESTORE_S = 30.0
 _SAVE_S = 120.0
 _COLD_S = 240.0
+_HOST_S = 480.0
 _ANSWER_S = 20.0
+_WARM_S = 90.0
 _TOPOLOGY_S = 180.0
 _ONCE = "once-"
+_BREAKDOWN = "Assertion `"
 _TOPOLOGY = ("python3", "-m", "virtfn.lab.guest.topology")
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """How to start. ``cold`` passes over the snapshot; ``owned`` ends the machine with this process."""
+    """How to start. ``cold`` passes over the snapshot; ``owned`` ends the machine with this process.
+
+    ``host_boot`` boots it as a host with systemd instead: nothing is set up in it, its PFs have no VFs, and it has no
+    snapshot.
+    """
 
     name: str = DEFAULT_NAME
     shape: Shape = field(default_factory=Shape)
     cold: bool = False
     owned: bool = False
+    host_boot: HostBoot | None = None
 
 
 def start(parts: Parts, folders: Folders, wishes: Wishes, say: Callable[[str], None]) -> Machine:
@@ -72,20 +82,22 @@ class _Start:
 
     def __init__(self, parts: Parts, run: Path, wishes: Wishes, say: Callable[[str], None]) -> None:
         self.parts, self.run, self.wishes, self.say = parts, run, wishes, say
-        self.board = parts.board(wishes.shape)
+        self.board = parts.board(wishes.shape, wishes.host_boot)
         self.key = parts.snapshot_key(wishes.shape)
         self.began = time.monotonic()
 
     def start(self) -> Machine:
         records.clean(self.run)  # a name that is taken is refused here, before anything is tried
+        if self.wishes.host_boot:
+            return again(self._booted, self.say)
         saved = None if self.wishes.cold else self.parts.store.find(KIND, self.key)
         if saved:
             try:
-                return self._restored(saved)
+                return again(partial(self._restored, saved), self.say)
             except LabError as failed:
                 self.say(f"the snapshot does not load ({failed}); starting cold")
                 self.parts.store.remove(KIND, self.key)
-        return self._cold()
+        return again(self._cold, self.say)
 
     def _restored(self, saved: Path) -> Machine:
         with self._machine(self._uri(saved, reading=True)) as machine:
@@ -107,8 +119,22 @@ class _Start:
                 self._save(machine)
             return self._finish(machine, restored=False)
 
+    def _booted(self) -> Machine:
+        with self._machine() as machine:
+            with self._monitor():
+                pass
+            self._answers(machine, _HOST_S)
+            machine.update()
+            return self._standing(machine, restored=False)
+
     def _finish(self, machine: Machine, *, restored: bool) -> Machine:
+        if self.wishes.shape.nvme:
+            with self._monitor() as monitor:
+                plug_nvme(monitor)
         self._topology(machine, "bind")
+        return self._standing(machine, restored=restored)
+
+    def _standing(self, machine: Machine, *, restored: bool) -> Machine:
         took = round(time.monotonic() - self.began, 2)
         record = machine.record.standing(restored=restored, ready_after_s=took)
         records.write(self.run, record)
@@ -128,6 +154,8 @@ class _Start:
         except BaseException as failed:
             with _interrupts_held():
                 failed.add_note(f"the guest's console ended with:\n{Machine(self.run, record).console(8)}")
+                if _BREAKDOWN in self._words():
+                    failed.add_note(f"QEMU said:\n{self._words()}")
                 record.qemu.end(grace_s=1.0)
                 shutil.rmtree(self.run, ignore_errors=True)
             raise
@@ -172,10 +200,10 @@ class _Start:
 
     def _warm(self) -> None:
         """Wait until the agent has imported everything: the snapshot shall have it. Giving up is no fault."""
-        deadline = time.monotonic() + _ANSWER_S
+        deadline = time.monotonic() + _WARM_S
         warm = False
         while not warm and time.monotonic() < deadline:
-            with Channel(self.run) as channel:
+            with contextlib.suppress(LabError), Channel(self.run) as channel:  # busy importing, it may not answer
                 warm = channel.greet(timeout_s=_ANSWER_S).warm
             time.sleep(0 if warm else 0.1)
 
@@ -206,6 +234,21 @@ class _Start:
         if self.board.qemu.migrates_to_file:
             return f"file:{path}"
         return f"exec:cat {'<' if reading else '>'} {shlex.quote(str(path))}"
+
+
+def again(boot: Callable[[], Machine], say: Callable[[str], None]) -> Machine:
+    """Boot, and once more where QEMU itself broke down.
+
+    Seen once: ``iotlb_to_section: Assertion `section_index < d->map.sections_nb' failed`` while the guest sets up its
+    PCI devices. QEMU's emulated processors race there when there are several (QEMU issue 1921).
+    """
+    try:
+        return boot()
+    except LabError as failed:
+        if not any(_BREAKDOWN in note for note in getattr(failed, "__notes__", ())):
+            raise
+        say(f"QEMU broke down ({failed}); starting again")
+    return boot()
 
 
 def _spawn(command: list[str], output: Path) -> int:

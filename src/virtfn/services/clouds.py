@@ -1,15 +1,18 @@
 """A cloud from a declared state: plan, up, show, down."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from virtfn.errors import CloudError, ConflictError, Interrupted, RollbackIncomplete, VerifyFailed, VirtfnError
-from virtfn.model.cloud import CloudObject, DesiredCloud
-from virtfn.model.plan import Plan, Value
+from virtfn.model.cloud import CloudObject, DesiredCloud, ObservedCloud
+from virtfn.model.plan import Plan
 from virtfn.model.transaction import Status, Transaction
+from virtfn.planning.cloud_diagnosis import diagnosis
 from virtfn.planning.cloud_plan import UP, differences, plan_down, plan_up
 from virtfn.planning.cloud_readiness import Readiness, placement, readiness
+from virtfn.planning.cloud_standing import standing
+from virtfn.planning.cloud_waves import ends_of_waves
 from virtfn.services.ports import Cancelled, Cloud, Journal
 from virtfn.services.transaction import Evidence, Progress, Transactions, never_cancelled
 
@@ -18,7 +21,10 @@ _LEFT = "run `virtfn cloud up` or `virtfn cloud down` again: it finishes this fi
 
 @dataclass(frozen=True)
 class Patience:
-    """How long servers and ports may take to be ready, and how often that is looked at."""
+    """How long servers and ports may take to be ready, and how often that is looked at.
+
+    A cloud that answers slowly is asked less often: it is left alone for half as long as its last answer took.
+    """
 
     deadline_s: float = 300.0
     pause_s: float = 1.0
@@ -43,6 +49,13 @@ class CloudReceipt:
     id: int | None = None
 
 
+@dataclass(frozen=True)
+class UpReceipt(CloudReceipt):
+    """The same, with what there is of the spec now."""
+
+    now: CloudView = field(kw_only=True)
+
+
 class Clouds:
     """One cloud, shaped from declared states. Every method observes it anew."""
 
@@ -64,8 +77,8 @@ class Clouds:
         self._patience = patience or Patience()
 
     def plan(self, desired: DesiredCloud) -> Plan:
-        """What ``up`` would do. Changes nothing. Raises SpecError, ConflictError, CloudError."""
-        plan = plan_up(desired, self._cloud.observe(desired.name))
+        """What ``up`` would do. Changes nothing. Raises SpecError, ConflictError, GuardRefused (quota), CloudError."""
+        plan = self._plan_up(desired)
         return self._with_unfinished(plan, desired.name)
 
     def plan_down(self, spec: str) -> Plan:
@@ -75,19 +88,13 @@ class Clouds:
     def show(self, desired: DesiredCloud) -> CloudView:
         """What there is of the spec now. Raises CloudError."""
         observed = self._cloud.observe(desired.name)
-        return CloudView(
-            observed.cloud,
-            desired.name,
-            observed.ours,
-            differences(desired, observed),
-            readiness(desired, observed),
-        )
+        return _view(desired, observed, self._explained(desired, observed))
 
     def has_unfinished(self) -> bool:
         """Whether a run was cut short (or is at work): ``up`` and ``down`` take back what it has made first."""
         return bool(self._unfinished())
 
-    def up(self, desired: DesiredCloud, plan: Plan) -> CloudReceipt:
+    def up(self, desired: DesiredCloud, plan: Plan) -> UpReceipt:
         """Carry out a plan that ``plan`` made for this spec, and wait until its servers run on their VFs.
 
         Where anything fails, or is not ready in time, all that this run made is deleted again before the error leaves.
@@ -99,8 +106,16 @@ class Clouds:
                 if self._is_whole(entry, plan, desired.name):
                     self._keep(entry, desired)
             if self._finish_what_died():
-                plan = plan_up(desired, self._cloud.observe(desired.name))
-            return self._run(plan, lambda: self._ready(desired))
+                plan = self._plan_up(desired)
+            seen: list[ObservedCloud] = []
+
+            def prove() -> Evidence:
+                seen.append(self._ready(desired))
+                return placement(desired, seen[-1])
+
+            done = self._run(plan, prove)
+            now = _view(desired, seen[-1], readiness(desired, seen[-1])) if seen else self.show(desired)
+            return UpReceipt(done.plan, done.id, now=now)
 
     def down(self, spec: str, plan: Plan) -> CloudReceipt:
         """Carry out a plan that ``plan_down`` made for this spec; what is deleted stays so. Raises what ``up`` raises.
@@ -119,11 +134,16 @@ class Clouds:
                 plan = replace(now, steps=tuple(step for step in now.steps if step.target in named))
             return self._run(plan)
 
+    def _plan_up(self, desired: DesiredCloud) -> Plan:
+        observed = self._cloud.observe(desired.name)
+        return plan_up(desired, observed, self._cloud.survey(desired, observed))
+
     def _run(self, plan: Plan, prove: Callable[[], Evidence] | None = None) -> CloudReceipt:
         if plan.is_empty:
             return CloudReceipt(plan)
         try:
-            return CloudReceipt(plan, self._engine.run(plan, stops=_ends_of_objects(plan), prove=prove).id)
+            waves = ends_of_waves(plan.steps, self._cloud.parallel)
+            return CloudReceipt(plan, self._engine.run(plan, stops=waves, prove=prove).id)
         except ConflictError as failure:
             failure.hint = "somebody else changes this cloud: look with `virtfn cloud show`, then run it again"
             raise
@@ -154,7 +174,7 @@ class Clouds:
         """Finish a run that had made all: wait until it is ready and commit it, or take it back and raise."""
         self._progress(f"transaction {entry.id} ({entry.plan.title}) was cut short when all was made: finishing it")
         try:
-            entry = self._journal.attach(entry, self._ready(desired))
+            entry = self._journal.attach(entry, placement(desired, self._ready(desired)))
         except BaseException:
             self._take_back(entry)
             raise
@@ -178,43 +198,58 @@ class Clouds:
             failure.hint = _LEFT
             raise
 
-    def _ready(self, desired: DesiredCloud) -> Evidence:
-        """Wait until all servers run on their VFs; where they are, as evidence. Raises CloudError, VerifyFailed."""
+    def _ready(self, desired: DesiredCloud) -> ObservedCloud:
+        """Wait until all servers run on their VFs, and return what was seen then. Raises CloudError, VerifyFailed."""
         deadline = time.monotonic() + self._patience.deadline_s
-        told: tuple[str, ...] = ()
+        told: Mapping[str, str] = {}
+        observed, took = self._cloud.observe(desired.name), 0.0
         while True:
-            observed = self._cloud.observe(desired.name)
             state = readiness(desired, observed)
+            told = self._tell_changes(told, standing(desired, observed))
             if state.failed:
-                raise _failed(state)
+                raise _failed(self._explained(desired, observed))
             if state.is_ready:
-                evidence: dict[str, Value] = {**placement(desired, observed)}
-                return evidence
-            if state.waiting != told:
-                told = state.waiting
-                self._progress("waiting: " + "; ".join(told))
+                return observed
             if self._cancelled():
                 raise Interrupted("interrupted")
             if time.monotonic() >= deadline:
-                raise _too_late(state, self._patience.deadline_s)
-            time.sleep(self._patience.pause_s)
+                raise _too_late(self._explained(desired, observed), self._patience.deadline_s)
+            time.sleep(max(self._patience.pause_s, took / 2))
+            asked = time.monotonic()
+            observed = self._cloud.refresh(desired.name, observed)
+            took = time.monotonic() - asked
+
+    def _explained(self, desired: DesiredCloud, observed: ObservedCloud) -> Readiness:
+        """What is not ready, with its causes, while it can still be seen: a rollback takes the evidence away."""
+        state = readiness(desired, observed)
+        if state.is_ready:
+            return state
+        return replace(state, causes=diagnosis(desired, observed, self._cloud.survey(desired, observed)))
+
+    def _tell_changes(self, before: Mapping[str, str], now: Mapping[str, str]) -> Mapping[str, str]:
+        for server, text in now.items():
+            if before.get(server) != text:
+                self._progress(f"{server}: {text}")
+        return now
 
 
-def _ends_of_objects(plan: Plan) -> frozenset[int]:
-    """The last step of each object: each is journalled and made by itself, and Ctrl-C is looked at in between."""
-    last = {step.target: number for number, step in enumerate(plan.steps)}
-    return frozenset(last.values())
+def _view(desired: DesiredCloud, observed: ObservedCloud, state: Readiness) -> CloudView:
+    return CloudView(observed.cloud, desired.name, observed.ours, differences(desired, observed), state)
 
 
 def _failed(state: Readiness) -> VirtfnError:
     where, word = state.failed[0]
     more = f" (and {len(state.failed) - 1} more)" if len(state.failed) > 1 else ""
-    return CloudError(word + more, where=where, hint="; ".join(state.causes))
+    error = CloudError(word + more, where=where)
+    error.causes = state.causes
+    return error
 
 
 def _too_late(state: Readiness, waited_s: float) -> VirtfnError:
-    return VerifyFailed(
+    error = VerifyFailed(
         f"not ready after {waited_s:g} s: " + "; ".join(state.waiting),
         where="servers",
-        hint="a port stays DOWN where its agent does not see the VF: look at the NIC Switch agent's log on its host",
+        hint="" if state.causes else "give it more time with --timeout, or look at nova-compute's log on its host",
     )
+    error.causes = state.causes
+    return error

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from virtfn.errors import ConflictError, Interrupted, RollbackIncomplete, VerifyFailed, VirtfnError
-from virtfn.model.plan import Plan, Restore, Step, Target, Undoing, Value, Writing
-from virtfn.model.saying import say
+from virtfn.model.plan import DEFINITION, Plan, Restore, Step, Target, Undoing, Value, Writing
+from virtfn.model.saying import say, say_change
 from virtfn.model.transaction import Status, Transaction
 from virtfn.planning.strides import first_touches, insisted_on, restore_strides, strides
 from virtfn.services.ports import Cancelled, Journal, World
@@ -208,10 +208,10 @@ class Transactions:
             targets = {step.target for step in steps}
             self._progress(f"{len(steps)} fields of {len(targets)} objects, {steps[0].target} to {steps[-1].target}")
             return
+        whole = {step.target for step in steps if step.field == DEFINITION}
         for step in steps:
-            self._progress(
-                f"{step.target}: {step.field} {say(step.before, step.field)} -> {say(step.after, step.field)}"
-            )
+            if step.field == DEFINITION or step.target not in whole:
+                self._progress(say_change(step.target, step.field, step.before, step.after))
 
     def _verify(self, plan: Plan) -> None:
         """Read every final value back until it is as written, or raise VerifyFailed with all that is not."""
@@ -257,7 +257,19 @@ class Transactions:
             self.rollback(transaction)
         except RollbackIncomplete as incomplete:
             raise incomplete from failure
-        failure.add_note(_how_it_is_left(transaction))
+        failure.add_note(self._how_it_is_left(transaction))
+
+    def _how_it_is_left(self, transaction: Transaction) -> str:
+        """The state after a rollback, in words: what is final stays done, also where its stride was cut short."""
+        steps = transaction.plan.steps
+        final = [number for number in sorted(transaction.begun) if steps[number].undoing is Undoing.FINAL]
+        found = self._world.read_all([(steps[number].target, steps[number].field) for number in final]) if final else []
+        seen = dict(zip(final, found, strict=True))
+        gone = [number for number in final if number in transaction.done or seen[number] == steps[number].after]
+        unknown = [number for number in final if number not in gone and isinstance(seen[number], VirtfnError)]
+        told = [f"This cannot be taken back, and is done: {_targets(steps, gone)}."] if gone else []
+        told += [f"Whether this is done, too, cannot be read: {_targets(steps, unknown)}."] if unknown else []
+        return " ".join(told) or "All that was changed has been put back and read back."
 
     def _still_to_do(self, back: Sequence[Restore]) -> tuple[Restore, ...]:
         """The way back without chains that were retraced before: their field, and all in between, are back already."""
@@ -313,7 +325,7 @@ class Transactions:
             self._progress(f"{len(due)} fields go back, {due[0][0].target} to {due[-1][0].target}")
             return
         for one, now in due:
-            self._progress(f"{one.target} {one.field} {say(now)} -> {say(one.value)}")
+            self._progress(say_change(one.target, one.field, now, one.value))
 
     def _stop_if_cancelled(self) -> None:
         if self._cancelled():
@@ -326,16 +338,8 @@ def _owed(restore: Restore, why: str) -> str:
     return f"{restore.target} {restore.field} should be {say(restore.value)}: {why}{command}"
 
 
-def _how_it_is_left(transaction: Transaction) -> str:
-    """The state after a rollback, in words: what is final stays done."""
-    final = [
-        str(transaction.plan.steps[number].target)
-        for number in sorted(transaction.done)
-        if transaction.plan.steps[number].undoing is Undoing.FINAL
-    ]
-    if final:
-        return f"This cannot be taken back, and is done: {', '.join(final)}."
-    return "All that was changed has been put back and read back."
+def _targets(steps: Sequence[Step], numbers: Sequence[int]) -> str:
+    return ", ".join(str(steps[number].target) for number in numbers)
 
 
 def _say_or_fault(now: Value | VirtfnError) -> str:

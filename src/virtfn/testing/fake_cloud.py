@@ -1,19 +1,24 @@
 """A cloud in memory that keeps Neutron's and nova's rules, with their words (measured on release 2026.2).
 
-``hook`` is called before each read and write and may raise. A server is built while it is looked at: after ``patience``
-observations it runs and its ports are bound; where no VF is free it is in ERROR, as nova leaves it.
+``hook`` is called before each read and write and may raise. Objects of one kind are written one after the other, but as
+if ``parallel`` of them were at work at once: those beside one that is refused are written. A server is built while it
+is looked at: after ``patience`` observations it runs and its ports are bound; where no VF is free it is in ERROR, as
+nova leaves it.
 """
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from virtfn.errors import CloudError, UsageError, VirtfnError
-from virtfn.model.cloud import Catalog, CloudObject, Kind, ObservedCloud, meant_by
-from virtfn.model.cloud_fields import DEFINITION, LATER, by_object, field_of, find, whole
-from virtfn.model.plan import Target, Value
-from virtfn.testing.fake_cloud_rules import MADE_BY_NEUTRON, FakeRules, unbound
+from virtfn.errors import CloudError, VirtfnError
+from virtfn.model.cloud import CloudObject, DesiredCloud, Kind, ObservedCloud, meant_by
+from virtfn.model.cloud_fields import by_kind, field_of, find, refuse_fixed, whole
+from virtfn.model.cloud_survey import QUOTAS, CloudSurvey
+from virtfn.model.plan import DEFINITION, Target, Value
+from virtfn.testing.fake_cloud_rules import MADE_BY_NEUTRON, FakeRules, free_address, unbound
 
+_ON_A_NETWORK = (Kind.PORT, Kind.SUBNET)
 Hook = Callable[[str, Target, str, Value], None]
 _NO_HOST = "No valid host was found. There are not enough hosts available."
 _NO_RETRY = (
@@ -23,28 +28,33 @@ _NO_RETRY = (
 
 @dataclass
 class _Kept:
-    """An object of the cloud; ``spec`` is "" for what others made."""
+    """An object of the cloud; ``spec`` is "" for what others made. ``network``: the id of a port's or subnet's."""
 
     spec: str
     seen: CloudObject
+    network: str = ""
     looks: int = 0
+    tried: tuple[str, ...] = ()
     vfs: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 class FakeCloud:
     """Implements the Cloud protocol."""
 
-    def __init__(self, rules: FakeRules | None = None, *, patience: int = 0, hook: Hook | None = None) -> None:
+    def __init__(
+        self, rules: FakeRules | None = None, *, patience: int = 0, hook: Hook | None = None, parallel: int = 4
+    ) -> None:
         self.rules = rules or FakeRules()
         self.patience = patience
         self.hook = hook
+        self.parallel = parallel
         self._kept: dict[str, _Kept] = {}
         self._numbers = itertools.count(1)
+        self._macs = itertools.count(1)
 
     def observe(self, spec: str) -> ObservedCloud:
         """What bears the spec's tag, and foreign networks and ports beside it. Servers are built meanwhile."""
-        for kept in list(self._kept.values()):
-            self._build(kept)
+        self._build_all()
         ours = tuple(kept.seen for kept in self._kept.values() if kept.spec == spec)
         names = {one.name for one in ours if one.kind is Kind.NETWORK}
         others = tuple(
@@ -55,13 +65,28 @@ class FakeCloud:
                 kept.seen.kind is Kind.NETWORK or (kept.seen.kind is Kind.PORT and kept.seen.fields["network"] in names)
             )
         )
-        catalog = Catalog(self.rules.images, self.rules.flavors, self.rules.key_names)
-        return ObservedCloud("fake", ours, others, catalog, self.rules.agents)
+        return ObservedCloud("fake", ours, others)
+
+    def survey(self, desired: DesiredCloud, observed: ObservedCloud) -> CloudSurvey:
+        """What the rules say, what is used of it, and where servers of ours that failed were tried."""
+        used = Counter(QUOTAS[one.kind] for one in self.everything())
+        uses = Counter((physical, host) for kept in self._kept.values() for host, physical, _ in kept.vfs)
+        tried = {one.seen.name: one.tried for one in self._kept.values() if one.spec == desired.name and one.tried}
+        return self.rules.survey(used, uses, tried)
+
+    def refresh(self, spec: str, before: ObservedCloud) -> ObservedCloud:
+        """The same with our ports and servers as they are now. Servers are built meanwhile."""
+        self._build_all()
+        again = (Kind.PORT, Kind.SERVER)
+        kept = [one for one in before.ours if one.kind not in again]
+        now = [one.seen for one in self._kept.values() if one.spec == spec and one.seen.kind in again]
+        return replace(before, ours=tuple(one for kind in Kind for one in (*kept, *now) if one.kind is kind))
 
     def add_foreign(self, kind: Kind, name: str, fields: Mapping[str, Value], **facts: Value) -> None:
         """Something that another user has made."""
         one = CloudObject(kind, name, self._new_id(kind), dict(fields), dict(facts))
-        self._kept[one.id] = _Kept("", one)
+        network = self._network_named("", one).id if kind in _ON_A_NETWORK else ""
+        self._kept[one.id] = _Kept("", one, network)
 
     def everything(self) -> tuple[CloudObject, ...]:
         """All objects, whoever made them."""
@@ -82,11 +107,27 @@ class FakeCloud:
         self.write_all([(target, field, value)])
 
     def write_all(self, changes: Sequence[tuple[Target, str, Value]]) -> None:
-        """An object's fields at once, object by object, until one is refused."""
-        for target, fields in by_object(changes):
+        """An object's fields at once; objects of one kind as if ``parallel`` were at work, until one is refused."""
+        for objects in by_kind(changes):
+            for start in range(0, len(objects), self.parallel):
+                refused = [fault for one in objects[start : start + self.parallel] if (fault := self._refusal(*one))]
+                for other in refused[1:]:
+                    refused[0].add_note(f"refused as well: {other}")
+                if refused:
+                    raise refused[0]
+
+    def _refusal(self, target: Target, fields: Mapping[str, Value]) -> VirtfnError | None:
+        try:
             for name, value in fields.items():
                 self._tell("write", target, name, value)
             self._write(target, fields)
+        except VirtfnError as fault:
+            return fault
+        return None
+
+    def _build_all(self) -> None:
+        for kept in list(self._kept.values()):
+            self._build(kept)
 
     def _read_or_error(self, target: Target, field: str) -> Value | VirtfnError:
         try:
@@ -112,19 +153,25 @@ class FakeCloud:
             self._create(spec, kind, name, whole(fields))
 
     def _create(self, spec: str, kind: Kind, name: str, fields: dict[str, Value]) -> None:
-        checks = {Kind.NETWORK: self._check_network, Kind.PORT: self._check_port}
-        if kind in checks:
-            checks[kind](fields)
+        if kind is Kind.NETWORK:
+            self._check_network(fields)
         one = CloudObject(kind, name, self._new_id(kind), {**MADE_BY_NEUTRON.get(kind, {}), **fields})
+        network = self._network_named(spec, one).id if kind in _ON_A_NETWORK else ""
         if kind is Kind.PORT:
+            self._check_port(network, fields)
+            one = replace(one, fields={**one.fields, **self._addresses(network), **fields})
             one = replace(one, facts=unbound(one))
         if kind is Kind.SERVER:
             facts = {"status": "BUILD", "asked": fields.get("host")}
             one = replace(one, fields={**fields, "host": None, "availability_zone": None}, facts=facts)
-        kept = _Kept(spec, one)
-        if kind in (Kind.PORT, Kind.SUBNET):
-            self._network_of(kept)
-        self._kept[one.id] = kept
+        self._kept[one.id] = _Kept(spec, one, network)
+
+    def _addresses(self, network: str) -> dict[str, Value]:
+        """What Neutron gives a port: a MAC, and a free IP address of the first subnet's first pool if there is one."""
+        on_it = [kept.seen for kept in self._kept.values() if kept.network == network]
+        taken = {one.fields.get("fixed_ip") for one in on_it}
+        first = next((one.fields["pools"] for one in on_it if one.kind is Kind.SUBNET), None)
+        return {"mac": f"fa:16:3e:00:00:{next(self._macs):02x}", "fixed_ip": free_address(first, taken)}
 
     def _check_network(self, fields: Mapping[str, Value]) -> None:
         self.rules.check_network(fields)
@@ -134,17 +181,14 @@ class FakeCloud:
                 message = f"Unable to create the flat network. Physical network {physical} is in use."
                 raise CloudError(message, where="network", status=409)
 
-    def _check_port(self, fields: Mapping[str, Value]) -> None:
-        for other in self._of(Kind.PORT):
-            same = other.fields["network"] == fields["network"]
-            if same and fields.get("mac") and other.fields.get("mac") == fields["mac"]:
+    def _check_port(self, network: str, fields: Mapping[str, Value]) -> None:
+        for other in (kept for kept in self._kept.values() if kept.seen.kind is Kind.PORT and kept.network == network):
+            if fields.get("mac") and other.seen.fields.get("mac") == fields["mac"]:
                 message = f"Unable to complete operation for network {fields['network']}. "
                 raise CloudError(f"{message}The mac address {fields['mac']} is in use.", where="port", status=409)
 
     def _change(self, found: CloudObject, fields: Mapping[str, Value]) -> None:
-        fixed = [name for name in fields if name not in LATER[found.kind]]
-        if fixed:
-            raise UsageError(f"{', '.join(fixed)} cannot be changed", where=f"{found.kind.value} {found.name}")
+        refuse_fixed(found, fields)
         self._kept[found.id].seen = replace(found, fields={**found.fields, **fields})
 
     def _delete(self, found: CloudObject) -> None:
@@ -153,7 +197,7 @@ class FakeCloud:
             raise CloudError(
                 f"{message}There are one or more ports still in use on the network.", where=found.name, status=409
             )
-        if found.kind is Kind.SUBNET and self._on(self._network_of(self._kept[found.id]), Kind.PORT):
+        if found.kind is Kind.SUBNET and self._on(self._kept[self._kept[found.id].network].seen, Kind.PORT):
             message = f"Unable to complete operation on subnet {found.id}: "
             raise CloudError(
                 f"{message}One or more ports have an IP allocation from this subnet.", where=found.name, status=409
@@ -182,6 +226,7 @@ class FakeCloud:
             if taken is None:
                 continue
             if any(not self._is_served(host, physical) for _, physical, _ in taken):
+                server.tried = (host,)
                 self._fail(server, _NO_RETRY.format(server.seen.id))
                 return
             self._run(server, ports, taken)
@@ -195,7 +240,8 @@ class FakeCloud:
             for one in self._of(Kind.SERVER)
             if group and one.id != server.seen.id and one.fields.get("server_group") == group
         ]
-        return asked in (None, host) and host not in mates
+        fits = self.rules.takes_servers(host) and server.seen.fields.get("flavor") not in self.rules.too_small_for
+        return fits and asked in (None, host) and host not in mates
 
     def _fitting(self, host: str, ports: Sequence[_Kept]) -> list[tuple[str, str, str]] | None:
         taken: list[tuple[str, str, str]] = []
@@ -221,7 +267,8 @@ class FakeCloud:
         server.seen = replace(server.seen, fields=fields, facts={"status": "ACTIVE", "host": host})
         for port, (_, _, slot) in zip(ports, taken, strict=True):
             bound: dict[str, Value] = {"status": "ACTIVE", "vif_type": "hw_veb", "host": host, "pci_slot": slot}
-            port.seen = replace(port.seen, facts={**port.seen.facts, **bound, "owner": "compute:nova"})
+            held: dict[str, Value] = {"owner": "compute:nova", "device": server.seen.id}
+            port.seen = replace(port.seen, facts={**port.seen.facts, **bound, **held})
 
     def _fail(self, server: _Kept, fault: str) -> None:
         fields = {name: value for name, value in server.seen.fields.items() if name != "ports"}
@@ -239,29 +286,25 @@ class FakeCloud:
         return [by_name[str(name)] for name in names if str(name) in by_name]
 
     def _physical(self, port: _Kept) -> str:
-        return str(self._network_of(port).fields["physical_network"])
+        return str(self._kept[port.network].seen.fields["physical_network"])
 
-    def _network_of(self, one: _Kept) -> CloudObject:
-        """The network of a port or subnet: of its own spec, or else one that is not."""
+    def _network_named(self, spec: str, one: CloudObject) -> CloudObject:
+        """The network of a new port or subnet: of its own spec, or else one that is not."""
         named = [
             kept
             for kept in self._kept.values()
-            if kept.seen.kind is Kind.NETWORK and kept.seen.name == one.seen.fields["network"]
+            if kept.seen.kind is Kind.NETWORK and kept.seen.name == one.fields["network"]
         ]
         if not named:
-            message = f"Network {one.seen.fields['network']} could not be found."
-            raise CloudError(message, where=f"{one.seen.kind.value} {one.seen.name}", status=404)
-        return min(named, key=lambda kept: kept.spec != one.spec).seen
+            message = f"Network {one.fields['network']} could not be found."
+            raise CloudError(message, where=f"{one.kind.value} {one.name}", status=404)
+        return min(named, key=lambda kept: kept.spec != spec).seen
 
     def _of(self, kind: Kind) -> list[CloudObject]:
         return [kept.seen for kept in self._kept.values() if kept.seen.kind is kind]
 
     def _on(self, network: CloudObject, kind: Kind) -> list[CloudObject]:
-        return [
-            kept.seen
-            for kept in self._kept.values()
-            if kept.seen.kind is kind and self._network_of(kept).id == network.id
-        ]
+        return [kept.seen for kept in self._kept.values() if kept.seen.kind is kind and kept.network == network.id]
 
     def _new_id(self, kind: Kind) -> str:
         return f"{kind.value}-{next(self._numbers)}"

@@ -1,11 +1,27 @@
 """How a fake cloud is configured, and what Neutron says of it (its words measured on release 2026.2)."""
 
-from collections.abc import Mapping
+import ipaddress
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from virtfn.errors import CloudError
 from virtfn.model.cloud import CloudObject, Kind, NicAgent
+from virtfn.model.cloud_survey import (
+    Allowance,
+    CloudSurvey,
+    ComputeHost,
+    Flavor,
+    Image,
+    SegmentRange,
+    Uses,
+    Zone,
+)
+from virtfn.model.inventory import Unknown
 from virtfn.model.plan import Value
+from virtfn.planning.cloud_words import meaning_of
+
+_ADMIN_ONLY = Unknown("the cloud tells it to administrators only")
 
 MADE_BY_NEUTRON: Mapping[Kind, Mapping[str, Value]] = {
     Kind.NETWORK: {"segmentation_id": None, "mtu": 1500, "shared": False, "port_security": True},
@@ -17,14 +33,25 @@ MADE_BY_NEUTRON: Mapping[Kind, Mapping[str, Value]] = {
 
 @dataclass
 class FakeRules:
-    """What the cloud's administrators have configured. ``vfs`` are free VFs as host, physical network, PCI slot."""
+    """What the cloud's administrators have configured. ``vfs`` are free VFs as host, physical network, PCI slot.
+
+    ``roles`` without ``admin``: what is for administrators is not told. ``limits`` are quotas by the names that
+    ``CloudSurvey.quota`` has. ``too_small_for``: flavors that no host has room for. ``ranges``: None where Neutron has
+    not the extension that tells them.
+    """
 
     type_drivers: tuple[str, ...] = ("flat", "vlan")
     flat_networks: tuple[str, ...] = ("physnet1", "physnet2")
     vlan_networks: tuple[str, ...] = ("physnet1",)
-    images: tuple[str, ...] = ("cirros",)
-    flavors: tuple[str, ...] = ("m1.tiny",)
+    images: tuple[str | Image, ...] = ("cirros",)
+    flavors: tuple[str | Flavor, ...] = ("m1.tiny",)
     key_names: tuple[str, ...] = ("operator",)
+    roles: tuple[str, ...] = ("admin", "member", "reader")
+    extensions: frozenset[str] = frozenset({"provider", "standard-attr-tag", "port-security", "net-mtu-writable"})
+    limits: Mapping[str, int] = field(default_factory=lambda: {"ports": 500})
+    hosts: tuple[ComputeHost, ...] = (ComputeHost("compute1", "nova"), ComputeHost("compute2", "nova"))
+    too_small_for: tuple[str, ...] = ()
+    ranges: tuple[SegmentRange, ...] | None = None
     agents: tuple[NicAgent, ...] = (
         NicAgent("compute1", True, ("physnet1", "physnet2")),
         NicAgent("compute2", True, ("physnet1",)),
@@ -36,6 +63,39 @@ class FakeRules:
             for number in range(4)
         ]
     )
+
+    @property
+    def is_seen_by_admin(self) -> bool:
+        """Whether who looks is told everything."""
+        return "admin" in self.roles
+
+    def takes_servers(self, host: str) -> bool:
+        """Whether nova-compute of this host answers and is enabled."""
+        return all(one.up and one.enabled for one in self.hosts if one.name == host)
+
+    def survey(self, used: Counter[str], uses: Uses, tried: Mapping[str, tuple[str, ...]]) -> CloudSurvey:
+        """What this cloud tells of itself, with what its quotas count, the VFs in use, and where servers were tried."""
+        images = tuple(one if isinstance(one, Image) else Image(one) for one in self.images)
+        flavors = tuple(one if isinstance(one, Flavor) else Flavor(one) for one in self.flavors)
+        room = tuple(one.name for one in self.hosts)
+        zones = dict.fromkeys(one.zone for one in self.hosts)
+        return CloudSurvey(
+            roles=self.roles,
+            extensions=self.extensions,
+            quota={name: Allowance(limit, used[name]) for name, limit in self.limits.items()},
+            images=images,
+            flavors=flavors,
+            key_names=self.key_names,
+            agents=self.agents if self.is_seen_by_admin else _ADMIN_ONLY,
+            hosts=self.hosts if self.is_seen_by_admin else _ADMIN_ONLY,
+            zones=tuple(Zone(name, any(one.up for one in self.hosts if one.zone == name)) for name in zones),
+            ranges=Unknown("this cloud does not offer it") if self.ranges is None else self.ranges,
+            uses=uses if self.is_seen_by_admin else _ADMIN_ONLY,
+            room={one.name: () if one.name in self.too_small_for else room for one in flavors}
+            if self.is_seen_by_admin
+            else _ADMIN_ONLY,
+            tried={name: hosts if self.is_seen_by_admin else ("",) * bool(hosts) for name, hosts in tried.items()},
+        )
 
     def check_network(self, fields: Mapping[str, Value]) -> None:
         """Raise CloudError where ML2's type drivers refuse a network with these fields."""
@@ -58,9 +118,22 @@ def unbound(port: CloudObject) -> dict[str, Value]:
         "host": "",
         "pci_slot": "",
         "owner": "",
+        "device": "",
         "mac": port.fields.get("mac") or "fa:16:3e:00:00:01",
     }
 
 
+def free_address(pools: Value, taken: Collection[Value]) -> str | None:
+    """The first address of the first of a subnet's pools that nobody has; None where there is none."""
+    if not isinstance(pools, Sequence) or not pools or not isinstance(pools[0], Sequence):
+        return None
+    first, last = (ipaddress.ip_address(str(end)) for end in pools[0])
+    every = (str(first + number) for number in range(int(last) - int(first) + 1))
+    return next((address for address in every if address not in taken), None)
+
+
 def _invalid(what: str) -> CloudError:
-    return CloudError(f"Invalid input for operation: {what}", where="network", status=400)
+    word = f"Invalid input for operation: {what}"
+    error = CloudError(word, where="network", status=400)
+    error.causes = tuple(cause for cause in [meaning_of(word, 400)] if cause)
+    return error

@@ -28,8 +28,11 @@ def test_install_and_remove_leave_the_specs_alone(tmp_path: Path, spec: Path) ->
     assert main(["persist", "install", "--root", str(root), "-f", str(spec)]) == 0
     assert (root / "etc/virtfn/host.d/host.yaml").read_text() == SPEC
     assert unit_below(root).exists()
+    enabled = root / "etc/systemd/system/multi-user.target.wants" / UNIT
+    assert str(enabled.readlink()) == f"/etc/systemd/system/{UNIT}"  # as `systemctl enable` links it
     assert main(["persist", "remove", "--root", str(root)]) == 0
     assert not unit_below(root).exists()
+    assert not enabled.is_symlink()
     assert (root / "etc/virtfn/host.d/host.yaml").exists()
     assert main(["persist", "remove", "--root", str(root)]) == 0
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from virtfn.model.cloud import CloudObject, DesiredCloud, Kind
-from virtfn.services.clouds import CloudReceipt, Clouds, Patience
+from virtfn.services.clouds import CloudReceipt, Clouds, Patience, UpReceipt
 from virtfn.services.transaction import Settle, Transactions
 from virtfn.spec.cloud import load_cloud
 from virtfn.testing import FakeCloud, MemoryJournal
@@ -60,7 +60,7 @@ class Rig:
             patience=self.patience,
         )
 
-    def up(self, text: str = FIELD_NOTE) -> CloudReceipt:
+    def up(self, text: str = FIELD_NOTE) -> UpReceipt:
         wanted = desired(text)
         return self.clouds.up(wanted, self.clouds.plan(wanted))
 

@@ -3,8 +3,17 @@ from dataclasses import replace
 import pytest
 from tests.unit.cloud.rig import FIELD_NOTE, Rig, desired
 
-from virtfn.errors import CloudError, ConflictError, Interrupted, RollbackIncomplete, SpecError, VerifyFailed
+from virtfn.errors import (
+    CloudError,
+    ConflictError,
+    Interrupted,
+    RollbackIncomplete,
+    SpecError,
+    VerifyFailed,
+    VirtfnError,
+)
 from virtfn.model.cloud import Kind, NicAgent
+from virtfn.model.cloud_causes import Cause, CauseKind
 from virtfn.model.plan import Target, Value
 from virtfn.model.transaction import Status
 from virtfn.services.clouds import Patience
@@ -14,6 +23,10 @@ from virtfn.testing import FakeCloud, FakeRules
 @pytest.fixture
 def rig() -> Rig:
     return Rig()
+
+
+def causes_of(failure: VirtfnError) -> list[Cause]:
+    return [cause for cause in failure.causes if isinstance(cause, Cause)]
 
 
 def test_up_makes_the_field_notes_network_and_servers_on_their_vfs(rig: Rig) -> None:
@@ -132,7 +145,7 @@ def test_no_free_vf_takes_everything_back_and_says_why() -> None:
     rig = Rig(FakeCloud(FakeRules(vfs=[("compute1", "physnet1", "0000:3b:02.0")])))
     with pytest.raises(CloudError, match="No valid host was found") as caught:
         rig.up()
-    assert "perhaps no VF of physnet1 is free" in caught.value.hint
+    assert [cause.kind for cause in causes_of(caught.value)] == [CauseKind.NO_FREE_VF]
     assert rig.cloud.everything() == ()
     assert rig.journal.load(1).status is Status.ROLLED_BACK
 
@@ -140,17 +153,20 @@ def test_no_free_vf_takes_everything_back_and_says_why() -> None:
 def test_a_dead_agent_is_named_before_and_after() -> None:
     rig = Rig(FakeCloud(FakeRules(agents=(NicAgent("compute1", False, ("physnet1",)),))))
     cause = "the NIC Switch agent for physnet1 does not answer (on compute1): its VFs cannot be bound"
-    assert rig.clouds.plan(desired()).notes == (cause,)
+    assert rig.clouds.plan(desired()).notes[0].startswith(f"{cause}; start neutron-sriov-nic-agent on compute1")
     with pytest.raises(CloudError, match="Exceeded maximum number of retries") as caught:
         rig.up()
-    assert caught.value.hint == cause
+    assert [found.what for found in causes_of(caught.value)] == [cause]
     assert rig.cloud.everything() == ()
 
 
 def test_a_server_that_takes_its_time_is_waited_for() -> None:
     rig = Rig(FakeCloud(patience=5), patience=Patience(30.0, 0.0))
     rig.up()
-    assert any(line.startswith("waiting: server vm-1 is BUILD") for line in rig.told)
+    assert [line for line in rig.told if line.startswith("vm-1: ")] == [
+        "vm-1: BUILD",
+        "vm-1: ACTIVE on compute1, port vm-1-0 bound to 0000:3b:02.0",
+    ]
     assert rig.clouds.show(desired()).readiness.is_ready
 
 

@@ -41,12 +41,42 @@ def test_up_show_and_down(rig: Rig, spec: str, capsys: pytest.CaptureFixture[str
     assert main(["cloud", "up", "-f", spec]) == 0
     assert capsys.readouterr().out == "Nothing to do: cloud fake: note.\n"
     assert main(["cloud", "show", "-f", spec, "--exit-code"]) == 0
-    assert "compute1 0000:3b:02.0" in capsys.readouterr().out
+    assert "vm-1    compute1  0000:3b:02.0  flat " in capsys.readouterr().out
     assert main(["cloud", "down", "-f", spec, "--yes", "--explain"]) == 0
     assert "$ openstack server delete --wait vm-1" in capsys.readouterr().err
     assert rig.cloud.everything() == ()
     assert main(["cloud", "show", "-f", spec]) == 0
     assert capsys.readouterr().out == "Nothing in cloud fake bears the tag virtfn:note.\n"
+
+
+def test_wide_shows_an_object_a_line(rig: Rig, spec: str, capsys: pytest.CaptureFixture[str]) -> None:
+    rig.up()
+    assert main(["cloud", "show", "-f", spec, "-o", "wide"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["KIND", "NAME", "STATUS", "WHERE", "WHAT"]
+    assert [line.split()[0] for line in lines[1:]] == [kind for kind, _ in rig.ours()]
+
+
+@pytest.mark.parametrize("command", ["up", "down"])
+@pytest.mark.parametrize("parallel", ["0", "33", "many"])
+def test_how_many_at_once_is_between_1_and_32(rig: Rig, spec: str, command: str, parallel: str) -> None:
+    assert main(["cloud", command, "-f", spec, "--yes", "--parallel", parallel]) == ExitCode.USAGE
+    assert rig.cloud.everything() == ()
+
+
+def test_how_many_at_once_reaches_the_cloud(
+    rig: Rig, spec: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[object] = []
+
+    def clouds(*_: object, **more: object) -> object:
+        asked.append(more["parallel"])
+        return rig.clouds
+
+    monkeypatch.setattr(App, "clouds", clouds)
+    for words in (["up", "--parallel", "2"], ["down", "--parallel", "7"], ["up"]):
+        assert main(["cloud", *words, "-f", spec, "--yes", "-q"]) == 0
+    assert asked == [2, 7, 4]
 
 
 def test_nobody_there_to_say_yes_changes_nothing(rig: Rig, spec: str) -> None:
@@ -76,7 +106,8 @@ def test_a_fault_says_the_clouds_word_the_state_and_the_cause(
     said = capsys.readouterr().err
     assert "error: server vm-1: No valid host was found. There are not enough hosts available." in said
     assert "state: All that was changed has been put back and read back." in said
-    assert "next: perhaps no VF of physnet1 is free" in said
+    assert "  cause: no VF of physnet1 is free on a host that it may run on\n    seen: by exclusion" in said
+    assert "    do: free VFs, or give nova more" in said
 
 
 def test_a_network_that_others_use_is_named_and_stays(rig: Rig, spec: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,7 @@ def port(**changed: Any) -> Any:
         "network_id": "n1",
         "status": "ACTIVE",
         "device_owner": "compute:nova",
+        "device_id": "s1",
         "mac_address": "fa:16:3e:12:34:56",
         "fixed_ips": [{"subnet_id": "x", "ip_address": "192.0.2.10"}],
         "binding_vnic_type": "direct",
@@ -113,6 +114,10 @@ def test_a_group_is_ours_by_its_name() -> None:
 
 def test_an_agent_tells_its_physical_networks() -> None:
     one = SimpleNamespace(
-        host="sriov-host1", is_alive=True, configuration={"device_mappings": {"physnet2": ["a"], "physnet1": ["b"]}}
+        host="sriov-host1",
+        is_alive=True,
+        configuration={"device_mappings": {"physnet2": ["a"], "physnet1": ["b"]}},
+        last_heartbeat_at="now",
     )
-    assert reading.nic_agent(one) == NicAgent("sriov-host1", True, ("physnet1", "physnet2"))
+    pfs = {"physnet1": ("b",), "physnet2": ("a",)}
+    assert reading.nic_agent(one) == NicAgent("sriov-host1", True, ("physnet1", "physnet2"), pfs, None, "now")

@@ -10,9 +10,8 @@ from virtfn.app import App, Settings
 from virtfn.cli.main import main
 from virtfn.errors import ConflictError, ExitCode, LockHeld, UsageError
 from virtfn.model.cloud import Kind, cloud_target
-from virtfn.model.cloud_fields import DEFINITION
 from virtfn.model.place import cloud_place
-from virtfn.model.plan import Plan
+from virtfn.model.plan import DEFINITION, Plan
 from virtfn.model.transaction import Status
 from virtfn.planning.cloud_plan import UP
 from virtfn.services.records import Records

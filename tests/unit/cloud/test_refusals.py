@@ -7,6 +7,7 @@ import pytest
 from virtfn.cloud.connection import connect
 from virtfn.cloud.refusals import refusals
 from virtfn.errors import BackendUnreachable, CloudDenied, CloudError, CloudUnreachable, ExitCode, VirtfnError
+from virtfn.model.cloud_causes import Cause, CauseKind
 
 pytest.importorskip("openstack")
 pytestmark = pytest.mark.filterwarnings("ignore:The 'http_status' parameter")
@@ -36,6 +37,45 @@ def test_policy_and_credentials_are_about_permission() -> None:
     assert [type(error) for error in denied] == [CloudDenied, CloudDenied]
     assert {error.exit_code for error in denied} == {ExitCode.NO_PERMISSION}
     assert all(error.hint for error in denied)
+
+
+def test_a_quota_is_no_matter_of_permission_though_nova_answers_403() -> None:
+    from openstack.exceptions import ForbiddenException
+
+    word = "Quota exceeded for ram: Requested 64000000, but already used 0 of 51200 ram"
+    error = leaves(ForbiddenException(details=word, http_status=403))
+    assert type(error) is CloudError
+    assert [cause.kind for cause in error.causes if isinstance(cause, Cause)] == [CauseKind.QUOTA]
+
+
+def test_a_503_that_says_what_neutron_lacks_is_no_silence() -> None:
+    from openstack.exceptions import HttpException
+
+    word = "Unable to create the network. No project network is available for allocation."
+    error = leaves(HttpException(details=word, http_status=503))
+    assert type(error) is CloudError
+    assert [cause.kind for cause in error.causes if isinstance(cause, Cause)] == [CauseKind.NO_PROJECT_NETWORKS]
+    assert isinstance(leaves(HttpException(details="<html>busy</html>", http_status=503)), CloudUnreachable)
+
+
+def test_a_policy_that_forbids_is_named() -> None:
+    from openstack.exceptions import ForbiddenException
+
+    words = {
+        "Policy doesn't allow compute:servers:create:requested_destination to be performed.": "requested_destination",
+        "(rule:create_port and rule:create_port:mac_address) is disallowed by policy": "create_port:mac_address",
+        "(rule:create_port and rule:create_port:binding:profile) is disallowed by policy": "role service",
+        "((rule:create_network and rule:create_network:provider:network_type) and "
+        "rule:create_network:provider:physical_network) is disallowed by policy": "for administrators",
+        "Only volume-backed servers are allowed for flavors with zero disk.": "disk 0",
+    }
+    for word, part in words.items():
+        error = leaves(ForbiddenException(details=word, http_status=403))
+        assert isinstance(error, CloudDenied)
+        (cause,) = error.causes
+        assert isinstance(cause, Cause)
+        assert part in cause.what
+        assert cause.seen == (f"HTTP 403: {word}",)
 
 
 def test_a_cloud_that_does_not_answer_is_unreachable() -> None:

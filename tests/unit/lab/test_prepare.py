@@ -100,6 +100,14 @@ def test_a_dry_run_on_a_bare_machine_names_what_would_be_fetched(tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_dry_run_names_systemd_where_it_is_asked_for(tmp_path: Path) -> None:
+    preparation = Preparation(Folders(tmp_path / "cache", tmp_path / "run"), lambda text: None)
+    assert "systemd" not in {line.part for line in preparation.forecast(Aims())}
+    assert ("systemd", "would be fetched") in {
+        (line.part, line.how) for line in preparation.forecast(Aims(systemd=True))
+    }
+
+
 def test_a_lab_that_was_never_prepared_says_so(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="no kernel yet") as failed:
         chosen_kernel(Store(tmp_path))

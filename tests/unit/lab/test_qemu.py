@@ -118,5 +118,5 @@ def test_guests_are_numbered_through_over_all_pfs() -> None:
 
 
 def test_a_shape_survives_its_record() -> None:
-    shape = Shape(pfs=3, vfs=7, wire=Wire.HOST)
+    shape = Shape(pfs=3, vfs=7, wire=Wire.HOST, nvme=True, iommu=True)
     assert Shape.from_dict(shape.as_dict()) == shape

@@ -56,6 +56,17 @@ def test_a_process_is_ended(sleeper: subprocess.Popen[bytes]) -> None:
     assert gone(sleeper.pid)
 
 
+def test_a_process_is_killed_without_a_word(tmp_path: Path) -> None:
+    words = f"trap 'touch {tmp_path}/asked' TERM; echo; while :; do sleep 0.1; done"
+    process = subprocess.Popen(["sh", "-c", words], stdout=subprocess.PIPE)
+    assert process.stdout
+    process.stdout.readline()
+    Process.of(process.pid).kill()
+    process.stdout.close()
+    assert gone(process.pid)
+    assert not (tmp_path / "asked").exists()
+
+
 def test_one_that_ignores_sigterm_is_killed() -> None:
     process = subprocess.Popen(["sh", "-c", "trap '' TERM; echo; while :; do sleep 1; done"], stdout=subprocess.PIPE)
     assert process.stdout

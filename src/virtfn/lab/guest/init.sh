@@ -19,14 +19,28 @@ $bb grep -q virtfn.trial /proc/cmdline && { echo "virtfn-lab: trial passed"; $bb
 
 load boot
 $bb mount -t squashfs -o ro /dev/vda /lower || { echo "virtfn-lab: the root image cannot be mounted"; exit 1; }
-$bb mount -t tmpfs -o size=75% upper /upper
+lower=/lower
+systemd=
+if $bb grep -q virtfn.systemd /proc/cmdline; then
+    # Boot as a host does: systemd's own files over the lab's, and what is written stays on a disk.
+    systemd=yes lower=/layer:/lower
+    load disk
+    $bb mount -t squashfs -o ro /dev/vdb /layer || { echo "virtfn-lab: systemd cannot be mounted"; exit 1; }
+    $bb mount -t ext4 /dev/vdc /upper || { echo "virtfn-lab: the disk cannot be mounted"; exit 1; }
+else
+    $bb mount -t tmpfs -o size=75% upper /upper
+fi
 $bb mkdir -p /upper/data /upper/work
-$bb mount -t overlay -o lowerdir=/lower,upperdir=/upper/data,workdir=/upper/work root /new
+$bb mount -t overlay -o "lowerdir=$lower,upperdir=/upper/data,workdir=/upper/work" root /new
 
 release=$($bb uname -r)
-$bb mkdir -p "/new/lib/modules/$release" /new/lab/code
+$bb mkdir -p /new/lib/modules /new/lab/code /new/lab/agent
+$bb mount -t tmpfs modules /new/lib/modules
+$bb mkdir "/new/lib/modules/$release"
 $bb mv /lib/modules/kernel /lib/modules/modules.* "/new/lib/modules/$release/"
-$bb mv /lab/agent /lab/load-devices /new/lab/
+$bb mount -t tmpfs agent /new/lab/agent
+$bb mv /lab/agent/* /new/lab/agent/
+$bb cp /lab/load-devices /new/lab/
 for place in dev proc sys; do $bb mount --move /$place /new/$place; done
 $bb mount -t tmpfs run /new/run
 $bb mount -t tmpfs tmp /new/tmp
@@ -34,6 +48,10 @@ $bb mkdir -p /new/dev/pts /new/dev/shm /new/run/netns
 $bb mount -t devpts -o ptmxmode=666 pts /new/dev/pts
 $bb mount -t tmpfs shm /new/dev/shm
 
+[ "$systemd" ] && {
+    $bb chroot /new /sbin/depmod  # libkmod reads the binary index, which only depmod makes
+    exec $bb switch_root -c /dev/console /new /lib/systemd/systemd
+}
 echo "lab root mounted at $($bb cut -d" " -f1 /new/proc/uptime)"
 exec $bb switch_root -c /dev/console /new /bin/sh -c '
     export PATH=/lab/venv/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 PYTHONSAFEPATH=1

@@ -117,6 +117,9 @@ def _run(*argv: str) -> None:
 
 def bind(plan: dict[str, Any]) -> None:
     """Every VF with a MAC bound to igbvf, in its namespace as ``eth0``, up and with carrier, its MAC proven."""
+    if plan["nvme"]:
+        _run("modprobe", "nvme")
+        wait_for("the NVMe controller", lambda: list((_PCI / plan["nvme"] / "nvme").glob("nvme*/state")))
     for pf, vf in guests(plan):
         _bind_one(vf_address(pf["pci"], vf["index"]), vf)
     for pf in plan["pfs"]:

@@ -1,0 +1,152 @@
+"""Objects of one kind, made, changed and deleted at once."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from virtfn.cloud import making
+from virtfn.cloud.listing import Listing
+from virtfn.cloud.refusals import refusals
+from virtfn.cloud.together import together
+from virtfn.errors import CloudError
+from virtfn.model.cloud import CloudObject, Kind, meant_by
+from virtfn.model.cloud_fields import find, whole
+from virtfn.model.plan import DEFINITION, Target, Value
+
+DELETION_S = 180.0
+_PAUSE_S = 0.5
+
+Fields = Mapping[str, Value]
+Ours = Callable[[str, Kind], list[CloudObject]]
+"""What bears the mark of a spec, of one kind."""
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One object with the fields to be written; ``found`` is what there is of it, where that matters."""
+
+    target: Target
+    fields: Fields
+    found: CloudObject | None = None
+
+    @property
+    def makes(self) -> bool:
+        return self.fields.get(DEFINITION) is not None
+
+    @property
+    def deletes(self) -> bool:
+        return DEFINITION in self.fields and not self.makes
+
+
+class Writer:
+    """Writes to one cloud, ``parallel`` objects at once. It remembers the ids of what it has made."""
+
+    def __init__(self, sdk: Any, listing: Listing, ours: Ours, parallel: int) -> None:
+        self._sdk = sdk
+        self._listing = listing
+        self._ours = ours
+        self._parallel = parallel
+        self._ids: dict[tuple[str, Kind, str], str] = {}
+
+    def forget(self) -> None:
+        """What was made may have been deleted by others meanwhile: look ids up again."""
+        self._ids.clear()
+
+    def write(self, objects: Sequence[tuple[Target, Fields]]) -> None:
+        """Write objects of one kind, each of them once; deleted servers are gone when this returns. Raises CloudError.
+
+        All that was begun has ended then. After a refusal nothing more is begun.
+        """
+        work = self._with_found([_Work(target, fields) for target, fields in objects])
+        with refusals(str(work[0].target)):
+            _ = self._sdk.network, self._sdk.compute  # the SDK makes them at first use, which threads must not share
+            self._look_up([one for one in work if one.makes])
+        deleted: list[_Work] = []
+        try:
+            together(lambda one: self._write(one, deleted), work, self._parallel)
+        except BaseException as refusal:
+            try:
+                self._wait_until_gone(deleted)
+            except CloudError as more:
+                refusal.add_note(str(more))
+            raise
+        self._wait_until_gone(deleted)
+
+    def _with_found(self, work: Sequence[_Work]) -> list[_Work]:
+        """What is not to be made, with what there is of it: listed once."""
+        listed: dict[str, list[CloudObject]] = {}
+        found = []
+        for one in work:
+            if one.makes:
+                found.append(one)
+                continue
+            spec, kind, _ = meant_by(one.target)
+            with refusals(str(one.target)):
+                if spec not in listed:
+                    listed[spec] = self._ours(spec, kind)
+                found.append(_Work(one.target, one.fields, find(listed[spec], one.target)))
+        return found
+
+    def _write(self, one: _Work, deleted: list[_Work]) -> None:
+        spec, kind, name = meant_by(one.target)
+        with refusals(str(one.target)):
+            if one.makes:
+                ids = making.Ids(lambda *asked: self._ids[spec, *asked], self._image, self._flavor)
+                self._ids[spec, kind, name] = making.create(self._sdk, spec, kind, name, whole(one.fields), ids)
+            elif one.deletes:
+                self._ids.pop((spec, kind, name), None)
+                if one.found is not None:
+                    making.delete(self._sdk, one.found)
+                    deleted.append(one)
+            elif one.found is None:
+                raise CloudError("it is not there any more", where=str(one.target), status=404)
+            else:
+                making.change(self._sdk, one.found, one.fields)
+
+    def _look_up(self, work: Sequence[_Work]) -> None:
+        """Know the id of everything that these objects name, before any is made: each kind is listed once at most."""
+        listed: dict[tuple[str, Kind], list[CloudObject]] = {}
+        for one in work:
+            spec, kind, _ = meant_by(one.target)
+            if kind is Kind.SERVER:
+                _ = self._listing.images, self._listing.flavors
+            for asked, name in making.referred(kind, whole(one.fields)):
+                if (spec, asked, name) in self._ids:
+                    continue
+                if (spec, asked) not in listed:
+                    listed[spec, asked] = self._ours(spec, asked)
+                own = [found.id for found in listed[spec, asked] if found.name == name]
+                self._ids[spec, asked, name] = _only(asked.value, name, own or self._foreign(asked, name))
+
+    def _foreign(self, kind: Kind, name: str) -> list[str]:
+        return [one.id for one in self._sdk.network.networks(name=name)] if kind is Kind.NETWORK else []
+
+    def _image(self, name: str) -> str:
+        return _only("image", name, [one for one, known in self._listing.images.items() if known == name])
+
+    def _flavor(self, name: str) -> str:
+        return _only("flavor", name, [one for one, known in self._listing.flavors.items() if known == name])
+
+    def _wait_until_gone(self, deleted: Sequence[_Work]) -> None:
+        """Servers only: their ports and networks are next. One list for all of them tells it."""
+        ids = {one.found.id: one.target for one in deleted if one.found and one.found.kind is Kind.SERVER}
+        deadline = time.monotonic() + DELETION_S
+        while ids:
+            with refusals(str(next(iter(ids.values())))):
+                there = self._listing.server_ids()
+            ids = {one: target for one, target in ids.items() if one in there}
+            if not ids:
+                return
+            if time.monotonic() >= deadline:
+                left = ", ".join(map(str, ids.values()))
+                raise CloudError(f"still there {DELETION_S:g} s after it was deleted", where=left)
+            time.sleep(_PAUSE_S)
+
+
+def _only(kind: str, name: str, ids: Sequence[str]) -> str:
+    if not ids:
+        raise CloudError(f"there is none of the name {name}", where=kind.replace("_", " "), status=404)
+    if len(ids) > 1:
+        raise CloudError(f"there are {len(ids)} of the name {name}", where=kind.replace("_", " "))
+    return ids[0]

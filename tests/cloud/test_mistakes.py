@@ -1,0 +1,426 @@
+"""What operators get wrong, made for real: the cause is named, with what was seen and what to do; nothing is left.
+
+Restarts and the death of an agent are what takes time, so each is there once, for several mistakes.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.cloud.control_plane.cloud import ControlPlane
+from tests.cloud.control_plane.configs import CLOUD
+from tests.cloud.control_plane.places import PASSWORD, url
+from tests.cloud.control_plane.vfs import HOST, VFS_A_PF
+from tests.cloud.operating import FLAVOR, IMAGE, Operator
+from tests.cloud.proxy import Faulty, in_front_of
+
+from virtfn.api import Cloud
+from virtfn.errors import CloudError, ExitCode
+from virtfn.model.cloud_causes import Cause, CauseKind
+from virtfn.planning.cloud_words import meaning_of
+
+if TYPE_CHECKING:
+    from openstack.connection import Connection
+
+pytestmark = pytest.mark.cloud
+
+THEIRS = "theirs"
+MEMBER = "virtfn-member"
+Said = dict[str, Any]
+
+
+def network(physical: str = "physnet1", more: str = "") -> str:
+    return (
+        "networks:\n"
+        f"  - {{name: ours, physical_network: {physical}{more}, subnets: [{{name: ours-v4, cidr: 192.0.2.0/24}}]}}\n"
+    )
+
+
+def server(on: str = "ours", *, port: str = "", more: str = "", flavor: str = FLAVOR) -> str:
+    ports = f"ports: [{{network: {on}{port}}}]"
+    return f"servers:\n  - {{name: 'vm-{{n}}', count: 1, image: {IMAGE}, flavor: {flavor}{more}, {ports}}}\n"
+
+
+def several(number: int, text: str) -> str:
+    return text.replace("count: 1", f"count: {number}")
+
+
+@pytest.fixture
+def mistaken(operator: Operator, capsys: pytest.CaptureFixture[str]) -> "Mistaken":
+    return Mistaken(operator, capsys)
+
+
+class Mistaken:
+    """Runs specs that cannot work and gives back what virtfn said."""
+
+    def __init__(self, operator: Operator, capsys: pytest.CaptureFixture[str]) -> None:
+        self.operator = operator
+        self._capsys = capsys
+
+    def spec(self, *parts: str) -> str:
+        return self.operator.spec("virtfn: cloud/1\nname: wrong\n" + "".join(parts))
+
+    def up(self, *parts: str, cloud: str = CLOUD, exits: ExitCode = ExitCode.FAILED) -> list[Said]:
+        """The causes of a failed ``up``, as its document tells them; the cloud is as it was before."""
+        before = self.operator.everything()
+        spec = self.spec(*parts)
+        self._capsys.readouterr()
+        assert self.operator.virtfn("up", "-f", spec, "--os-cloud", cloud, "--yes", "-q", "-o", "json") == exits
+        said = self._capsys.readouterr()
+        assert set(_ids(self.operator.everything())) == set(_ids(before)), "nothing is left behind"
+        assert "Traceback" not in said.err
+        document = json.loads(said.out)
+        assert (document["kind"], document["exit_code"]) == ("cloud-failure", exits)
+        for cause in document["causes"]:
+            assert cause["what"] in said.err
+            assert all(f"seen: {line}" in said.err for line in cause["seen"])
+            assert f"do: {cause['do']}" in said.err
+        return list(document["causes"])
+
+    def refused(self, *parts: str, cloud: str = CLOUD, exits: ExitCode = ExitCode.BAD_SPEC) -> str:
+        """What ``up`` says as it refuses before anything is made."""
+        before = self.operator.everything()
+        spec = self.spec(*parts)
+        self._capsys.readouterr()
+        assert self.operator.virtfn("up", "-f", spec, "--os-cloud", cloud, "--yes", "-q") == exits
+        assert self.operator.everything() == before
+        return self._capsys.readouterr().err
+
+    def plan(self, *parts: str, cloud: str = CLOUD) -> list[str]:
+        """The notes of the plan."""
+        spec = self.spec(*parts)
+        self._capsys.readouterr()
+        assert self.operator.virtfn("plan", "-f", spec, "--os-cloud", cloud, "-q", "-o", "json") == 0
+        return list(json.loads(self._capsys.readouterr().out)["plan"]["notes"])
+
+    def show(self, *parts: str, exits: ExitCode) -> Said:
+        spec = self.spec(*parts)
+        self._capsys.readouterr()
+        assert self.operator.virtfn("show", "-f", spec, "--exit-code", "-q", "-o", "json") == exits
+        return dict(json.loads(self._capsys.readouterr().out)["readiness"])
+
+
+@pytest.fixture
+def theirs(operator: Operator, connection: "Connection") -> str:
+    """The id of a network on physnet1 that everybody may use, and that is not ours; with what a member boots."""
+    sdk: Any = connection
+    return str(_provider_network(sdk, THEIRS, "physnet1", is_shared=True).id)
+
+
+@pytest.fixture
+def member(
+    operator: Operator, connection: "Connection", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """An ordinary member of a project of their own: their entry in clouds.yaml, beside the administrator's."""
+    sdk: Any = connection
+    project = sdk.identity.create_project(name=MEMBER, domain_id="default")
+    user = sdk.identity.create_user(name=MEMBER, password=PASSWORD, domain_id="default")
+    sdk.identity.assign_project_role_to_user(project, user, sdk.identity.find_role("member"))
+    image = sdk.image.find_image(IMAGE)
+    sdk.image.update_image(image, visibility="public")
+    clouds = tmp_path / "clouds.yaml"
+    clouds.write_text(json.dumps({"clouds": {MEMBER: _entry(MEMBER), CLOUD: _entry("admin")}}))
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(clouds))
+    yield MEMBER
+    sdk.identity.delete_user(user)
+    sdk.identity.delete_project(project)
+
+
+@pytest.fixture
+def flavors(operator: Operator, connection: "Connection") -> Iterator[None]:
+    """One with a disk, as a member may boot no other, and one with more disk than the host has."""
+    sdk: Any = connection
+    made = [
+        sdk.compute.create_flavor(name=name, ram=64, vcpus=1, disk=disk) for name, disk in (("disk", 1), ("vast", 9999))
+    ]
+    yield
+    for one in made:
+        sdk.compute.delete_flavor(one)
+
+
+def test_what_no_network_can_be_is_refused_by_the_spec_itself(mistaken: Mistaken) -> None:
+    said = mistaken.refused(
+        "networks:\n",
+        "  - {name: a}\n",
+        "  - {name: b, physical_network: physnet1, segmentation_id: 100}\n",
+        "servers:\n",
+        "  - {name: vm, image: x, flavor: x, ports: [{network: b, vnic_type: normal}]}\n",
+        "  - {name: vn, image: x, flavor: x, ports: [{network: b, binding:profile: {trusted: true}}]}\n",
+    )
+    assert "cloud.yaml:4: networks[0]: the key physical_network is missing" in said
+    assert "cloud.yaml:5: networks[1].segmentation_id: a flat network has no segmentation id" in said
+    assert '"normal" is not one of direct, macvtap, direct-physical' in said
+    assert 'unknown key "binding:profile"; write one of network, vnic_type, fixed_ip, mac' in said
+
+
+@pytest.mark.parametrize(
+    ("asked", "kind"),
+    [
+        ({"type": "gre", "physical_network": None}, CauseKind.TYPE_OFF),
+        ({"type": "flat", "physical_network": "physnet9"}, CauseKind.PHYSICAL_NETWORK_UNKNOWN),
+        ({"type": "vlan", "physical_network": "physnet9"}, CauseKind.PHYSICAL_NETWORK_UNKNOWN),
+        ({"type": "flat", "physical_network": "physnet1"}, CauseKind.PHYSICAL_NETWORK_TAKEN),
+        ({"type": "flat", "physical_network": None}, CauseKind.NETWORK_INCOMPLETE),
+        ({"type": "flat", "physical_network": "physnet2", "segmentation_id": 7}, CauseKind.NETWORK_INCOMPLETE),
+        ({"type": None, "physical_network": None}, CauseKind.NO_PROJECT_NETWORKS),
+    ],
+)
+def test_neutrons_words_about_networks_are_understood(
+    connection: "Connection", theirs: str, asked: dict[str, object], kind: CauseKind
+) -> None:
+    sdk: Any = connection
+    fields = {f"provider_{name if name != 'type' else 'network_type'}": value for name, value in asked.items() if value}
+    assert _meaning(lambda: sdk.network.create_network(name="wrong", **fields)) is kind
+
+
+def test_other_words_of_the_services_are_understood(connection: "Connection", theirs: str) -> None:
+    sdk: Any = connection
+    profile = {"network_id": theirs, "binding_vnic_type": "direct", "binding_profile": {"trusted": "true"}}
+    assert _meaning(lambda: sdk.network.create_port(**profile)) is CauseKind.NOT_ALLOWED
+    _provider_network(sdk, "a vlan", "physnet1", provider_network_type="vlan", provider_segmentation_id=150)
+    again = {"provider_network_type": "vlan", "provider_segmentation_id": 150}
+    assert _meaning(lambda: _provider_network(sdk, "again", "physnet1", **again)) is CauseKind.SEGMENT_TAKEN
+
+
+def test_a_network_that_neutron_refuses_names_the_option(mistaken: Mistaken) -> None:
+    notes = mistaken.plan(network("physnet9"), server())
+    assert any(note.startswith("no NIC Switch agent serves physnet9") for note in notes)
+    assert any("physnet9 may carry flat networks (no API tells" in note for note in notes)
+    (flat,) = mistaken.up(network("physnet9"), server())
+    assert (flat["kind"], flat["seen"][0].partition(":")[0]) == ("physical_network_unknown", "HTTP 400")
+    assert "[ml2_type_flat] flat_networks" in flat["do"]
+    (vlan,) = mistaken.up(network("physnet9", ", type: vlan"), server())
+    assert vlan["kind"] == "physical_network_unknown"
+    assert "network_vlan_ranges" in vlan["do"]
+
+
+def test_a_taken_physical_network_names_who_has_it(mistaken: Mistaken, connection: "Connection", theirs: str) -> None:
+    said = mistaken.refused(network("physnet1"), server())
+    assert "cloud.yaml:4: physnet1 carries the flat network theirs already" in said
+    assert "use it (network: theirs)" in said
+    sdk: Any = connection
+    _provider_network(sdk, "a vlan", "physnet2", provider_network_type="vlan", provider_segmentation_id=120)
+    said = mistaken.refused(network("physnet2", ", type: vlan, segmentation_id: 120"), server())
+    assert "cloud.yaml:4: VLAN 120 of physnet2 is that of network a vlan" in said
+
+
+def test_somebody_quicker_on_the_physical_network_is_said_by_neutron(
+    mistaken: Mistaken, connection: "Connection"
+) -> None:
+    sdk: Any = connection
+    spec = Path(mistaken.spec(network("physnet1")))
+    with Cloud.connect(CLOUD) as cloud:
+        plan = cloud.plan(spec)
+        quicker = _provider_network(sdk, "quicker", "physnet1")
+        with pytest.raises(CloudError) as caught:
+            cloud.apply(plan)
+    (cause,) = caught.value.causes
+    assert isinstance(cause, Cause)
+    assert cause.kind is CauseKind.PHYSICAL_NETWORK_TAKEN
+    assert [one.id for one in sdk.network.networks()] == [quicker.id]
+
+
+def test_what_the_cloud_has_not_is_said_at_once(
+    mistaken: Mistaken, connection: "Connection", theirs: str, flavors: None
+) -> None:
+    sdk: Any = connection
+    image = sdk.image.find_image(IMAGE)
+    sdk.image.update_image(image, min_disk=2)
+    sdk.image.deactivate_image(image.id)
+    try:
+        apart = several(2, server(THEIRS, more=", anti_affinity: apart"))
+        away = server(THEIRS, flavor="disk", more=", host: nope, availability_zone: mars, key_name: k").splitlines()[1]
+        said = mistaken.refused(apart, away.replace("vm-", "away-") + "\n")
+    finally:
+        sdk.image.reactivate_image(image.id)
+    assert f"image {IMAGE} is deactivated, not active" in said
+    assert f"group apart has 2 servers that never share a host; the compute hosts are 1 ({HOST})" in said
+    assert f"image {IMAGE} needs 2 GiB of disk, flavor disk has 1" in said
+    assert f"there is no compute host nope (there is: {HOST})" in said
+    assert "there is no availability zone mars (there is: nova)" in said
+    assert "there is no key pair k (there is: none)" in said
+
+
+def test_a_quota_that_does_not_do_is_said_with_figures(mistaken: Mistaken, theirs: str) -> None:
+    said = mistaken.refused(several(12, server(THEIRS)), exits=ExitCode.FAILED)
+    assert "the project's quota is too small: servers: 12 needed, 10 left (limit 10, used 0)" in said
+
+
+def test_no_room_on_any_host_is_told_from_no_vf(
+    mistaken: Mistaken, connection: "Connection", theirs: str, flavors: None
+) -> None:
+    vast = server(THEIRS, flavor="vast")
+    assert any(note.startswith("no host has room for flavor vast; ") for note in mistaken.plan(vast))
+    (cause,) = mistaken.up(vast)
+    assert cause["kind"] == "flavor_fits_nowhere"
+    assert cause["seen"] == ["Placement: no resource provider has 1 vCPU, 64 MiB of memory and 9999 GiB of disk free"]
+    with _disabled(connection):
+        assert any(note.startswith("no compute host takes servers; ") for note in mistaken.plan(server(THEIRS)))
+
+
+def test_no_free_vf_and_no_pf_are_told_with_who_has_them(
+    mistaken: Mistaken, cloud: ControlPlane, theirs: str, member: str, flavors: None
+) -> None:
+    (whole,) = mistaken.up(server(THEIRS, port=", vnic_type: direct-physical"))
+    assert whole["kind"] == "no_free_pf"
+    assert whole["what"].startswith("no PF of physnet1 is free")
+    with cloud.use_up_vfs(theirs):
+        in_use = f"VFs of physnet1 in servers' hands: {VFS_A_PF} on {HOST}"
+        assert any(note.endswith(in_use) for note in mistaken.plan(server(THEIRS)))
+        (cause,) = mistaken.up(server(THEIRS))
+        assert (cause["kind"], cause["what"]) == (
+            "no_free_vf",
+            "no VF of physnet1 is free on a host that it may run on",
+        )
+        assert cause["seen"][1:] == [in_use, f"takes servers: {HOST}", f"has room for flavor {FLAVOR}: {HOST}"]
+        (guess,) = mistaken.up(server(THEIRS, flavor="disk"), cloud=member)
+        assert guess["kind"] == "no_free_vf"
+        assert guess["what"] == "perhaps no VF of its network is free, or no host fits the flavor"
+
+
+def test_a_member_is_told_what_is_for_administrators(mistaken: Mistaken, member: str, flavors: None) -> None:
+    notes = mistaken.plan(network(), server(flavor="disk"), cloud=member)
+    assert any("perhaps not allowed with your roles (member, reader)" in note for note in notes)
+    assert any(note.startswith("not checked: NIC Switch agents, compute hosts, ") for note in notes)
+    (cause,) = mistaken.up(network(), server(flavor="disk"), cloud=member, exits=ExitCode.NO_PERMISSION)
+    assert cause["kind"] == "not_allowed"
+    assert "type and physical network of a network: that is for administrators" in cause["what"]
+    said = mistaken.refused(server("nowhere", flavor="disk"), cloud=member)
+    assert "there is no network nowhere" in said
+
+
+def test_a_dead_agent_and_one_with_other_mappings_are_named(
+    mistaken: Mistaken, cloud: ControlPlane, connection: "Connection", theirs: str, member: str, flavors: None
+) -> None:
+    sdk: Any = connection
+    dead = f"the NIC Switch agent for physnet1 does not answer (on {HOST}): its VFs cannot be bound"
+    cloud.stop_agent()
+    try:
+        assert any(note.startswith(f"{dead}; start ") for note in mistaken.plan(server(THEIRS)))
+        (cause,) = mistaken.up(server(THEIRS))
+        assert (cause["kind"], cause["what"]) == ("agent_dead", dead)
+        assert f"NIC Switch agent on {HOST}: does not answer (last heard of " in cause["seen"][0]
+        assert f"nova chose a host and could not build the server there: {HOST}" in cause["seen"]
+        assert cause["do"].startswith(f"start neutron-sriov-nic-agent on {HOST}")
+        (guess,) = mistaken.up(server(THEIRS, flavor="disk"), cloud=member)
+        assert guess["kind"] == "binding_failed"
+        assert "NIC Switch agents: not known (the cloud tells it to administrators only)" in guess["seen"]
+        witness = _bound_to_the_dead(sdk, theirs, "witness").id
+        marked = _bound_to_the_dead(sdk, theirs, "vm-1-0", description="virtfn:wrong")
+        sdk.network.set_tags(marked, ["virtfn:wrong"])
+        state = mistaken.show(server(THEIRS), exits=ExitCode.DIFFERENT)
+        assert state["failed"][0][1] == f"port vm-1-0: Neutron could not bind it (binding_failed) on host {HOST}"
+        assert [one["kind"] for one in state["causes"]] == ["agent_dead"]
+        sdk.network.delete_port(marked)
+        with cloud.agent_with(physical_device_mappings="physnet2:ens1f1"):
+            (cause,) = mistaken.up(server(THEIRS))
+            assert cause["kind"] == "no_agent"
+            assert cause["seen"][0] == f"NIC Switch agent on {HOST}: answers, physnet2 on ens1f1"
+            assert "physical_device_mappings" in cause["do"]
+    finally:
+        cloud.start_agent()
+    assert sdk.network.get_port(witness).binding_vif_type == "binding_failed", "it does not heal by itself"
+
+
+def test_a_type_that_is_off_and_a_physical_network_that_only_neutron_knows(
+    mistaken: Mistaken, cloud: ControlPlane
+) -> None:
+    with cloud.neutron_with(type_drivers="vlan", network_vlan_ranges="physnet1:100:199,physnet3:100:199"):
+        (off,) = mistaken.up(network(), server())
+        assert (off["kind"], off["what"]) == (
+            "type_off",
+            "Neutron makes no networks of type flat: its type driver is off",
+        )
+        assert "type_drivers" in off["do"]
+        unmapped, no_vf = mistaken.up(network("physnet3", ", type: vlan"), server())
+        assert (unmapped["kind"], no_vf["kind"]) == ("no_agent", "no_free_vf")
+        assert unmapped["what"].startswith("no NIC Switch agent serves physnet3")
+
+
+def test_wrong_credentials_are_about_permission(
+    mistaken: Mistaken, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = _entry("admin")
+    wrong["auth"]["password"] = "wrong"
+    clouds = tmp_path / "clouds.yaml"
+    clouds.write_text(json.dumps({"clouds": {CLOUD: wrong}}))
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(clouds))
+    said = mistaken.refused(network(), exits=ExitCode.NO_PERMISSION)
+    assert "check the credentials in clouds.yaml" in said
+
+
+@pytest.mark.parametrize(
+    ("method", "ending", "status", "exits"),
+    [
+        ("POST", "/subnets", 500, ExitCode.FAILED),
+        ("POST", "/ports", 503, ExitCode.UNREACHABLE),
+        ("POST", "/networks", 0, ExitCode.UNREACHABLE),
+    ],
+)
+def test_a_fault_in_the_middle_leaves_nothing(
+    mistaken: Mistaken,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    ending: str,
+    status: int,
+    exits: ExitCode,
+) -> None:
+    with in_front_of(url("neutron"), Faulty(method, ending, status)) as faulty:
+        entry = {**_entry("admin"), "network_endpoint_override": f"{faulty.url}/v2.0"}
+        clouds = tmp_path / "clouds.yaml"
+        clouds.write_text(json.dumps({"clouds": {CLOUD: entry}}))
+        monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(clouds))
+        before = set(_ids(mistaken.operator.everything()))
+        spec = mistaken.spec(network(), server())
+        assert mistaken.operator.virtfn("up", "-f", spec, "--os-cloud", CLOUD, "--yes", "-q") == exits
+        assert len(faulty.failed) == 1
+        assert set(_ids(mistaken.operator.everything())) == before
+
+
+def _ids(everything: Any) -> Iterator[str]:
+    return (number for kind in everything.values() for number in kind)
+
+
+def _provider_network(sdk: Any, name: str, physical: str, **fields: Any) -> Any:
+    kind = {"provider_network_type": "flat", "provider_physical_network": physical, **fields}
+    made = sdk.network.create_network(name=name, **kind)
+    sdk.network.create_subnet(network_id=made.id, cidr="198.51.100.0/24", ip_version=4)
+    return made
+
+
+def _bound_to_the_dead(sdk: Any, network_id: str, name: str, **fields: Any) -> Any:
+    """A port on the host whose agent is dead: Neutron takes it without complaint, and does not bind it."""
+    place = {"network_id": network_id, "binding_vnic_type": "direct", "binding_host_id": HOST}
+    made = sdk.network.create_port(name=name, **place, **fields)
+    assert made.binding_vif_type == "binding_failed"
+    return made
+
+
+def _meaning(ask: Any) -> CauseKind | None:
+    from openstack.exceptions import HttpException
+
+    with pytest.raises(HttpException) as refused:
+        ask()
+    found = meaning_of(str(refused.value.details), int(refused.value.status_code or 0))
+    return found.kind if found else None
+
+
+@contextmanager
+def _disabled(connection: "Connection") -> Iterator[None]:
+    sdk: Any = connection
+    with ExitStack() as undo:
+        for service in list(sdk.compute.services(binary="nova-compute")):
+            sdk.compute.disable_service(service, disabled_reason="a test")
+            undo.callback(sdk.compute.enable_service, service)
+        yield
+
+
+def _entry(user: str) -> dict[str, Any]:
+    """An entry of clouds.yaml for a user in the project of the same name."""
+    domain = {"user_domain_id": "default", "project_domain_id": "default"}
+    auth = {"auth_url": f"{url('keystone')}/v3", "username": user, "password": PASSWORD, "project_name": user}
+    return {"region_name": "RegionOne", "auth": {**auth, **domain}}

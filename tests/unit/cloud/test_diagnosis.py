@@ -1,0 +1,219 @@
+"""Causes of failed boots are told apart, each with what was seen of it."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from tests.unit.cloud.rig import FIELD_NOTE, Rig, desired
+
+from virtfn.app import App
+from virtfn.cli.main import main
+from virtfn.errors import ExitCode, VerifyFailed, VirtfnError
+from virtfn.model.cloud import CloudObject, Kind, NicAgent, ObservedCloud
+from virtfn.model.cloud_causes import Cause, CauseKind
+from virtfn.model.cloud_survey import CloudSurvey, ComputeHost
+from virtfn.model.plan import Value
+from virtfn.planning.cloud_diagnosis import diagnosis
+from virtfn.planning.cloud_readiness import Readiness, readiness
+from virtfn.testing import FakeCloud, FakeRules
+
+ALONE = FIELD_NOTE.replace("count: 2", "count: 1").replace("    anti_affinity: apart\n", "")
+NO_RETRY = (
+    "Exceeded maximum number of retries. Exhausted all hosts available for retrying build failures for instance x."
+)
+LIVE = NicAgent("compute1", True, ("physnet1",), {"physnet1": ("ens1f0",)}, 4)
+DEAD = NicAgent("compute1", False, ("physnet1",), {"physnet1": ("ens1f0",)}, last_seen="2026-11-22 14:51:30")
+
+
+def failed_up(rules: FakeRules, text: str = ALONE) -> list[Cause]:
+    rig = Rig(FakeCloud(rules))
+    with pytest.raises(VirtfnError) as caught:
+        rig.up(text)
+    assert rig.cloud.everything() == ()
+    return [cause for cause in caught.value.causes if isinstance(cause, Cause)]
+
+
+def seen_as(
+    server: Mapping[str, Value], port: Mapping[str, Value], survey: CloudSurvey, text: str = ALONE
+) -> tuple[Cause, ...]:
+    ours = (CloudObject(Kind.PORT, "vm-1-0", "p", {}, port), CloudObject(Kind.SERVER, "vm-1", "s", {}, server))
+    return diagnosis(desired(text), ObservedCloud("c", ours, ()), survey)
+
+
+ERROR: Mapping[str, Value] = {"status": "ERROR", "fault": NO_RETRY}
+UNBOUND: Mapping[str, Value] = {"status": "DOWN", "vif_type": "unbound", "host": ""}
+
+
+def test_a_dead_agent() -> None:
+    (cause,) = failed_up(FakeRules(agents=(DEAD,)))
+    assert cause == Cause(
+        CauseKind.AGENT_DEAD,
+        "the NIC Switch agent for physnet1 does not answer (on compute1): its VFs cannot be bound",
+        (
+            "NIC Switch agent on compute1: does not answer (last heard of 2026-11-22 14:51:30 UTC), physnet1 on ens1f0",
+            "nova chose a host and could not build the server there: compute1",
+        ),
+        "start neutron-sriov-nic-agent on compute1; it is well when "
+        "`openstack network agent list --agent-type nic --long` shows it alive",
+    )
+
+
+def test_an_agent_on_the_host_that_was_chosen_counts_not_one_elsewhere() -> None:
+    elsewhere = NicAgent("compute2", True, ("physnet1",))
+    (cause,) = failed_up(FakeRules(agents=(DEAD, elsewhere)))
+    assert (cause.kind, cause.seen[-1].rpartition(" ")[2]) == (CauseKind.AGENT_DEAD, "compute1")
+
+
+def test_an_agent_without_the_physical_network() -> None:
+    (cause,) = failed_up(FakeRules(agents=(NicAgent("compute1", True, ("physnet2",)),)))
+    assert cause.kind is CauseKind.NO_AGENT
+    assert cause.seen[0] == "NIC Switch agent on compute1: answers, physnet2"
+
+
+def test_no_agent_at_all() -> None:
+    (cause,) = failed_up(FakeRules(agents=()))
+    assert cause.kind is CauseKind.NO_AGENT
+    assert cause.seen[0] == "Neutron lists no NIC Switch agent on compute1"
+
+
+def test_no_free_vf_by_exclusion() -> None:
+    (cause,) = failed_up(FakeRules(vfs=[]))
+    assert cause.kind is CauseKind.NO_FREE_VF
+    assert cause.seen == (
+        "by exclusion, as no API tells how many VFs there are",
+        "VFs of physnet1 in servers' hands: none",
+        "takes servers: compute1, compute2",
+        "has room for flavor m1.tiny: compute1, compute2",
+    )
+
+
+def test_a_vf_that_another_server_took_a_moment_before() -> None:
+    survey = CloudSurvey(agents=(LIVE,), uses={("physnet1", "compute1"): 4}, tried={"vm-1": ("compute1",)})
+    (cause,) = seen_as(ERROR, UNBOUND, survey)
+    assert cause.kind is CauseKind.NO_FREE_VF
+    assert cause.what == (
+        "no VF of physnet1 was left on compute1 when the server was built there: others had taken them"
+    )
+    assert "VFs of physnet1 in servers' hands: 4 on compute1" in cause.seen
+
+
+def test_a_port_that_could_not_be_bound_though_the_agent_is_well() -> None:
+    survey = CloudSurvey(agents=(LIVE,), uses={}, tried={"vm-1": ("compute1",)})
+    (cause,) = seen_as(ERROR, UNBOUND, survey)
+    assert cause.kind is CauseKind.BINDING_FAILED
+    assert "Failed to bind port" in cause.do
+
+
+def test_binding_failed_by_the_ports_own_word() -> None:
+    bound: Mapping[str, Value] = {"status": "DOWN", "vif_type": "binding_failed", "host": "compute1"}
+    (dead,) = seen_as({"status": "BUILD"}, bound, CloudSurvey(agents=(DEAD,)))
+    assert dead.kind is CauseKind.AGENT_DEAD
+    assert "port vm-1-0: binding_failed on compute1, status DOWN" in dead.seen
+    (alive,) = seen_as({"status": "BUILD"}, bound, CloudSurvey(agents=(LIVE,)))
+    assert alive.kind is CauseKind.BINDING_FAILED
+
+
+@pytest.mark.parametrize(
+    ("rules", "more", "kind"),
+    [
+        (FakeRules(too_small_for=("m1.tiny",)), "", CauseKind.FLAVOR_FITS_NOWHERE),
+        (
+            FakeRules(hosts=(ComputeHost("compute1", "nova", up=False), ComputeHost("compute2", "nova"))),
+            "    host: compute1\n",
+            CauseKind.HOST_OUT_OF_SERVICE,
+        ),
+        (FakeRules(hosts=(ComputeHost("compute1", "nova", enabled=False),), vfs=[]), "", CauseKind.HOST_OUT_OF_SERVICE),
+    ],
+)
+def test_no_host_fits(rules: FakeRules, more: str, kind: CauseKind) -> None:
+    (cause,) = failed_up(rules, ALONE.replace("    ports:", f"{more}    ports:"))
+    assert cause.kind is kind
+    assert cause.seen
+    assert cause.do
+
+
+def test_a_group_too_large_for_the_hosts_that_take_servers() -> None:
+    hosts = (ComputeHost("compute1", "nova"), ComputeHost("compute2", "nova", enabled=False))
+    (cause,) = failed_up(FakeRules(hosts=hosts), FIELD_NOTE)
+    assert cause.kind is CauseKind.GROUP_TOO_LARGE
+    assert "nova-compute on compute2 (zone nova): up, disabled" in cause.seen
+
+
+def test_a_member_gets_no_more_than_a_guess_and_whom_to_ask() -> None:
+    members = ("member", "reader")
+    (guess,) = failed_up(FakeRules(roles=members, vfs=[]))
+    assert guess.what == "perhaps no VF of physnet1 is free, or no host fits the flavor"
+    (other,) = failed_up(FakeRules(roles=members, agents=()))
+    assert other.kind is CauseKind.BINDING_FAILED
+    assert "NIC Switch agents: not known (the cloud tells it to administrators only)" in other.seen
+    assert "ask an administrator" in other.do
+
+
+def test_bound_ports_that_stay_down() -> None:
+    bound: Mapping[str, Value] = {
+        "status": "DOWN",
+        "vif_type": "hw_veb",
+        "host": "compute1",
+        "pci_slot": "0000:3b:02.0",
+    }
+    (dead,) = seen_as({"status": "ACTIVE"}, bound, CloudSurvey(agents=(DEAD,)))
+    assert dead.kind is CauseKind.AGENT_DEAD
+    assert dead.seen[0] == "bound on compute1 and DOWN: port vm-1-0"
+    (alive,) = seen_as({"status": "ACTIVE"}, bound, CloudSurvey(agents=(LIVE,)))
+    assert alive.kind is CauseKind.VF_NOT_SEEN
+    assert alive.seen[-1] == "it sees 4 VFs in use"
+
+
+def test_a_port_that_is_only_late_is_no_cause_where_something_has_failed() -> None:
+    survey = CloudSurvey(agents=(LIVE,), uses={("physnet1", "compute1"): 4}, tried={"vm-1": ("compute1",)})
+    late: Mapping[str, Value] = {"status": "DOWN", "vif_type": "hw_veb", "host": "compute1"}
+    assert [cause.kind for cause in seen_as(ERROR, late, survey)] == [CauseKind.NO_FREE_VF]
+
+
+def test_a_fault_that_speaks_for_itself_gets_no_guess() -> None:
+    said = {"status": "ERROR", "fault": "Image x could not be found."}
+    assert seen_as(said, UNBOUND, CloudSurvey(agents=(DEAD,))) == ()
+
+
+def test_what_is_too_late_carries_no_cause_that_is_not_known() -> None:
+    with pytest.raises(VerifyFailed) as caught:
+        Rig(FakeCloud(patience=10**6)).up(ALONE)
+    assert caught.value.causes == ()
+    assert "--timeout" in caught.value.hint
+
+
+def test_a_port_that_is_not_bound_on_one_host_may_still_be_on_the_next() -> None:
+    port = CloudObject(
+        Kind.PORT, "vm-1-0", "p", {}, {"status": "DOWN", "vif_type": "binding_failed", "host": "compute1"}
+    )
+
+    def state(status: str) -> Readiness:
+        server = CloudObject(Kind.SERVER, "vm-1", "s", {}, {"status": status})
+        return readiness(desired(ALONE), ObservedCloud("c", (port, server), ()))
+
+    word = "port vm-1-0: Neutron could not bind it (binding_failed) on host compute1"
+    assert state("BUILD").failed == ()
+    assert word in state("BUILD").waiting
+    assert state("ACTIVE").failed == (("server vm-1", word),)
+
+
+def test_documents_carry_causes_of_failures_and_of_what_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rig = Rig(FakeCloud(FakeRules(vfs=[])))
+    monkeypatch.setattr(App, "clouds", lambda *_, **__: rig.clouds)
+    path = tmp_path / "cloud.yaml"
+    path.write_text(ALONE)
+    assert main(["cloud", "up", "-f", str(path), "--yes", "-q", "-o", "json"]) == ExitCode.FAILED
+    document = json.loads(capsys.readouterr().out)
+    assert (document["format"], document["kind"], document["exit_code"]) == (1, "cloud-failure", 1)
+    assert document["state"] == ["All that was changed has been put back and read back."]
+    assert [cause["kind"] for cause in document["causes"]] == ["no_free_vf"]
+    rig.cloud.write_all([(step.target, step.field, step.after) for step in rig.clouds.plan(desired(ALONE)).steps])
+    assert main(["cloud", "show", "-f", str(path), "-o", "json", "--exit-code"]) == ExitCode.DIFFERENT
+    shown = json.loads(capsys.readouterr().out)["readiness"]
+    assert [sorted(cause) for cause in shown["causes"]] == [["do", "kind", "seen", "what"]]
+    assert main(["cloud", "show", "-f", str(path)]) == ExitCode.DONE
+    said = capsys.readouterr().out
+    assert "    cause: no VF of physnet1 is free on a host that it may run on\n      seen: by exclusion" in said

@@ -1,0 +1,191 @@
+"""What is known before anything is made: what refuses the plan, what is doubtful, what nobody tells."""
+
+from dataclasses import replace
+
+import pytest
+from tests.unit.cloud.rig import FIELD_NOTE, Rig, desired
+
+from virtfn.errors import GuardRefused, SpecError
+from virtfn.model.cloud import Kind, NicAgent
+from virtfn.model.cloud_survey import ComputeHost, Flavor, Image, SegmentRange
+from virtfn.testing import FakeCloud, FakeRules
+
+VLAN = FIELD_NOTE.replace("physical_network: physnet1", "physical_network: physnet1\n    type: vlan")
+ON_COMPUTE1 = FIELD_NOTE.replace("anti_affinity: apart", "host: compute1")
+
+
+def rig(rules: FakeRules | None = None) -> Rig:
+    return Rig(FakeCloud(rules or FakeRules()))
+
+
+def notes(made: Rig, text: str = FIELD_NOTE) -> tuple[str, ...]:
+    return made.clouds.plan(desired(text)).notes
+
+
+def refusal(made: Rig, text: str = FIELD_NOTE) -> str:
+    with pytest.raises(SpecError) as caught:
+        made.clouds.plan(desired(text))
+    assert made.cloud.everything() == () or all(one.name == "old" for one in made.cloud.everything())
+    return "\n".join(caught.value.problems or (str(caught.value),))
+
+
+def test_what_no_api_tells_is_said_once() -> None:
+    assert notes(rig()) == (
+        "not known beforehand: whether the type flat is on, and physnet1 may carry flat networks "
+        "(no API tells; Neutron says so when it makes network flat)",
+        "not known beforehand: how many VFs of physnet1 are free (no API tells); "
+        "VFs of physnet1 in servers' hands: none",
+    )
+
+
+def test_a_network_of_the_type_shows_that_it_is_on() -> None:
+    made = rig()
+    made.cloud.add_foreign(Kind.NETWORK, "old", {"type": "flat", "physical_network": "physnet2"})
+    assert notes(made)[0].startswith("not known beforehand: whether physnet1 may carry flat networks")
+
+
+def test_ranges_of_segmentation_ids_tell_where_vlans_are() -> None:
+    ranges = (SegmentRange("vlan", "physnet1", 100, 199),)
+    assert not any("may carry" in note for note in notes(rig(FakeRules(ranges=ranges)), VLAN))
+    said = refusal(rig(FakeRules(ranges=ranges)), VLAN.replace("physnet1", "physnet2"))
+    assert "Neutron has no VLANs on physnet2 (it has on: physnet1)" in said
+
+
+def test_vfs_in_servers_hands_are_counted_by_host() -> None:
+    made = rig()
+    made.up(FIELD_NOTE.replace("name: note", "name: other").replace("vm-{n}", "other-{n}"))
+    made.cloud.rules.flat_networks = ("physnet1", "physnet2", "physnet3")
+    text = FIELD_NOTE.replace("physical_network: physnet1", "physical_network: physnet1\n    type: vlan")
+    assert "VFs of physnet1 in servers' hands: 1 on compute1, 1 on compute2" in notes(made, text)[-1]
+
+
+def test_a_finished_cloud_needs_no_warning() -> None:
+    made = rig()
+    made.up()
+    assert notes(made) == ()
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        ({"ports": 1}, "ports: 2 needed, 1 left (limit 1, used 0)"),
+        ({"networks": 0}, "networks: 1 needed, 0 left (limit 0, used 0)"),
+        ({"servers": 1, "vcpus": 1, "ram_mib": 100}, "vCPUs: 2 needed, 1 left"),
+        ({"ram_mib": 100}, "MiB of memory: 128 needed, 100 left"),
+        ({"server_groups": 0}, "server groups: 1 needed, 0 left"),
+    ],
+)
+def test_a_quota_that_does_not_do_refuses_the_plan(limits: dict[str, int], said: str) -> None:
+    made = rig(FakeRules(limits=limits))
+    with pytest.raises(GuardRefused) as caught:
+        made.clouds.plan(desired())
+    assert said in str(caught.value)
+    assert len(caught.value.guards) == len(limits)
+
+
+def test_a_quota_counts_only_what_is_still_to_be_made() -> None:
+    made = rig(FakeRules(limits={"servers": 2, "ports": 2, "networks": 1}))
+    made.up()
+    assert made.clouds.plan(desired()).is_empty
+
+
+@pytest.mark.parametrize(
+    ("image", "flavor", "said"),
+    [
+        (Image("cirros", "queued"), Flavor("m1.tiny"), "image cirros is queued, not active"),
+        (Image("cirros", min_disk_gib=5), Flavor("m1.tiny", disk_gib=1), "needs 5 GiB of disk, flavor m1.tiny has 1"),
+        (
+            Image("cirros", min_ram_mib=128),
+            Flavor("m1.tiny", ram_mib=64),
+            "needs 128 MiB of memory, flavor m1.tiny has 64",
+        ),
+    ],
+)
+def test_an_image_that_cannot_be_used_is_refused(image: Image, flavor: Flavor, said: str) -> None:
+    assert said in refusal(rig(FakeRules(images=(image,), flavors=(flavor,))))
+
+
+def test_a_flavor_without_disk_has_room_for_any_image() -> None:
+    made = rig(FakeRules(images=(Image("cirros", min_disk_gib=5),), flavors=(Flavor("m1.tiny", disk_gib=0),)))
+    assert made.clouds.plan(desired()).steps
+
+
+def test_two_images_of_a_name_are_refused() -> None:
+    assert "there are 2 images of the name cirros" in refusal(rig(FakeRules(images=("cirros", "cirros"))))
+
+
+def test_places_that_are_not_there_are_refused() -> None:
+    said = refusal(rig(), FIELD_NOTE.replace("anti_affinity: apart", "host: compute9\n    availability_zone: mars"))
+    assert "there is no compute host compute9 (there is: compute1, compute2)" in said
+    assert "there is no availability zone mars (there is: nova)" in said
+
+
+def test_a_zone_without_a_live_host_is_refused() -> None:
+    hosts = (ComputeHost("compute1", "nova"), ComputeHost("compute2", "mars", up=False))
+    said = refusal(rig(FakeRules(hosts=hosts)), FIELD_NOTE.replace("anti_affinity: apart", "availability_zone: mars"))
+    assert "availability zone mars is not available" in said
+
+
+def test_a_group_larger_than_the_number_of_hosts_is_refused() -> None:
+    said = refusal(rig(), FIELD_NOTE.replace("count: 2", "count: 3"))
+    assert "group apart has 3 servers that never share a host; the compute hosts are 2 (compute1, compute2)" in said
+
+
+def test_a_group_that_needs_a_host_that_is_out_of_service_is_a_doubt() -> None:
+    hosts = (ComputeHost("compute1", "nova"), ComputeHost("compute2", "nova", enabled=False))
+    said = notes(rig(FakeRules(hosts=hosts)))[0]
+    assert said.startswith("group apart has 2 servers that never share a host, and 1 host takes servers; take fewer")
+
+
+def test_what_this_neutron_cannot_do_is_refused() -> None:
+    said = refusal(rig(FakeRules(extensions=frozenset({"provider"}))))
+    assert "this cloud's Neutron cannot set tags, our mark (extension standard-attr-tag)" in said
+    assert "this cloud's Neutron cannot set port_security (extension port-security)" in said
+
+
+def test_a_vlan_that_another_network_has_is_named() -> None:
+    made = rig()
+    made.cloud.add_foreign(Kind.NETWORK, "old", {"type": "vlan", "physical_network": "physnet1", "segmentation_id": 7})
+    said = refusal(made, VLAN.replace("type: vlan", "type: vlan\n    segmentation_id: 7"))
+    assert "VLAN 7 of physnet1 is that of network old" in said
+    assert made.clouds.plan(desired(VLAN)).steps
+
+
+def test_agents_are_looked_for_on_the_host_that_the_spec_names() -> None:
+    agents = (NicAgent("compute1", False, ("physnet1",)), NicAgent("compute2", True, ("physnet1",)))
+    made = rig(FakeRules(agents=agents))
+    assert not any("NIC Switch" in note for note in notes(made))
+    dead = "the NIC Switch agent for physnet1 does not answer (on compute1): its VFs cannot be bound"
+    assert any(note.startswith(dead) for note in notes(made, ON_COMPUTE1))
+    made.cloud.rules = replace(made.cloud.rules, agents=agents[1:])
+    missing = "no NIC Switch agent on compute1 serves physnet1: its VFs cannot be bound (physical_device_mappings)"
+    assert any(note.startswith(missing) for note in notes(made, ON_COMPUTE1))
+
+
+def test_a_tunnel_network_is_a_doubt() -> None:
+    made = rig()
+    made.cloud.add_foreign(Kind.NETWORK, "tunnel", {"type": "vxlan", "physical_network": None})
+    servers = "servers: [{name: vm, image: cirros, flavor: m1.tiny, ports: [{network: tunnel}]}]"
+    text = f"virtfn: cloud/1\nname: note\n{servers}\n"
+    (note, *rest) = notes(made, text)
+    assert note.startswith(
+        "network tunnel is of type vxlan: Neutron's sriovnicswitch binds VFs on flat and vlan only; "
+    )
+    assert not any("NIC Switch agent" in one for one in rest)
+
+
+def test_a_host_that_takes_no_servers_is_a_doubt() -> None:
+    hosts = (ComputeHost("compute1", "nova", up=False), ComputeHost("compute2", "nova"))
+    assert notes(rig(FakeRules(hosts=hosts)), ON_COMPUTE1)[0].startswith("host compute1 takes no servers; start nova-")
+
+
+def test_a_member_is_told_what_may_not_be_allowed_and_what_was_not_checked() -> None:
+    rules = FakeRules(roles=("member", "reader"), flavors=(Flavor("m1.tiny", disk_gib=0),))
+    text = ON_COMPUTE1.replace("port_security: false", "shared: true")
+    assert notes(rig(rules), text)[-2:] == (
+        "perhaps not allowed with your roles (member, reader), as it is for administrators by default: "
+        "make network flat on a physical network, share network flat, "
+        "boot an image from flavor m1.tiny (disk 0), choose a host",
+        "not checked: NIC Switch agents, compute hosts, VFs in servers' hands, room on hosts "
+        "(the cloud tells it to administrators only)",
+    )

@@ -1,0 +1,130 @@
+"""What a cloud tells of itself, over HTTP: what is refused or missing is Unknown with its reason, and hides nothing."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.unit.cloud.rig import desired
+from tests.unit.cloud.stub import Answer, Stub, serving, write_clouds_yaml
+
+from virtfn.cloud.openstack import OpenStackCloud
+from virtfn.model.cloud import NicAgent, ObservedCloud
+from virtfn.model.cloud_survey import Allowance, CloudSurvey, ComputeHost, Flavor, Image, SegmentRange, Zone
+from virtfn.model.inventory import Unknown
+
+pytest.importorskip("openstack")
+pytestmark = pytest.mark.filterwarnings("ignore::Warning")
+
+ADMIN_ONLY = Unknown("the cloud tells it to administrators only")
+NOT_HERE = Unknown("this cloud does not offer it")
+AGENT = {
+    "id": "a",
+    "host": "compute1",
+    "alive": False,
+    "agent_type": "NIC Switch agent",
+    "heartbeat_timestamp": "2026-11-22 14:51:30",
+    "configurations": {"device_mappings": {"physnet1": ["ens1f0"]}, "devices": 3},
+}
+TOLD: dict[str, object] = {
+    "/network/v2.0/agents": {"agents": [AGENT]},
+    "/network/v2.0/extensions": {"extensions": [{"alias": "provider"}, {"alias": "network-segment-range"}]},
+    "/network/v2.0/quotas/p/details": {"quota": {"port": {"limit": 5, "used": 3, "reserved": 1}}},
+    "/network/v2.0/network_segment_ranges": {
+        "network_segment_ranges": [
+            {"id": "r", "network_type": "vlan", "physical_network": "physnet1", "minimum": 100, "maximum": 199}
+        ]
+    },
+    "/network/v2.0/networks": {"networks": [{"id": "n1", "name": "any"}]},
+    "/network/v2.0/ports": {
+        "ports": [
+            {
+                "id": str(number),
+                "binding:vnic_type": vnic,
+                "binding:host_id": "compute1",
+                "binding:profile": {"pci_slot": slot} if slot else {},
+            }
+            for number, (vnic, slot) in enumerate([("direct", "s"), ("macvtap", "s"), ("normal", ""), ("direct", "")])
+        ]
+    },
+    "/compute/v2.1/limits": {"limits": {"absolute": {"maxTotalInstances": -1, "totalInstancesUsed": 4}}},
+    "/compute/v2.1/flavors/detail": {
+        "flavors": [{"id": "f", "name": "m1.tiny", "vcpus": 2, "ram": 64, "disk": 0}, {"id": "g", "name": "other"}]
+    },
+    "/compute/v2.1/os-services": {
+        "services": [{"host": "compute1", "zone": "nova", "state": "up", "status": "disabled", "id": "1"}]
+    },
+    "/compute/v2.1/os-availability-zone": {
+        "availabilityZoneInfo": [{"zoneName": "nova", "zoneState": {"available": False}}]
+    },
+    "/image/v2/images": {"images": [{"id": "i", "name": "cirros", "status": "queued", "min_disk": 1, "min_ram": 2}]},
+    "/placement/resource_providers": {"resource_providers": [{"uuid": "u", "name": "compute1"}]},
+}
+
+
+def told(_method: str, path: str) -> Answer | None:
+    bare = path.partition("?")[0].rstrip("/")
+    return (200, json.dumps(TOLD[bare])) if bare in TOLD else None
+
+
+def survey(
+    answers: Callable[[str, str], Answer | None], folder: Path, monkeypatch: pytest.MonkeyPatch, *, role: str = "admin"
+) -> tuple[CloudSurvey, list[str]]:
+    clouds = folder / "clouds.yaml"
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(clouds))
+    with serving(Stub(answers, role=role)) as stub:
+        write_clouds_yaml(clouds, f"{stub.url}/v3")
+        return OpenStackCloud("stub").survey(desired(), ObservedCloud("stub", (), ())), stub.asked
+
+
+def test_an_administrator_is_told_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found, asked = survey(told, tmp_path, monkeypatch)
+    pfs = {"physnet1": ("ens1f0",)}
+    assert found == CloudSurvey(
+        roles=("admin",),
+        extensions=frozenset({"provider", "network-segment-range"}),
+        quota={"ports": Allowance(5, 4), "servers": Allowance(None, 4)},
+        images=(Image("cirros", "queued", 1, 2),),
+        flavors=(Flavor("m1.tiny", 2, 64, 0), Flavor("other", 0, 0, 0)),
+        key_names=(),
+        agents=(NicAgent("compute1", False, ("physnet1",), pfs, 3, "2026-11-22 14:51:30"),),
+        hosts=(ComputeHost("compute1", "nova", up=True, enabled=False),),
+        zones=(Zone("nova", available=False),),
+        ranges=(SegmentRange("vlan", "physnet1", 100, 199),),
+        uses={("physnet1", "compute1"): 2},
+        room={"m1.tiny": ("compute1",)},
+        tried={},
+    )
+    (providers,) = [one for one in asked if "resource_providers?" in one]
+    assert "resources=VCPU%3A2%2CMEMORY_MB%3A64" in providers, "a flavor without disk asks for none"
+
+
+def test_what_is_forbidden_missing_or_broken_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused: dict[str, Answer] = {
+        "/network/v2.0/agents": (403, "{}"),
+        "/compute/v2.1/os-services": (403, "{}"),
+        "/image/v2/images": (404, "{}"),
+        "/compute/v2.1/os-availability-zone": (500, '{"computeFault": {"code": 500, "message": "Unexpected"}}'),
+        "/compute/v2.1/limits": (200, '{"limits": 7}'),
+        "/placement/resource_providers": (403, "{}"),
+        "/network/v2.0/extensions": (200, '{"extensions": [{"alias": "provider"}]}'),
+    }
+
+    def answers(method: str, path: str) -> Answer | None:
+        return refused.get(path.partition("?")[0].rstrip("/")) or told(method, path)
+
+    found, _ = survey(answers, tmp_path, monkeypatch)
+    assert (found.agents, found.hosts, found.room) == (ADMIN_ONLY, ADMIN_ONLY, ADMIN_ONLY)
+    assert (found.images, found.ranges) == (NOT_HERE, NOT_HERE)
+    assert isinstance(found.zones, Unknown)
+    assert "Unexpected" in found.zones.reason
+    assert found.quota == {"ports": Allowance(5, 4)}
+
+
+def test_an_empty_list_of_agents_says_nothing_to_a_member(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def answers(method: str, path: str) -> Answer | None:
+        return (200, '{"agents": []}') if "/agents" in path else told(method, path)
+
+    found, _ = survey(answers, tmp_path, monkeypatch, role="member")
+    assert found.roles == ("member",)
+    assert (found.agents, found.uses) == (ADMIN_ONLY, ADMIN_ONLY)

@@ -1,0 +1,209 @@
+"""Objects of one kind written at once, by a stand-in for the SDK's connection that counts what it is asked."""
+
+from collections import Counter
+from threading import Barrier, Lock
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from virtfn.cloud.listing import Listing
+from virtfn.cloud.writer import Writer
+from virtfn.errors import CloudError
+from virtfn.model.cloud import CloudObject, Kind, cloud_target
+from virtfn.model.plan import DEFINITION, Target, Value
+
+pytest.importorskip("openstack")
+pytestmark = pytest.mark.filterwarnings("ignore:The 'http_status' parameter")
+PATIENCE_S = 20
+PORT = {DEFINITION: {"network": "flat", "vnic_type": "direct"}}
+
+
+class Sdk:
+    """Neutron and nova as one object. ``meeting``: where calls that change something wait for each other."""
+
+    def __init__(self, meeting: Barrier | None = None) -> None:
+        self.network = self.compute = self.image = self
+        self.asked: Counter[str] = Counter()
+        self.sent: list[tuple[str, Any]] = []
+        self.dying: list[str] = []
+        self._meeting = meeting
+        self._lock = Lock()
+
+    def create_port(self, **fields: Any) -> Any:
+        return self._make("port", fields)
+
+    def create_network(self, **fields: Any) -> Any:
+        return self._make("network", fields)
+
+    def create_server(self, **fields: Any) -> Any:
+        return self._make("server", fields)
+
+    def set_tags(self, made: Any, tags: list[str]) -> None:
+        self._note("tags", (made.id, tags))
+
+    def delete_server(self, one: str, **_: Any) -> None:
+        self._meet()
+        self._note("delete", one)
+        with self._lock:
+            self.dying.append(one)
+
+    def servers(self, **_: Any) -> list[Any]:
+        """Those that are dying are gone one reading later."""
+        self._note("servers", None)
+        with self._lock:
+            there, self.dying = self.dying, []
+        return [SimpleNamespace(id=one) for one in there]
+
+    def networks(self, **_: Any) -> list[Any]:
+        self._note("networks", None)
+        return [SimpleNamespace(id="n1", name="flat")]
+
+    def images(self) -> list[Any]:
+        self._note("images", None)
+        return [SimpleNamespace(id="i1", name="cirros"), SimpleNamespace(id="i2", name="cirros-2")]
+
+    def flavors(self, **_: Any) -> list[Any]:
+        self._note("flavors", None)
+        return [SimpleNamespace(id="f1", name="m1.tiny")]
+
+    def _make(self, kind: str, fields: dict[str, Any]) -> Any:
+        self._meet()
+        self._note(kind, fields)
+        return SimpleNamespace(id=f"id of {fields['name']}")
+
+    def _meet(self) -> None:
+        if self._meeting:
+            self._meeting.wait(PATIENCE_S)
+
+    def _note(self, what: str, said: Any) -> None:
+        with self._lock:
+            self.asked[what] += 1
+            self.sent.append((what, said))
+
+
+class Ours:
+    """What bears the mark; counts how often it is listed."""
+
+    def __init__(self, *objects: CloudObject) -> None:
+        self.objects = list(objects)
+        self.listed: Counter[Kind] = Counter()
+
+    def __call__(self, spec: str, kind: Kind) -> list[CloudObject]:
+        assert spec == "note"
+        self.listed[kind] += 1
+        return [one for one in self.objects if one.kind is kind]
+
+
+def port(name: str) -> tuple[Target, dict[str, Value]]:
+    return cloud_target("note", Kind.PORT, name), dict(PORT)
+
+
+def server(name: str, *ports: str) -> tuple[Target, dict[str, Value]]:
+    fields: dict[str, Value] = {DEFINITION: {"image": "cirros", "flavor": "m1.tiny"}, "ports": list(ports)}
+    return cloud_target("note", Kind.SERVER, name), fields
+
+
+def gone(kind: Kind, name: str) -> tuple[Target, dict[str, Value]]:
+    return cloud_target("note", kind, name), {DEFINITION: None}
+
+
+def writer(sdk: Any, ours: Ours, parallel: int = 4) -> Writer:
+    return Writer(sdk, Listing(sdk), ours, parallel)
+
+
+def test_two_servers_are_deleted_at_once_and_gone_when_it_returns() -> None:
+    sdk = Sdk(Barrier(2))
+    ours = Ours(*(CloudObject(Kind.SERVER, name, f"id of {name}", {}) for name in ("vm-1", "vm-2")))
+    writer(sdk, ours).write([gone(Kind.SERVER, "vm-1"), gone(Kind.SERVER, "vm-2")])
+    assert sorted(said for what, said in sdk.sent if what == "delete") == ["id of vm-1", "id of vm-2"]
+    assert sdk.dying == []
+    assert ours.listed == {Kind.SERVER: 1}, "listed once for both"
+    assert sdk.asked["servers"] == 2, "there once, gone once, asked for both together"
+
+
+def test_what_is_not_there_is_not_deleted() -> None:
+    sdk = Sdk()
+    writer(sdk, Ours()).write([gone(Kind.SERVER, "vm-1")])
+    assert sdk.asked == {}
+
+
+def test_ports_are_made_at_once_marked_in_the_very_call_and_their_network_is_looked_up_once() -> None:
+    sdk = Sdk(Barrier(3))
+    ours = Ours(CloudObject(Kind.NETWORK, "flat", "n1", {}))
+    writer(sdk, ours, 3).write([port("a"), port("b"), port("c")])
+    made = [said for what, said in sdk.sent if what == "port"]
+    assert {one["description"] for one in made} == {"virtfn:note"}
+    assert {one["network_id"] for one in made} == {"n1"}
+    assert ours.listed == {Kind.NETWORK: 1}
+
+
+def test_the_id_of_what_was_made_is_not_asked_for() -> None:
+    sdk, ours = Sdk(), Ours()
+    at_work = writer(sdk, ours)
+    at_work.write([(cloud_target("note", Kind.NETWORK, "flat"), {DEFINITION: {"type": "flat"}})])
+    at_work.write([port("vm-1-0"), port("vm-2-0")])
+    at_work.write([server("vm-1", "vm-1-0"), server("vm-2", "vm-2-0")])
+    assert ours.listed == {}
+    servers = {said["name"]: said for what, said in sdk.sent if what == "server"}
+    assert servers["vm-2"]["networks"] == [{"port": "id of vm-2-0"}]
+    assert (servers["vm-1"]["image_id"], servers["vm-1"]["metadata"]) == ("i1", {"virtfn": "note"})
+    assert (sdk.asked["images"], sdk.asked["flavors"]) == (1, 1)
+
+
+def test_a_network_that_is_not_ours_is_found_by_its_name() -> None:
+    sdk, ours = Sdk(), Ours()
+    writer(sdk, ours).write([port("a"), port("b")])
+    assert sdk.asked["networks"] == 1
+    assert {said["network_id"] for what, said in sdk.sent if what == "port"} == {"n1"}
+
+
+def test_what_was_remembered_is_asked_for_again_after_forgetting() -> None:
+    sdk, ours = Sdk(), Ours(CloudObject(Kind.NETWORK, "flat", "n1", {}))
+    at_work = writer(sdk, ours)
+    at_work.write([port("a")])
+    at_work.forget()
+    at_work.write([port("b")])
+    assert ours.listed == {Kind.NETWORK: 2}
+
+
+def test_a_name_that_two_bear_is_refused_before_anything_is_made() -> None:
+    sdk = Sdk()
+    ours = Ours(*(CloudObject(Kind.NETWORK, "flat", name, {}) for name in ("n1", "n2")))
+    with pytest.raises(CloudError, match="network: there are 2 of the name flat"):
+        writer(sdk, ours).write([port("a"), port("b")])
+    assert sdk.asked["port"] == 0
+
+
+def test_an_sdk_fault_in_a_thread_leaves_as_an_error_of_ours_that_names_its_object() -> None:
+    from openstack.exceptions import ConflictException
+
+    class Full(Sdk):
+        def create_port(self, **fields: Any) -> Any:
+            if fields["name"] == "b":
+                raise ConflictException(details="no more ports", http_status=409)
+            return super().create_port(**fields)
+
+    sdk = Full()
+    with pytest.raises(CloudError, match="port b: no more ports") as caught:
+        writer(sdk, Ours(), 2).write([port("a"), port("b")])
+    assert caught.value.status == 409
+    assert sdk.asked["tags"] == 1, "the port beside it was made to its end"
+
+
+def test_servers_that_were_deleted_beside_a_refused_one_are_waited_for() -> None:
+    from openstack.exceptions import ForbiddenException
+
+    class Picky(Sdk):
+        def delete_server(self, one: str, **more: Any) -> None:
+            if one == "id of vm-2":
+                self._meet()
+                raise ForbiddenException(http_status=403)
+            super().delete_server(one, **more)
+
+    sdk = Picky(Barrier(2))
+    ours = Ours(*(CloudObject(Kind.SERVER, name, f"id of {name}", {}) for name in ("vm-1", "vm-2")))
+    with pytest.raises(CloudError) as caught:
+        writer(sdk, ours).write([gone(Kind.SERVER, "vm-1"), gone(Kind.SERVER, "vm-2")])
+    assert caught.value.where == "server vm-2"
+    assert sdk.asked["servers"] == 2
