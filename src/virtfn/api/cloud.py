@@ -12,7 +12,7 @@ from virtfn.app import PARALLEL, App, Settings
 from virtfn.model.cloud import DesiredCloud
 from virtfn.model.plan import Plan
 from virtfn.model.transaction import Transaction
-from virtfn.planning.cloud_plan import DOWN
+from virtfn.planning.cloud.plan import DOWN
 from virtfn.services.clouds import CloudReceipt, Clouds, CloudView
 
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from virtfn.cli.output import OutputFormat, print_document
 from virtfn.errors import VirtfnError
-from virtfn.model.cloud_causes import Cause
+from virtfn.model.cloud.causes import Cause
 
 
 def cause_lines(causes: Iterable[object]) -> Iterator[str]:

@@ -4,8 +4,8 @@ from rich.console import Console
 from rich.text import Text
 
 from virtfn.cli.output import grid, print_table
-from virtfn.model.cloud_mirror import CloudMirror, Preparation, Readiness
-from virtfn.model.cloud_ports import CloudPort, Project
+from virtfn.model.cloud.mirror import CloudMirror, Preparation, Readiness
+from virtfn.model.cloud.ports import CloudPort, Project
 from virtfn.model.inventory import Known, Unknown
 
 _LONGEST = 30

@@ -7,9 +7,9 @@ from typing import Any
 
 from virtfn.cloud.reading import MARK
 from virtfn.model.cloud import CloudObject, Kind, tag_of
-from virtfn.model.cloud_fields import refuse_fixed
+from virtfn.model.cloud.fields import refuse_fixed
 from virtfn.model.plan import Value
-from virtfn.planning.cloud_commands import cloud_name
+from virtfn.planning.cloud.commands import cloud_name
 
 _NETWORK = {
     "type": "provider_network_type",

@@ -13,8 +13,8 @@ from virtfn.cloud.surveying import Surveyor
 from virtfn.cloud.writer import Writer
 from virtfn.errors import VirtfnError
 from virtfn.model.cloud import CloudObject, DesiredCloud, Kind, ObservedCloud, meant_by
-from virtfn.model.cloud_fields import by_kind, field_of, find
-from virtfn.model.cloud_survey import CloudSurvey
+from virtfn.model.cloud.fields import by_kind, field_of, find
+from virtfn.model.cloud.survey import CloudSurvey
 from virtfn.model.plan import DEFINITION, Target, Value
 
 _EVERY_FIELD = frozenset({DEFINITION, "ports", "server_group"})

@@ -9,7 +9,7 @@ from virtfn.cloud.connection import connect
 from virtfn.cloud.refusals import refusals
 from virtfn.errors import CloudDenied, CloudError, UsageError
 from virtfn.model.addresses import PciAddress
-from virtfn.model.cloud_ports import CloudPort, Named, NicSwitch, PortNetwork, PortOwner, Project
+from virtfn.model.cloud.ports import CloudPort, Named, NicSwitch, PortNetwork, PortOwner, Project
 from virtfn.model.inventory import Known, Unknown
 
 T = TypeVar("T")

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from virtfn.model.cloud import CloudObject, Kind, NicAgent
-from virtfn.model.cloud_survey import Allowance, ComputeHost, Flavor, Image, SegmentRange, Zone
+from virtfn.model.cloud.survey import Allowance, ComputeHost, Flavor, Image, SegmentRange, Zone
 from virtfn.model.plan import Value
-from virtfn.planning.cloud_commands import cloud_name
-from virtfn.planning.cloud_objects import address_order
+from virtfn.planning.cloud.commands import cloud_name
+from virtfn.planning.cloud.objects import address_order
 
 MARK = "virtfn"
 """The key in a server's metadata whose value is the spec's name."""

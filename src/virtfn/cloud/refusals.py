@@ -4,8 +4,8 @@ import contextlib
 from collections.abc import Iterator
 
 from virtfn.errors import CloudDenied, CloudError, CloudUnreachable
-from virtfn.model.cloud_causes import CauseKind
-from virtfn.planning.cloud_words import meaning_of
+from virtfn.model.cloud.causes import CauseKind
+from virtfn.planning.cloud.words import meaning_of
 
 _SIGN_IN = "check the credentials in clouds.yaml (--os-cloud, OS_CLOUD)"
 _BE_ADMIN = "provider networks, hosts and agents are for administrators: use such a cloud with --os-cloud"

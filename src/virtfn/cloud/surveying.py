@@ -12,9 +12,9 @@ from virtfn.cloud import reading
 from virtfn.cloud.refusals import refusals
 from virtfn.errors import CloudDenied, CloudError, VirtfnError
 from virtfn.model.cloud import CloudObject, DesiredCloud, Kind, NicAgent, ObservedCloud
-from virtfn.model.cloud_survey import Allowance, CloudSurvey, ComputeHost, Flavor, SegmentRange, Uses
+from virtfn.model.cloud.survey import Allowance, CloudSurvey, ComputeHost, Flavor, SegmentRange, Uses
 from virtfn.model.inventory import Known, Unknown
-from virtfn.planning.cloud_objects import physical_networks
+from virtfn.planning.cloud.objects import physical_networks
 
 ADMIN_ONLY = Unknown("the cloud tells it to administrators only")
 _NOT_HERE = Unknown("this cloud does not offer it")

@@ -11,7 +11,7 @@ from virtfn.cloud.refusals import refusals
 from virtfn.cloud.together import together
 from virtfn.errors import CloudError
 from virtfn.model.cloud import CloudObject, Kind, meant_by
-from virtfn.model.cloud_fields import find, whole
+from virtfn.model.cloud.fields import find, whole
 from virtfn.model.plan import DEFINITION, Target, Value
 
 DELETION_S = 180.0

@@ -1,8 +1,8 @@
 """Mirrors between ports of a cloud: found, judged and laid out. Nothing is changed, neither there nor on a host."""
 
-from virtfn.model.cloud_mirror import CloudMirror
-from virtfn.model.cloud_ports import CloudPort, Named
-from virtfn.planning.cloud_mirror import choose, objections, of_server, plan_mirror
+from virtfn.model.cloud.mirror import CloudMirror
+from virtfn.model.cloud.ports import CloudPort, Named
+from virtfn.planning.cloud.mirror import choose, objections, of_server, plan_mirror
 from virtfn.services.ports import CloudPorts
 from virtfn.services.refusal import refuse
 

@@ -8,11 +8,11 @@ from virtfn.errors import CloudError, ConflictError, Interrupted, RollbackIncomp
 from virtfn.model.cloud import CloudObject, DesiredCloud, ObservedCloud
 from virtfn.model.plan import Plan
 from virtfn.model.transaction import Status, Transaction
-from virtfn.planning.cloud_diagnosis import diagnosis
-from virtfn.planning.cloud_plan import UP, differences, plan_down, plan_up
-from virtfn.planning.cloud_readiness import Readiness, placement, readiness
-from virtfn.planning.cloud_standing import standing
-from virtfn.planning.cloud_waves import ends_of_waves
+from virtfn.planning.cloud.diagnosis import diagnosis
+from virtfn.planning.cloud.plan import UP, differences, plan_down, plan_up
+from virtfn.planning.cloud.readiness import Readiness, placement, readiness
+from virtfn.planning.cloud.standing import standing
+from virtfn.planning.cloud.waves import ends_of_waves
 from virtfn.services.ports import Cancelled, Cloud, Journal
 from virtfn.services.transaction import Evidence, Progress, Transactions, never_cancelled
 

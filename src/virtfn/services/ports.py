@@ -8,8 +8,8 @@ from virtfn.errors import VirtfnError
 from virtfn.mirroring.proof import Catch
 from virtfn.model.addresses import MacAddress
 from virtfn.model.cloud import DesiredCloud, ObservedCloud
-from virtfn.model.cloud_ports import Named, NicSwitch
-from virtfn.model.cloud_survey import CloudSurvey
+from virtfn.model.cloud.ports import Named, NicSwitch
+from virtfn.model.cloud.survey import CloudSurvey
 from virtfn.model.inventory import Inventory, Known
 from virtfn.model.place import Place
 from virtfn.model.plan import Plan, Target, Value
@@ -53,7 +53,7 @@ class Host(World, Observer, Protocol):
 
 
 class Cloud(World, Protocol):
-    """A cloud: observed by the tag of one spec, read and written by field (``model/cloud_fields``).
+    """A cloud: observed by the tag of one spec, read and written by field (``model/cloud/fields``).
 
     Deleted servers are gone when ``write`` or ``write_all`` returns.
     """

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from virtfn.errors import ConflictError, LockHeld, UsageError
 from virtfn.model.transaction import Status, Transaction
-from virtfn.planning.cloud_plan import UP
+from virtfn.planning.cloud.plan import UP
 from virtfn.services.ports import Journal
 from virtfn.services.transaction import Transactions
 

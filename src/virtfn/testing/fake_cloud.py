@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 
 from virtfn.errors import CloudError, VirtfnError
 from virtfn.model.cloud import CloudObject, DesiredCloud, Kind, ObservedCloud, meant_by
-from virtfn.model.cloud_fields import by_kind, field_of, find, refuse_fixed, whole
-from virtfn.model.cloud_survey import QUOTAS, CloudSurvey
+from virtfn.model.cloud.fields import by_kind, field_of, find, refuse_fixed, whole
+from virtfn.model.cloud.survey import QUOTAS, CloudSurvey
 from virtfn.model.plan import DEFINITION, Target, Value
 from virtfn.testing.fake_cloud_rules import MADE_BY_NEUTRON, FakeRules, free_address, unbound
 

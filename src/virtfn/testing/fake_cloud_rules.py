@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from virtfn.errors import CloudError
 from virtfn.model.cloud import CloudObject, Kind, NicAgent
-from virtfn.model.cloud_survey import (
+from virtfn.model.cloud.survey import (
     Allowance,
     CloudSurvey,
     ComputeHost,
@@ -19,7 +19,7 @@ from virtfn.model.cloud_survey import (
 )
 from virtfn.model.inventory import Unknown
 from virtfn.model.plan import Value
-from virtfn.planning.cloud_words import meaning_of
+from virtfn.planning.cloud.words import meaning_of
 
 _ADMIN_ONLY = Unknown("the cloud tells it to administrators only")
 

@@ -15,10 +15,10 @@ from virtfn.cli.main import main
 from virtfn.cloud.ports import OpenStackPorts
 from virtfn.errors import CapabilityError, CloudDenied, ExitCode, GuardRefused, UsageError
 from virtfn.model.addresses import PciAddress
-from virtfn.model.cloud_mirror import Readiness
-from virtfn.model.cloud_ports import CloudPort, Named, NicSwitch, PortNetwork, PortOwner, Project
+from virtfn.model.cloud.mirror import Readiness
+from virtfn.model.cloud.ports import CloudPort, Named, NicSwitch, PortNetwork, PortOwner, Project
 from virtfn.model.inventory import Known, Unknown
-from virtfn.planning.cloud_mirror import objections, plan_mirror
+from virtfn.planning.cloud.mirror import objections, plan_mirror
 from virtfn.services.cloud_mirrors import CloudMirrors
 
 PROOF, OTHERS = Project("0a" * 16, "proof"), Project("0b" * 16, "others")

@@ -13,7 +13,7 @@ from virtfn.errors import (
     VirtfnError,
 )
 from virtfn.model.cloud import Kind, NicAgent
-from virtfn.model.cloud_causes import Cause, CauseKind
+from virtfn.model.cloud.causes import Cause, CauseKind
 from virtfn.model.plan import Target, Value
 from virtfn.model.transaction import Status
 from virtfn.services.clouds import Patience

@@ -1,7 +1,7 @@
 from tests.unit.cloud.rig import FIELD_NOTE, Rig, desired
 
 from virtfn.model.cloud import Kind
-from virtfn.planning.cloud_commands import create_command
+from virtfn.planning.cloud.commands import create_command
 
 MARK = "--description virtfn:note --tag virtfn:note"
 

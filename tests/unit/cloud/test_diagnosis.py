@@ -11,11 +11,11 @@ from virtfn.app import App
 from virtfn.cli.main import main
 from virtfn.errors import ExitCode, VerifyFailed, VirtfnError
 from virtfn.model.cloud import CloudObject, Kind, NicAgent, ObservedCloud
-from virtfn.model.cloud_causes import Cause, CauseKind
-from virtfn.model.cloud_survey import CloudSurvey, ComputeHost
+from virtfn.model.cloud.causes import Cause, CauseKind
+from virtfn.model.cloud.survey import CloudSurvey, ComputeHost
 from virtfn.model.plan import Value
-from virtfn.planning.cloud_diagnosis import diagnosis
-from virtfn.planning.cloud_readiness import Readiness, readiness
+from virtfn.planning.cloud.diagnosis import diagnosis
+from virtfn.planning.cloud.readiness import Readiness, readiness
 from virtfn.testing import FakeCloud, FakeRules
 
 ALONE = FIELD_NOTE.replace("count: 2", "count: 1").replace("    anti_affinity: apart\n", "")

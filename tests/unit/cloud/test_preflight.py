@@ -7,7 +7,7 @@ from tests.unit.cloud.rig import FIELD_NOTE, Rig, desired
 
 from virtfn.errors import GuardRefused, SpecError
 from virtfn.model.cloud import Kind, NicAgent
-from virtfn.model.cloud_survey import ComputeHost, Flavor, Image, SegmentRange
+from virtfn.model.cloud.survey import ComputeHost, Flavor, Image, SegmentRange
 from virtfn.testing import FakeCloud, FakeRules
 
 VLAN = FIELD_NOTE.replace("physical_network: physnet1", "physical_network: physnet1\n    type: vlan")

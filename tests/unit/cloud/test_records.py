@@ -13,7 +13,7 @@ from virtfn.model.cloud import Kind, cloud_target
 from virtfn.model.place import cloud_place
 from virtfn.model.plan import DEFINITION, Plan
 from virtfn.model.transaction import Status
-from virtfn.planning.cloud_plan import UP
+from virtfn.planning.cloud.plan import UP
 from virtfn.services.records import Records
 from virtfn.services.transaction import Transactions
 

@@ -7,7 +7,7 @@ import pytest
 from virtfn.cloud.connection import connect
 from virtfn.cloud.refusals import refusals
 from virtfn.errors import BackendUnreachable, CloudDenied, CloudError, CloudUnreachable, ExitCode, VirtfnError
-from virtfn.model.cloud_causes import Cause, CauseKind
+from virtfn.model.cloud.causes import Cause, CauseKind
 
 pytest.importorskip("openstack")
 pytestmark = pytest.mark.filterwarnings("ignore:The 'http_status' parameter")

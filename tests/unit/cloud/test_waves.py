@@ -7,7 +7,7 @@ from virtfn.errors import CloudError, Interrupted
 from virtfn.model.cloud import Kind, cloud_target
 from virtfn.model.plan import Step, Target, Value
 from virtfn.model.transaction import Status
-from virtfn.planning.cloud_waves import ends_of_waves
+from virtfn.planning.cloud.waves import ends_of_waves
 from virtfn.services.clouds import Patience
 from virtfn.testing import FakeCloud
 

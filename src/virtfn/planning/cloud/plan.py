@@ -8,15 +8,15 @@ from collections.abc import Iterator, Mapping
 
 from virtfn.errors import ConflictError
 from virtfn.model.cloud import CloudObject, DesiredCloud, Kind, ObservedCloud, cloud_target, tag_of
-from virtfn.model.cloud_fields import CHOSEN_BY_THE_CLOUD, DEFINED_BY, LATER, NOT_READ_BACK, definition_of
-from virtfn.model.cloud_survey import CloudSurvey
+from virtfn.model.cloud.fields import CHOSEN_BY_THE_CLOUD, DEFINED_BY, LATER, NOT_READ_BACK, definition_of
+from virtfn.model.cloud.survey import CloudSurvey
 from virtfn.model.plan import DEFINITION, Impact, Plan, Step, Undoing, Value, Writing
 from virtfn.model.saying import say
-from virtfn.planning.cloud_checks import check_against
-from virtfn.planning.cloud_commands import change_command, create_command, delete_command
-from virtfn.planning.cloud_objects import WantedObject, wanted_objects
-from virtfn.planning.cloud_preflight import check_quota, doubts, not_known
-from virtfn.planning.cloud_readiness import readiness
+from virtfn.planning.cloud.checks import check_against
+from virtfn.planning.cloud.commands import change_command, create_command, delete_command
+from virtfn.planning.cloud.objects import WantedObject, wanted_objects
+from virtfn.planning.cloud.preflight import check_quota, doubts, not_known
+from virtfn.planning.cloud.readiness import readiness
 
 UP = "cloud up"
 DOWN = "cloud down"

@@ -6,7 +6,7 @@ Every pattern was read in the answer of release 2026.2, but for the VLAN in use 
 import re
 from dataclasses import dataclass
 
-from virtfn.model.cloud_causes import Cause, CauseKind
+from virtfn.model.cloud.causes import Cause, CauseKind
 
 _RESTART = "and restart Neutron's servers"
 

@@ -8,7 +8,7 @@ agent.
 from collections.abc import Iterable, Iterator
 
 from virtfn.model.cloud import DesiredPort, DesiredServer, NetworkType, NicAgent, ObservedCloud, VnicType
-from virtfn.model.cloud_causes import Cause, CauseKind
+from virtfn.model.cloud.causes import Cause, CauseKind
 from virtfn.model.desired import UNSET
 
 LIST_AGENTS = "openstack network agent list --agent-type nic --long"

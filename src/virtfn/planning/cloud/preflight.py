@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 
 from virtfn.errors import GuardRefused
 from virtfn.model.cloud import DesiredCloud, DesiredServer, Kind, NetworkType, ObservedCloud
-from virtfn.model.cloud_causes import Cause
-from virtfn.model.cloud_survey import QUOTAS, CloudSurvey
+from virtfn.model.cloud.causes import Cause
+from virtfn.model.cloud.survey import QUOTAS, CloudSurvey
 from virtfn.model.desired import UNSET
 from virtfn.model.inventory import Unknown
-from virtfn.planning.cloud_agents import agent_causes, asked_hosts, network_causes
-from virtfn.planning.cloud_objects import WantedObject, physical_network_of, physical_networks
-from virtfn.planning.cloud_scheduling import out_of_service, said_uses, too_many, too_small
+from virtfn.planning.cloud.agents import agent_causes, asked_hosts, network_causes
+from virtfn.planning.cloud.objects import WantedObject, physical_network_of, physical_networks
+from virtfn.planning.cloud.scheduling import out_of_service, said_uses, too_many, too_small
 
 _WORDS = {"vcpus": "vCPUs", "ram_mib": "MiB of memory", "server_groups": "server groups"}
 

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from virtfn.model.cloud import CloudObject, DesiredCloud, DesiredPort, DesiredServer, Kind, ObservedCloud
-from virtfn.model.cloud_causes import Cause, CauseKind
-from virtfn.model.cloud_survey import CloudSurvey
+from virtfn.model.cloud.causes import Cause, CauseKind
+from virtfn.model.cloud.survey import CloudSurvey
 from virtfn.model.inventory import Unknown
-from virtfn.planning.cloud_agents import LIST_AGENTS, agent_causes, network_causes, said_of
-from virtfn.planning.cloud_objects import physical_network_of
-from virtfn.planning.cloud_readiness import BINDING_FAILED
-from virtfn.planning.cloud_scheduling import GIVE_VFS, no_host_causes, said_uses
+from virtfn.planning.cloud.agents import LIST_AGENTS, agent_causes, network_causes, said_of
+from virtfn.planning.cloud.objects import physical_network_of
+from virtfn.planning.cloud.readiness import BINDING_FAILED
+from virtfn.planning.cloud.scheduling import GIVE_VFS, no_host_causes, said_uses
 
 _NO_HOST = "No valid host"
 _NO_RETRY = "Exhausted all hosts"

@@ -1,7 +1,7 @@
 """Flat SR-IOV networks, direct ports and servers in a cloud: as they shall be, and as they are.
 
 ``Desired...`` is what a person declares; UNSET leaves a thing to the cloud. ``CloudObject`` is what the cloud has. Both
-meet in plain fields, in the normal form in which the cloud is read and written (see ``cloud_fields``).
+meet in plain fields, in the normal form in which the cloud is read and written (see ``fields``).
 """
 
 from collections.abc import Mapping

@@ -11,7 +11,7 @@ from virtfn.model.cloud import (
     NetworkType,
     ObservedCloud,
 )
-from virtfn.model.cloud_survey import CloudSurvey
+from virtfn.model.cloud.survey import CloudSurvey
 from virtfn.model.desired import UNSET
 from virtfn.model.inventory import Known, Unknown
 from virtfn.planning.matching import spec_error

@@ -1,11 +1,11 @@
-"""Whether servers run and their ports are bound to VFs. Pure. Why not is told by ``cloud_diagnosis``."""
+"""Whether servers run and their ports are bound to VFs. Pure. Why not is told by ``diagnosis``."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from virtfn.model.cloud import CloudObject, DesiredCloud, DesiredPort, DesiredServer, Kind, ObservedCloud
-from virtfn.model.cloud_causes import Cause
-from virtfn.model.cloud_fields import CHOSEN_BY_THE_CLOUD
+from virtfn.model.cloud.causes import Cause
+from virtfn.model.cloud.fields import CHOSEN_BY_THE_CLOUD
 from virtfn.model.desired import UNSET
 from virtfn.model.plan import Value
 

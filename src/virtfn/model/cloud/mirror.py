@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from virtfn.model.cloud_ports import CloudPort
+from virtfn.model.cloud.ports import CloudPort
 from virtfn.model.inventory import Known
 
 

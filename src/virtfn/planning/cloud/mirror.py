@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from virtfn.errors import UsageError
 from virtfn.model.addresses import PciAddress
-from virtfn.model.cloud_mirror import CloudMirror, HostSide, Preparation, Readiness
-from virtfn.model.cloud_ports import BOUND, CloudPort, Named, NicSwitch, PortOwner, Project
+from virtfn.model.cloud.mirror import CloudMirror, HostSide, Preparation, Readiness
+from virtfn.model.cloud.ports import BOUND, CloudPort, Named, NicSwitch, PortOwner, Project
 from virtfn.model.inventory import Known, Unknown
 from virtfn.model.mirror import Objection
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from virtfn.model.cloud import DesiredCloud, DesiredServer, ObservedCloud, VnicType
-from virtfn.model.cloud_causes import Cause, CauseKind
-from virtfn.model.cloud_survey import CloudSurvey, ComputeHost, Flavor
+from virtfn.model.cloud.causes import Cause, CauseKind
+from virtfn.model.cloud.survey import CloudSurvey, ComputeHost, Flavor
 from virtfn.model.desired import UNSET
 from virtfn.model.inventory import Known, Unknown
-from virtfn.planning.cloud_agents import agent_causes, asked_hosts, network_causes
-from virtfn.planning.cloud_objects import physical_network_of
+from virtfn.planning.cloud.agents import agent_causes, asked_hosts, network_causes
+from virtfn.planning.cloud.objects import physical_network_of
 
 GIVE_VFS = (
     "free VFs, or give nova more: its [pci] device_spec must name the NIC with this physical_network, "
