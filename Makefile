@@ -11,7 +11,7 @@ help:  ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 setup: $(STAMP)  ## Install what is missing, build the lab's parts (says each; quick when all is there)
-	$(VIRTFN) lab prepare --netdevsim
+	$(VIRTFN) lab prepare --netdevsim --systemd
 
 demo: setup  ## The field note's mirror on an emulated host: made, proven, taken back
 	$(VIRTFN) lab demo
@@ -20,11 +20,13 @@ lab: setup  ## A shell in the emulated host
 	$(VIRTFN) lab status >/dev/null 2>&1 || $(VIRTFN) lab up
 	$(VIRTFN) lab sh
 
-test: setup check  ## All tests, those inside the emulated host too
+test: setup check  ## All tests: in the emulated host, and on a real OpenStack control plane (says what it installs)
+	$(VENV)/bin/python -m tests.cloud.control_plane install
 	$(VENV)/bin/pytest
 
-test-cloud: $(STAMP)  ## Tests on a real OpenStack control plane (they start and stop it; says what it installs)
-	$(VENV)/bin/pytest tests/cloud --cloud
+test-cloud: $(STAMP)  ## Those of them that need OpenStack (they start and stop it)
+	$(VENV)/bin/python -m tests.cloud.control_plane install
+	$(VENV)/bin/pytest tests/cloud tests/contract -m cloud
 
 cloud: $(STAMP)  ## A real OpenStack control plane on 127.0.0.1, with fake VFs (says what it installs and how to reach it)
 	$(VENV)/bin/python -m tests.cloud.control_plane up

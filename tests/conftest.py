@@ -1,19 +1,28 @@
-"""Where a test may run: ``guest`` tests inside the lab only, ``lab`` tests on a host that can boot it."""
+"""Where a test may run: ``guest`` tests inside the lab only, ``lab`` tests on a host that can boot it.
+
+``cloud`` tests run last: the OpenStack that they share is started for the first of them, and is in nobody's way before.
+"""
 
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from virtfn.errors import LabError
+from virtfn.errors import LabError, VirtfnError
 from virtfn.lab.folders import Folders
 from virtfn.lab.machine import Machine
 from virtfn.lab.parts import Parts, assemble
 from virtfn.lab.shape import Shape
 from virtfn.lab.startup import Wishes, throw_away
+
+if TYPE_CHECKING:
+    from openstack.connection import Connection
+
+    from tests.cloud.control_plane.cloud import ControlPlane
 
 ROOT = Path(__file__).parents[1]
 IN_LAB = "VIRTFN_IN_LAB" in os.environ
@@ -23,9 +32,14 @@ StartLab = Callable[..., AbstractContextManager[Machine]]
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """``guest`` tests are taken into the lab by tests/lab/test_kernel_suites.py, so the host leaves them out."""
-    elsewhere = "lab" if IN_LAB else "guest"
-    config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker(elsewhere)])
-    items[:] = [item for item in items if not item.get_closest_marker(elsewhere)]
+    elsewhere = ("lab", "cloud") if IN_LAB else ("guest",)
+    config.hook.pytest_deselected(items=[item for item in items if _is_marked(item, *elsewhere)])
+    items[:] = [item for item in items if not _is_marked(item, *elsewhere)]
+    items.sort(key=lambda item: _is_marked(item, "cloud"))
+
+
+def _is_marked(item: pytest.Item, *markers: str) -> bool:
+    return any(item.get_closest_marker(marker) for marker in markers)
 
 
 def _say(text: str) -> None:
@@ -75,3 +89,48 @@ def fresh_lab(start_lab: StartLab) -> Iterator[Machine]:
     """A lab for one test, which may leave it in any state."""
     with start_lab() as machine:
         yield machine
+
+
+@pytest.fixture(scope="session")
+def cloud(request: pytest.FixtureRequest) -> "Iterator[ControlPlane]":
+    """A running OpenStack control plane for the whole session; it is stopped at the end, after Ctrl-C too.
+
+    ``VIRTFN_TEST_CLOUD`` names the folder of one that is up, which then stays up.
+    """
+    from tests.cloud.control_plane.cloud import ControlPlane
+
+    running = os.environ.get("VIRTFN_TEST_CLOUD")
+    plane = ControlPlane(Path(running) if running else None, lambda text: _say_aloud(request.config, text))
+    if running:
+        assert plane.running(), f"VIRTFN_TEST_CLOUD: nothing is up in {running}"
+        yield plane
+        return
+    try:
+        plane.start(owner=os.getpid())
+    except VirtfnError as fault:
+        failed = f"{fault}; {fault.hint}"
+    else:
+        yield plane
+        plane.stop()
+        return
+    pytest.fail(f"the control plane cannot be started: {failed}", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def connection(cloud: "ControlPlane") -> "Iterator[Connection]":
+    """The administrator's connection by OpenStack's own SDK, from ``clouds.yaml`` alone."""
+    from openstack.config import OpenStackConfig
+    from openstack.connection import Connection
+
+    from tests.cloud.control_plane.configs import CLOUD
+
+    region = OpenStackConfig(config_files=[str(cloud.clouds_yaml())], load_envvars=False).get_one(cloud=CLOUD)
+    with Connection(config=region) as made:
+        yield made
+
+
+def _say_aloud(config: pytest.Config, text: str) -> None:
+    """To the terminal at once: a start takes a minute, and says what it installs."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        _say(text)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.cloud.control_plane.cloud import ControlPlane
 from tests.cloud.control_plane.processes import wait_until
+from tests.cloud.control_plane.vfs import VFS_A_PF
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.cloud
 
 SETTLE_S = 90
-VFS = {f"0000:3b:02.{function}" for function in range(4)}
+VFS = {f"0000:3b:02.{function}" for function in range(VFS_A_PF)}
 
 
 class Tenant:
@@ -113,7 +114,7 @@ def test_the_agent_sets_what_the_port_says(cloud: ControlPlane, connection: "Con
 def test_without_a_free_vf_no_server_boots(cloud: ControlPlane, tenant: Tenant) -> None:
     network = tenant.network("flat2", "physnet2")
     with cloud.use_up_vfs(network.id) as taken:
-        assert len(taken) == 4
+        assert len(taken) == VFS_A_PF
         server = tenant.server(tenant.port(network.id))
     assert server.status == "ERROR"
     assert "No valid host was found" in server.fault["message"]

@@ -12,7 +12,7 @@ from tests.cloud.control_plane.ownership import claim_folder, empty_folder, is_o
 from tests.cloud.control_plane.places import Places
 from tests.cloud.control_plane.processes import Processes, look_at, refuse_busy_ports, wait_until
 from tests.cloud.control_plane.release import RELEASES, read_release
-from tests.cloud.control_plane.vfs import PFS, FakeSysfs
+from tests.cloud.control_plane.vfs import PFS, VFS_A_PF, FakeSysfs
 
 
 @pytest.fixture
@@ -135,4 +135,4 @@ def test_a_vf_is_free_until_a_server_gives_it_a_mac(places: Places) -> None:
     assert address in sysfs.free("physnet1")
     sysfs.set_mac(address, "fa:16:3e:00:00:01")
     assert address not in sysfs.free("physnet1")
-    assert len(sysfs.free("physnet2")) == 4
+    assert len(sysfs.free("physnet2")) == VFS_A_PF

@@ -19,8 +19,8 @@ from tests.cloud.proxy import Faulty, in_front_of
 
 from virtfn.api import Cloud
 from virtfn.errors import CloudError, ExitCode
-from virtfn.model.cloud_causes import Cause, CauseKind
-from virtfn.planning.cloud_words import meaning_of
+from virtfn.model.cloud.causes import Cause, CauseKind
+from virtfn.planning.cloud.words import meaning_of
 
 if TYPE_CHECKING:
     from openstack.connection import Connection

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.cloud.control_plane.cloud import ControlPlane
+from tests.cloud.control_plane.vfs import VFS_A_PF
 
 from virtfn.cli.main import main
 from virtfn.errors import ExitCode
@@ -107,40 +108,9 @@ def test_more_servers_than_vfs_leave_what_was_there(
 ) -> None:
     assert main(["cloud", "up", "-f", spec, "--yes", "-q"]) == 0
     before = left(connection)
-    Path(spec).write_text(SPEC.replace("count: 2", "count: 5"))
+    Path(spec).write_text(SPEC.replace("count: 2", f"count: {VFS_A_PF + 1}"))
     capsys.readouterr()
     assert main(["cloud", "up", "-f", spec, "--yes", "-q"]) == ExitCode.FAILED
     said = capsys.readouterr().err
-    assert "No valid host was found" in said
-    assert "perhaps no VF of physnet2 is free" in said
+    assert "cause: no VF of physnet2 " in said, "nova says one thing or another, as servers begin at once"
     assert left(connection) == before
-
-
-def test_a_dead_agent_is_named(
-    cloud: ControlPlane, connection: "Connection", spec: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    before = left(connection)
-    cause = "the NIC Switch agent for physnet2 does not answer (on sriov-host1)"
-    cloud.stop_agent()
-    try:
-        assert main(["cloud", "plan", "-f", spec]) == 0
-        assert cause in capsys.readouterr().out
-        assert main(["cloud", "up", "-f", spec, "--yes", "-q"]) == ExitCode.FAILED
-        assert cause in capsys.readouterr().err
-    finally:
-        cloud.start_agent()
-    assert left(connection) == before
-
-
-def test_a_second_flat_network_on_a_physical_network_is_refused_beforehand(
-    connection: "Connection", spec: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    sdk: Any = connection
-    other = sdk.network.create_network(
-        name="theirs", provider_network_type="flat", provider_physical_network="physnet2"
-    )
-    try:
-        assert main(["cloud", "up", "-f", spec, "--yes", "-q"]) == ExitCode.BAD_SPEC
-        assert "physnet2 carries the flat network theirs already" in capsys.readouterr().err
-    finally:
-        sdk.network.delete_network(other.id)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from virtfn.lab.shape import Shape
+
 if TYPE_CHECKING:
     from tests.conftest import StartLab
 
@@ -18,15 +20,18 @@ SUITES = sorted(
     path.relative_to(ROOT).as_posix()
     for room in ("contract", "kernel")
     for path in (ROOT / "tests" / room).glob("test_*.py")
+    if "mark.guest" in path.read_text()
 )
 _SUITE_S = 900.0
+SHAPES = {"tests/kernel/test_non_nic.py": Shape(nvme=True, iommu=True)}
+"""Suites that need another lab than the field note's."""
 
 
 @pytest.mark.parametrize("suite", SUITES)
 def test_inside_the_lab(start_lab: "StartLab", suite: str) -> None:
     command = ["python3", "-m", "pytest", "-v", "--durations=5", suite]
     deadline = time.monotonic() + _SUITE_S
-    with start_lab() as machine, machine.start(command, cwd="/lab/code") as job:
+    with start_lab(shape=SHAPES.get(suite)) as machine, machine.start(command, cwd="/lab/code") as job:
         job.end_input()
         while job.returncode is None and time.monotonic() < deadline:
             for _, data in job.events(1.0):

@@ -22,6 +22,8 @@ from virtfn.model.plan import Plan, Value
 from virtfn.model.transaction import Status, Transaction
 
 FORMAT = 1
+_BLOCK = 4096
+"""Octets that are read first of a file's end, or its beginning."""
 
 
 class FileJournal:
@@ -142,19 +144,17 @@ class FileJournal:
     def unfinished(self) -> Iterator[Transaction]:
         """Those of ``all`` that are unfinished. Of the others no plan is read, so a long history costs little."""
         for _, path in sorted(self._files()):
-            head, events = _halves(path)
-            if _last_status(path, events).unfinished:
-                entry = _fold(path, head, events, self._boot_id)
+            if _last_status(path).unfinished:
+                entry = _fold(path, *_halves(path), self._boot_id)
                 if entry.status.unfinished:  # a boot may have ended it
                     yield entry
 
     def committed(self, kind: str = "") -> Iterator[Transaction]:
         """Those that are committed, the newest first; with ``kind``, those whose plan is of it. Reads no other plan."""
         for _, path in sorted(self._files(), reverse=True):
-            head, events = _halves(path)
-            if _last_status(path, events) is Status.COMMITTED and (not kind or _is_of_kind(path, head, kind)):
-                entry = _fold(path, head, events, self._boot_id)
-                if entry.status is Status.COMMITTED:
+            if _last_status(path) is Status.COMMITTED and _may_be_of_kind(path, kind):
+                entry = _fold(path, *_halves(path), self._boot_id)
+                if entry.status is Status.COMMITTED and kind in ("", entry.plan.kind):
                     yield entry
 
     def _files(self) -> Iterator[tuple[int, Path]]:
@@ -183,24 +183,38 @@ def _halves(path: Path) -> tuple[bytes, list[bytes]]:
     return head if head.endswith(b"\n") else b"", whole.splitlines()
 
 
-def _last_status(path: Path, events: list[bytes]) -> Status:
-    """Where the events after the first line leave it; a boot since then is not regarded."""
-    status = Status.OPEN
-    for number, line in enumerate(events, start=2):
-        with _reading(path, number):
-            event = json.loads(line)
-            if event["event"] == "status":
-                status = Status(event["status"])
-    return status
+def _last_status(path: Path) -> Status:
+    """Where the events leave it; a boot since then is not regarded. Read from the end, as the plan before is long."""
+    with _disk_errors(path), path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        block = _BLOCK
+        while True:
+            start = file.seek(max(0, size - block))
+            lines = file.read().split(b"\n")[1:-1]  # the first is the plan, or torn by us; the last was never finished
+            for line in reversed(lines):
+                status = _status_in(line)
+                if status:
+                    return status
+            if start == 0:
+                return Status.OPEN
+            block *= 8
 
 
-def _is_of_kind(path: Path, head: bytes, kind: str) -> bool:
-    """Whether a plan is of this kind. That stands before its steps, so of another the long rest is not parsed."""
-    before, _, _ = head.partition(b'"steps"')
-    if b'"kind"' in before and json.dumps(kind).encode() not in before:
-        return False
-    with _reading(path, 1):
-        return bool(json.loads(head)["plan"]["kind"] == kind)
+def _status_in(line: bytes) -> Status | None:
+    """The status that an event tells, if it tells one; what cannot be read is found when the whole file is."""
+    if not line.startswith(b'{"event": "status"'):
+        return None
+    try:
+        return Status(json.loads(line)["status"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _may_be_of_kind(path: Path, kind: str) -> bool:
+    """False where a plan says another kind, before its steps: the long rest is not read."""
+    with _disk_errors(path), path.open("rb") as file:
+        before, steps, _ = file.read(_BLOCK).partition(b'"steps"')
+    return not (kind and steps and b'"kind"' in before) or json.dumps(kind).encode() in before
 
 
 def _fold(path: Path, head: bytes, events: list[bytes], boot_id: str) -> Transaction:

@@ -28,7 +28,7 @@ _RECEIVE = ("python3", "/lab/agent/guest/receive.py")
 _GREET_S = 30.0
 _TRANSFER_S = 120.0
 _DOWN_S = 5.0
-_PLUG_S = 60.0
+_PLUG_S = 120.0
 _DISK = "disk"
 
 

@@ -1,4 +1,4 @@
-"""``python -m tests.cloud.control_plane up|down|status|env``: a real OpenStack on this machine, for a person."""
+"""``python -m tests.cloud.control_plane install|up|down|status|env``: a real OpenStack here, for a person."""
 
 import argparse
 import shlex
@@ -14,12 +14,12 @@ from virtfn.errors import ExitCode, VirtfnError
 def main() -> int:
     """Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.cloud.control_plane", description=__doc__)
-    parser.add_argument("command", choices=("up", "down", "status", "env"))
+    parser.add_argument("command", choices=("install", "up", "down", "status", "env"))
     parser.add_argument("--folder", type=Path, help="state, logs and clouds.yaml (XDG_CACHE_HOME/virtfn/cloud-run)")
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     cloud = ControlPlane(asked.folder, lambda text: print(text, file=sys.stderr, flush=True))
-    commands = {"up": _up, "down": _down, "status": _status, "env": _env}
+    commands = {"install": _install, "up": _up, "down": _down, "status": _status, "env": _env}
     try:
         return commands[asked.command](cloud)
     except VirtfnError as failed:
@@ -32,12 +32,21 @@ def main() -> int:
         return ExitCode.INTERRUPTED
 
 
+def _install(cloud: ControlPlane) -> int:
+    release = cloud.install()
+    print(f"OpenStack {release.name} is installed in {release.environment}", file=sys.stderr)
+    return 0
+
+
 def _up(cloud: ControlPlane) -> int:
     cloud.start()
+    cloud.furnish()
     print(f"\nclouds.yaml  {cloud.clouds_yaml()}")
     print(f"logs         {cloud.places.log}\n\nReach it:\n")
     _env(cloud)
-    print("    openstack network agent list\n\nStop it:\n")
+    print(f"    {shlex.quote(str(cloud.client))} network agent list")
+    print("    virtfn cloud plan -f examples/cloud/field-note.yaml")
+    print("\nStop it:\n")
     print(f"    {_this_command(cloud, 'down')}")
     return 0
 

@@ -1,5 +1,7 @@
 """The control plane as one thing: start it, reach it, disturb it, stop it."""
 
+import re
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -8,6 +10,7 @@ from pathlib import Path
 from tests.cloud.control_plane.configs import AGENT_DOWN_TIME_S, CLOUD, write_configs
 from tests.cloud.control_plane.database import Database
 from tests.cloud.control_plane.faults import ControlPlaneError
+from tests.cloud.control_plane.furniture import furnish
 from tests.cloud.control_plane.messaging import Messaging
 from tests.cloud.control_plane.occupancy import take_all_vfs
 from tests.cloud.control_plane.ownership import (
@@ -19,13 +22,21 @@ from tests.cloud.control_plane.ownership import (
     turn_in_the_cache,
 )
 from tests.cloud.control_plane.places import PORTS, Places
-from tests.cloud.control_plane.processes import Processes, refuse_busy_ports, wait_until
+from tests.cloud.control_plane.processes import Processes, port_answers, refuse_busy_ports, wait_until
 from tests.cloud.control_plane.programs import install_programs
 from tests.cloud.control_plane.release import Release, chosen_release, install
-from tests.cloud.control_plane.rest import Rest, nic_agent_alive, register_services, what_is_missing
+from tests.cloud.control_plane.rest import (
+    Rest,
+    forget_host,
+    nic_agent_alive,
+    nic_agent_started,
+    register_services,
+    what_is_missing,
+    what_is_missing_on,
+)
 from tests.cloud.control_plane.schemas import Snapshot, make_schemas
-from tests.cloud.control_plane.services import AGENT, Service, environment, keystone, remaining
-from tests.cloud.control_plane.vfs import HOST, FakeSysfs
+from tests.cloud.control_plane.services import AGENT, Service, compute_host, environment, keystone, remaining
+from tests.cloud.control_plane.vfs import HOST, SECOND_HOST, FakeSysfs
 
 _API_S = 180
 _READY_S = 300
@@ -55,10 +66,7 @@ class ControlPlane:
         with one_at_a_time(self.places):
             self._refuse_or_clear_what_runs()
             refuse_busy_ports(PORTS)
-            release = chosen_release()
-            with turn_in_the_cache():
-                install_programs(self._say)
-                install(release, self._say)
+            release = self.install()
             empty_folder(self.places)
             record_owner(self.places, owner)
             try:
@@ -67,6 +75,14 @@ class ControlPlane:
                 self._stop_all()
                 raise
         self._say(f"OpenStack {release.name} is ready after {time.monotonic() - begun:.0f} s")
+
+    def install(self) -> Release:
+        """Install what is missing, and say so; quick when nothing is. Raises ControlPlaneError, LabError."""
+        release = chosen_release()
+        with turn_in_the_cache():
+            install_programs(self._say)
+            install(release, self._say)
+        return release
 
     def stop(self) -> None:
         """Does nothing where nothing runs. Logs, configuration and databases stay until the next start."""
@@ -120,16 +136,17 @@ class ControlPlane:
         snapshot.save(self.places, database)
 
     def _start_service(self, service: Service) -> None:
-        self._processes.start(service.name, service.argv, environment(self.places, chosen_release().environment))
+        env = environment(self.places, chosen_release().environment, service.host)
+        self._processes.start(service.name, service.argv, env)
 
-    def _wait_until_ready(self) -> None:
+    def _wait_until_ready(self, missing: Callable[[Rest], list[str]] = what_is_missing) -> None:
         last = ""
 
         def ready() -> bool:
             nonlocal last
             self._processes.check(self._processes.names())
             try:
-                last = ", ".join(what_is_missing(self._rest))
+                last = ", ".join(missing(self._rest))
             except ControlPlaneError as not_yet:
                 last = str(not_yet)
             return not last
@@ -166,8 +183,20 @@ class ControlPlane:
         """A service's log; the services are those of ``running()``."""
         return self._processes.log_of(name)
 
+    def furnish(self) -> None:
+        """Make the image and the flavor that the examples name, where they are missing."""
+        furnish(self._rest)
+
+    @property
+    def client(self) -> Path:
+        """The release's own ``openstack`` command."""
+        return chosen_release().environment / "bin" / "openstack"
+
     def vf_features(self, address: str) -> dict[str, object]:
-        """What the agent has set on a VF: ``spoofchk``, ``link_state``, rates. Raises ControlPlaneError."""
+        """What the agent has set on a VF of the first host: ``spoofchk``, ``link_state``, rates.
+
+        Raises ControlPlaneError.
+        """
         sysfs = FakeSysfs(self.places.sysfs)
         found = sysfs.find(address)
         if not found:
@@ -193,7 +222,7 @@ class ControlPlane:
         """SIGKILL to a service and its workers. Raises ControlPlaneError for a name that does not run."""
         if not self._processes.alive(name):
             raise ControlPlaneError(f"does not run; these do: {', '.join(self._processes.names())}", where=name)
-        self._processes.kill([name])
+        self._end(name)
 
     def start_service(self, name: str) -> None:
         """Start a killed service of OpenStack again; an API answers when this returns. Raises ControlPlaneError."""
@@ -207,6 +236,27 @@ class ControlPlane:
             self._processes.wait_port(name, every[name].port, _API_S)
 
     @contextmanager
+    def second_host(self) -> Iterator[str]:
+        """While in the block there is a second compute host with a NIC like the first one's; its name.
+
+        Its servers must be gone when the block ends. Raises ControlPlaneError.
+        """
+        services = compute_host(self.places, SECOND_HOST)
+        sysfs = self.places.sysfs_of(SECOND_HOST)
+        sysfs.mkdir(parents=True)
+        self._rest.log_in()
+        try:
+            FakeSysfs(sysfs).create()
+            for service in services:
+                self._start_service(service)
+            self._wait_until_ready(lambda rest: what_is_missing_on(rest, SECOND_HOST))
+            yield SECOND_HOST
+        finally:
+            self._processes.kill([service.name for service in services])
+            forget_host(self._rest, SECOND_HOST)
+            shutil.rmtree(sysfs.parent)
+
+    @contextmanager
     def use_up_vfs(self, network_id: str) -> Iterator[list[str]]:
         """While in the block, a server of ours has every VF of the network's physical network that was free."""
         self._rest.log_in()
@@ -215,6 +265,50 @@ class ControlPlane:
             yield holder.vfs
         finally:
             holder.release()
+
+    @contextmanager
+    def neutron_with(self, **options: str) -> Iterator[None]:
+        """While in the block Neutron's API has these options of ``ml2_conf.ini``, like ``type_drivers="vlan"``.
+
+        Only the API makes networks, so nothing else is restarted: some 10 s each way.
+        """
+        with _changed(self.places.etc / "neutron/ml2_conf.ini", options):
+            self._restart("neutron-api")
+            try:
+                yield
+            finally:
+                self._end("neutron-api")
+        self.start_service("neutron-api")
+
+    @contextmanager
+    def agent_with(self, **options: str) -> Iterator[None]:
+        """While in the block the first host's agent has these options of ``sriov_agent.ini``; Neutron knows of it."""
+        self._rest.log_in()
+        with _changed(self.places.etc / "neutron/sriov_agent.ini", options):
+            self._restart_agent()
+            try:
+                yield
+            finally:
+                self._processes.kill([AGENT])
+        self._restart_agent()
+
+    def _restart(self, name: str) -> None:
+        self._end(name)
+        self.start_service(name)
+
+    def _end(self, name: str) -> None:
+        """Returns when its port is free: threads of a killed process may hold it when its first thread is gone."""
+        self._processes.kill([name])
+        every = (keystone(self.places), *remaining(self.places))
+        ports = [service.port for service in every if service.name == name and service.port]
+        if not all(wait_until(lambda port=port: not port_answers(port), _API_S) for port in ports):  # type: ignore[misc]
+            raise ControlPlaneError(f"still has its port {_API_S} s after it was killed", where=name)
+
+    def _restart_agent(self) -> None:
+        """Returns when Neutron has heard of it anew: until then it shows what the one before has told."""
+        before = nic_agent_started(self._rest)
+        self._restart(AGENT)
+        self._wait_agent("back", lambda: nic_agent_started(self._rest) != before, _AGENT_START_S)
 
     def _known(self, host: str) -> None:
         if host != HOST:
@@ -225,3 +319,19 @@ class ControlPlane:
         if not wait_until(reached, timeout_s):
             words = self._processes.last_words(AGENT)
             raise ControlPlaneError(f"is not {wanted} after {timeout_s:g} s; its log ends with:\n{words}", where=AGENT)
+
+
+@contextmanager
+def _changed(config: Path, options: Mapping[str, str]) -> Iterator[None]:
+    """While in the block these options of a file have other values. Raises ControlPlaneError where it has one not."""
+    usual = config.read_text()
+    text = usual
+    for name, value in options.items():
+        text, found = re.subn(rf"(?m)^{re.escape(name)} =.*$", f"{name} = {value}", text)
+        if not found:
+            raise ControlPlaneError(f"has no option {name}", where=str(config))
+    config.write_text(text)
+    try:
+        yield
+    finally:
+        config.write_text(usual)

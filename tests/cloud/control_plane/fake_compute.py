@@ -17,6 +17,8 @@ from tests.cloud.control_plane.vfs import (
     VENDOR_ID,
     VF_PRODUCT_ID,
     VFS_A_PF,
+    WHOLE_PF,
+    WHOLE_PF_MAC,
     FakeSysfs,
 )
 
@@ -50,14 +52,16 @@ class VfDriver(fake.FakeDriverWithPciResources):  # type: ignore[misc]
 
 
 def _pci_devices() -> Iterable[dict[str, object]]:
+    common = {"vendor_id": VENDOR_ID, "status": "available", "numa_node": 0}
+    product = {"product_id": PF_PRODUCT_ID, "label": f"label_{VENDOR_ID}_{PF_PRODUCT_ID}"}
+    whole = {**common, **product, "dev_type": "type-PF", "parent_addr": None}
+    yield {**whole, "address": WHOLE_PF.address, "mac_address": WHOLE_PF_MAC}
     for pf in PFS:
-        common = {"vendor_id": VENDOR_ID, "status": "available", "numa_node": 0}
-        product = {"product_id": PF_PRODUCT_ID, "label": f"label_{VENDOR_ID}_{PF_PRODUCT_ID}"}
-        yield {**common, **product, "address": pf.address, "dev_type": "type-PF", "parent_addr": None}
-        product = {"product_id": VF_PRODUCT_ID, "label": f"label_{VENDOR_ID}_{VF_PRODUCT_ID}"}
-        place = {"dev_type": "type-VF", "parent_addr": pf.address, "parent_ifname": pf.name}
+        yield {**whole, "address": pf.address}
+        vf = {"product_id": VF_PRODUCT_ID, "label": f"label_{VENDOR_ID}_{VF_PRODUCT_ID}", "dev_type": "type-VF"}
+        place = {"parent_addr": pf.address, "parent_ifname": pf.name}
         for index in range(VFS_A_PF):
-            yield {**common, **product, **place, "address": pf.vf_address(index)}
+            yield {**common, **vf, **place, "address": pf.vf_address(index)}
 
 
 def _give_macs(network_info: Any) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.cloud.control_plane.vfs import HOST
+
 from virtfn.lab.folders import Folders
 
 LOOPBACK = "127.0.0.1"
@@ -65,6 +67,10 @@ class Places:
     @property
     def sysfs(self) -> Path:
         return self.root / "sys"
+
+    def sysfs_of(self, host: str) -> Path:
+        """The first host's is ``sysfs``; any other's is beside what the services keep."""
+        return self.sysfs if host == HOST else self.data / host / "sys"
 
     @property
     def clouds_yaml(self) -> Path:

@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.cloud.control_plane.faults import ControlPlaneError
 from tests.cloud.control_plane.places import PASSWORD, url
+from tests.cloud.control_plane.vfs import HOST
 
 _TIMEOUT_S = 60
 _ENDPOINTS = {
@@ -95,15 +96,41 @@ def what_is_missing(rest: Rest) -> list[str]:
     """What must still come before servers can be made; empty when the cloud is ready."""
     rest.log_in()
     up = {service["binary"] for service in rest.get("nova", "/os-services")["services"] if service["state"] == "up"}
-    missing = sorted({"nova-conductor", "nova-scheduler", "nova-compute"} - up)
-    if not rest.get("nova", "/os-hypervisors")["hypervisors"]:
-        missing.append("a hypervisor")
-    if not nic_agent_alive(rest):
-        missing.append("the SR-IOV agent")
+    missing = sorted({"nova-conductor", "nova-scheduler"} - up)
     rest.get("glance", "/images")
-    return missing
+    return [*missing, *what_is_missing_on(rest, HOST)]
 
 
-def nic_agent_alive(rest: Rest) -> bool:
+def what_is_missing_on(rest: Rest, host: str) -> list[str]:
+    """What must still come before servers can be made on a compute host."""
+    services = rest.get("nova", f"/os-services?host={host}&binary=nova-compute")["services"]
+    hypervisors = rest.get("nova", "/os-hypervisors/detail")["hypervisors"]
+    there = {
+        "nova-compute": any(service["state"] == "up" for service in services),
+        "a hypervisor": any(one["service"]["host"] == host for one in hypervisors),
+        "the SR-IOV agent": nic_agent_alive(rest, host),
+    }
+    return [name for name, is_there in there.items() if not is_there]
+
+
+def nic_agent_alive(rest: Rest, host: str = HOST) -> bool:
     """What Neutron believes."""
-    return any(a["alive"] for a in rest.get("neutron", "/agents")["agents"] if a["agent_type"] == "NIC Switch agent")
+    return any(agent["alive"] for agent in _nic_agents(rest, host))
+
+
+def nic_agent_started(rest: Rest, host: str = HOST) -> str:
+    """When the agent that Neutron knows was started, in Neutron's words."""
+    return next((str(agent["started_at"]) for agent in _nic_agents(rest, host)), "")
+
+
+def forget_host(rest: Rest, host: str) -> None:
+    """Delete what nova and Neutron know of a compute host whose processes are stopped and whose servers are gone."""
+    for service in rest.get("nova", f"/os-services?host={host}&binary=nova-compute")["services"]:
+        rest.delete("nova", f"/os-services/{service['id']}")
+    for agent in _nic_agents(rest, host):
+        rest.delete("neutron", f"/agents/{agent['id']}")
+
+
+def _nic_agents(rest: Rest, host: str) -> list[Any]:
+    every = rest.get("neutron", f"/agents?host={host}")["agents"]
+    return [agent for agent in every if agent["agent_type"] == "NIC Switch agent"]

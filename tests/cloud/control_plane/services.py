@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.cloud.control_plane.configs import CONFIG_FILES, fill
 from tests.cloud.control_plane.places import LOOPBACK, PORTS, REPOSITORY, Places
-from tests.cloud.control_plane.vfs import FOLDER_VARIABLE
+from tests.cloud.control_plane.vfs import FOLDER_VARIABLE, HOST
 
 AGENT = "sriov-agent"
 _PACKAGE = "tests.cloud.control_plane"
@@ -14,11 +14,12 @@ _PACKAGE = "tests.cloud.control_plane"
 
 @dataclass(frozen=True)
 class Service:
-    """A process; ``port`` for those with an API."""
+    """A process; ``port`` for those with an API, ``host`` for those of a compute host."""
 
     name: str
     argv: tuple[str, ...]
     port: int = 0
+    host: str = HOST
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,11 @@ _APIS = (
 )
 
 
-def environment(places: Places, venv: Path) -> dict[str, str]:
-    """For every process: the virtual environment first, the configuration's folders, no proxy between us."""
+def environment(places: Places, venv: Path, host: str = HOST) -> dict[str, str]:
+    """For every process: the virtual environment first, the configuration's folders, no proxy between us.
+
+    ``host`` is the compute host whose NIC it sees.
+    """
     own = {name: value for name, value in os.environ.items() if not name.startswith(("OS_", "PYTHON"))}
     path = os.pathsep.join((str(venv / "bin"), own.get("PATH", ""), "/usr/sbin", "/sbin", "/usr/bin", "/bin"))
     folders = {f"OS_{project.upper()}_CONFIG_DIR": str(places.etc / project) for project in CONFIG_FILES}
@@ -55,7 +59,7 @@ def environment(places: Places, venv: Path) -> dict[str, str]:
         "OS_NOVA_CONFIG_FILES": f"{venv}/etc/nova/api-paste.ini;nova.conf",
         "NO_PROXY": LOOPBACK,
         "no_proxy": LOOPBACK,
-        FOLDER_VARIABLE: str(places.sysfs),
+        FOLDER_VARIABLE: str(places.sysfs_of(host)),
     }
 
 
@@ -70,23 +74,36 @@ def keystone(places: Places) -> Service:
     return _under_uwsgi(_KEYSTONE, places)
 
 
-def sriov_agent(places: Places) -> Service:
-    """Neutron's real agent on the fake NIC."""
-    options = (*config_options(places, "neutron"), "--config-file", str(places.etc / "neutron/sriov_agent.ini"))
-    return Service(AGENT, ("python", "-m", f"{_PACKAGE}.sriov_agent", *options))
+def compute_host(places: Places, host: str = HOST) -> tuple[Service, Service]:
+    """nova-compute with the fake virtual machines, and Neutron's real agent on the fake NIC."""
+    own = () if host == HOST else ("--config-file", str(_host_config(places, host)))
+    suffix = "" if host == HOST else f"@{host}"
+    nova = (*config_options(places, "nova"), *own)
+    agent = (*config_options(places, "neutron"), "--config-file", str(places.etc / "neutron/sriov_agent.ini"), *own)
+    return (
+        Service(f"nova-compute{suffix}", ("python", "-m", f"{_PACKAGE}.fake_compute", *nova), host=host),
+        Service(f"{AGENT}{suffix}", ("python", "-m", f"{_PACKAGE}.sriov_agent", *agent), host=host),
+    )
 
 
 def remaining(places: Places) -> list[Service]:
     """All but keystone. The slowest to start comes first."""
     nova = tuple(config_options(places, "nova"))
+    compute, agent = compute_host(places)
     return [
-        Service("nova-compute", ("python", "-m", f"{_PACKAGE}.fake_compute", *nova)),
+        compute,
         Service("nova-conductor", ("nova-conductor", *nova)),
         Service("neutron-rpc", ("neutron-rpc-server", *config_options(places, "neutron"))),
         *(_under_uwsgi(api, places) for api in _APIS),
         Service("nova-scheduler", ("nova-scheduler", *nova)),
-        sriov_agent(places),
+        agent,
     ]
+
+
+def _host_config(places: Places, host: str) -> Path:
+    path = places.etc / f"{host}.conf"
+    path.write_text(fill("host.conf", {"host": host, "data": str(places.data)}))
+    return path
 
 
 def _under_uwsgi(api: _Api, places: Places) -> Service:

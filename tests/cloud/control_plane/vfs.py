@@ -1,4 +1,4 @@
-"""The SR-IOV NIC that the compute host pretends to have, and the folder that stands for its sysfs.
+"""The SR-IOV NIC that a compute host pretends to have, and the folder that stands for its sysfs.
 
 Three sides read this: the launcher makes the folder, nova's driver writes a VF's MAC there when a server gets the VF
 (as libvirt does on a real host), and Neutron's agent reads the MAC and writes what it sets on the VF.
@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HOST = "sriov-host1"
+SECOND_HOST = "sriov-host2"
+"""Started on demand; its NIC is the same."""
 VENDOR_ID, PF_PRODUCT_ID, VF_PRODUCT_ID = "8086", "158b", "154c"
-VFS_A_PF = 4
+VFS_A_PF = 8
 NO_MAC = "00:00:00:00:00:00"
 FOLDER_VARIABLE = "VIRTFN_CLOUD_SYSFS"
 
@@ -34,6 +36,9 @@ PFS = (
     Pf("ens1f0", "physnet1", "0000:3b:00.0", "02"),
     Pf("ens1f1", "physnet2", "0000:3b:00.1", "0a"),
 )
+WHOLE_PF = Pf("ens1f2", "physnet2", "0000:3b:00.2", "")
+"""It has no VFs: a server may have all of it."""
+WHOLE_PF_MAC = "02:00:00:3b:00:02"
 
 
 class FakeSysfs:

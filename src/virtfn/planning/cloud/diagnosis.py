@@ -137,8 +137,8 @@ def _not_seen(physical: str, host: str, ports: Sequence[str], survey: CloudSurve
     counts = [f"it sees {one.vfs_in_use} VFs in use" for one in agents if one.vfs_in_use is not None]
     return Cause(
         CauseKind.VF_NOT_SEEN,
-        f"the NIC Switch agent on {host} does not see the VFs of ports that are bound there",
+        f"the NIC Switch agent on {host} has not seen the VFs of ports that are bound there",
         (bound, *map(said_of, agents), *counts),
-        f"on {host} `ip link` must show a VF with each port's MAC, and the VF no netdev on the host; "
-        "exclude_devices and the log of the agent say which it passes over",
+        "wait a few seconds, as it looks in turns; where it stays so, "
+        f"`ip link` on {host} must show a VF with each port's MAC and no netdev of it, and exclude_devices not name it",
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 from string import Template
 
 from tests.cloud.control_plane.places import LOOPBACK, PASSWORD, PORTS, Places, url
-from tests.cloud.control_plane.vfs import HOST, PFS, VENDOR_ID, VF_PRODUCT_ID
+from tests.cloud.control_plane.vfs import HOST, PF_PRODUCT_ID, PFS, VENDOR_ID, VF_PRODUCT_ID, WHOLE_PF, Pf
 
 CLOUD = "virtfn-test"
 DATABASES = ("keystone", "glance", "placement", "neutron", "nova", "nova_api", "nova_cell0")
@@ -55,16 +55,14 @@ def settings(places: Places, venv: Path) -> dict[str, str]:
 
 
 def _device_specs() -> list[dict[str, object]]:
-    """What nova may hand out: the VFs of each PF, with the PF's physical network."""
-    return [
-        {
-            "vendor_id": VENDOR_ID,
-            "product_id": VF_PRODUCT_ID,
-            "address": {"domain": "0000", "bus": "3b", "slot": pf.vf_slot, "function": ".*"},
-            "physical_network": pf.physnet,
-        }
-        for pf in PFS
-    ]
+    """What nova may hand out: the VFs of each PF, and one PF, each with its physical network."""
+    specs = [_device_spec(pf, VF_PRODUCT_ID, {"slot": pf.vf_slot, "function": ".*"}) for pf in PFS]
+    return [*specs, _device_spec(WHOLE_PF, PF_PRODUCT_ID, {"slot": "00", "function": "2"})]
+
+
+def _device_spec(pf: Pf, product: str, where: dict[str, str]) -> dict[str, object]:
+    address = {"domain": "0000", "bus": "3b", **where}
+    return {"vendor_id": VENDOR_ID, "product_id": product, "address": address, "physical_network": pf.physnet}
 
 
 def write_configs(places: Places, venv: Path) -> None:

@@ -1,0 +1,149 @@
+"""A run that fails at any object leaves the cloud as it was; what cannot be undone is named, and finished later."""
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.cloud.control_plane.configs import CLOUD
+from tests.cloud.operating import FLAVOR, IMAGE, Operator
+
+from virtfn.cloud.openstack import OpenStackCloud
+from virtfn.errors import CloudError, ExitCode, RollbackIncomplete
+from virtfn.model.cloud import DesiredCloud, meant_by
+from virtfn.model.plan import DEFINITION, Target, Value
+from virtfn.model.transaction import Status
+from virtfn.services.clouds import Clouds, Patience
+from virtfn.services.transaction import Settle, Transactions
+from virtfn.spec.cloud import load_cloud
+
+if TYPE_CHECKING:
+    from openstack.connection import Connection
+
+pytestmark = pytest.mark.cloud
+
+SPEC = f"""
+virtfn: cloud/1
+name: undone
+networks:
+  - name: flat
+    physical_network: physnet2
+    subnets: [{{name: flat-v4, cidr: 192.0.2.0/24, gateway: none, dhcp: false}}]
+servers:
+  - {{name: vm-1, image: {IMAGE}, flavor: {FLAVOR}, anti_affinity: apart, ports: [{{network: flat}}]}}
+  - {{name: vm-2, image: {IMAGE}, flavor: {FLAVOR}, ports: [{{network: flat}}]}}
+"""
+OBJECTS = ("flat", "flat-v4", "vm-1-0", "vm-2-0", "apart", "vm-1", "vm-2")
+"""In the order in which they are made."""
+
+
+class When(Enum):
+    """Whether the cloud has done what it was asked before the answer is lost."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
+class Unreliable(OpenStackCloud):
+    """The real cloud, but the call that makes one object fails, and each that deletes another (``keeps``)."""
+
+    def __init__(self, name: str, when: When, *, keeps: str = "") -> None:
+        super().__init__(CLOUD)
+        self.has_failed = False
+        self._name, self._when, self._keeps = name, when, keeps
+
+    def write_all(self, changes: Sequence[tuple[Target, str, Value]]) -> None:
+        """What comes before the call that fails is done, what comes after it is not."""
+        ends = [(meant_by(target)[2], value is None) for target, field, value in changes if field == DEFINITION]
+        name, when = (self._keeps, When.BEFORE) if (self._keeps, True) in ends else (self._name, self._when)
+        if (name, name == self._keeps) not in ends:
+            super().write_all(changes)
+            return
+        self.has_failed = True
+        places = [place for place, change in enumerate(changes) if meant_by(change[0])[2] == name]
+        target = changes[places[0]][0]
+        done = changes[: places[0] if when is When.BEFORE else places[-1] + 1]
+        if done:
+            super().write_all(done)
+        raise CloudError("the connection was lost", where=str(target))
+
+
+def clouds(world: Unreliable, operator: Operator) -> Clouds:
+    """virtfn as its own composition root makes it, on this world."""
+    journal = operator.journal
+    engine = Transactions(world, journal, progress=print, settle=Settle(30.0, 0.2))
+    return Clouds(world, journal, engine, progress=print, patience=Patience(90.0, 0.2))
+
+
+def up(world: Unreliable, operator: Operator, desired: DesiredCloud) -> None:
+    service = clouds(world, operator)
+    service.up(desired, service.plan(desired))
+
+
+@pytest.fixture
+def desired() -> DesiredCloud:
+    return load_cloud("cloud.yaml", SPEC)
+
+
+@pytest.mark.parametrize("when", When, ids=lambda when: str(when.value))
+@pytest.mark.parametrize("name", OBJECTS)
+def test_a_failure_at_any_object_leaves_the_cloud_as_it_was(
+    connection: "Connection", operator: Operator, desired: DesiredCloud, name: str, when: When
+) -> None:
+    sdk: Any = connection
+    theirs = sdk.network.create_network(name="flat", provider_network_type="flat", provider_physical_network="physnet1")
+    sdk.network.create_port(network_id=theirs.id, name="vm-1-0", binding_vnic_type="direct")
+    before = operator.everything()
+    world = Unreliable(name, when)
+    with pytest.raises(CloudError, match="the connection was lost") as raised:
+        up(world, operator, desired)
+    assert world.has_failed
+    assert raised.value.__notes__ == ["All that was changed has been put back and read back."]
+    assert operator.everything() == before
+    (entry,) = operator.journal.all()
+    assert entry.status is Status.ROLLED_BACK
+    assert not entry.remaining
+
+
+def fail_to_undo(operator: Operator) -> RollbackIncomplete:
+    """The last server cannot be made, so all is deleted again; but one deletion is refused."""
+    world = Unreliable("vm-2", When.AFTER, keeps="vm-2-0")
+    with pytest.raises(RollbackIncomplete) as raised:
+        up(world, operator, load_cloud("cloud.yaml", SPEC))
+    return raised.value
+
+
+def test_what_could_not_be_undone_is_named(operator: Operator) -> None:
+    failure = fail_to_undo(operator)
+    assert failure.exit_code == ExitCode.ROLLBACK_INCOMPLETE
+    assert "port vm-2-0" in failure.message
+    assert "the connection was lost" in failure.message
+    assert "network flat" in failure.message, "its port is still there"
+    assert "`virtfn cloud up` or `virtfn cloud down` again" in failure.hint
+    assert [operator.names(kind) for kind in ("networks", "ports", "servers")] == [["flat"], ["vm-2-0"], []]
+    (entry,) = operator.journal.all()
+    assert entry.status is Status.INCOMPLETE
+    assert any("vm-2-0" in line for line in entry.remaining)
+
+
+def test_down_deletes_what_could_not_be_undone(operator: Operator) -> None:
+    before = operator.everything()
+    fail_to_undo(operator)
+    assert operator.virtfn("down", "-f", operator.spec(SPEC), "--yes", "-q") == 0
+    assert operator.everything() == before
+    assert not any(entry.status.unfinished for entry in operator.journal.all())
+
+
+def test_up_finishes_what_could_not_be_undone_and_makes_all_once(operator: Operator) -> None:
+    fail_to_undo(operator)
+    spec = operator.spec(SPEC)
+    assert operator.virtfn("up", "-f", spec, "--yes", "-q") == 0
+    assert [operator.names(kind) for kind in ("networks", "subnets", "ports", "server groups", "servers")] == [
+        ["flat"],
+        ["flat-v4"],
+        ["vm-1-0", "vm-2-0"],
+        ["virtfn:undone/apart"],
+        ["vm-1", "vm-2"],
+    ]
+    assert {port.status for port in operator.ports("undone").values()} == {"ACTIVE"}
+    assert not any(entry.status.unfinished for entry in operator.journal.all())

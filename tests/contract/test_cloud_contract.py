@@ -1,0 +1,342 @@
+"""What every Cloud must keep: one suite for the fake, and for a real OpenStack (marker ``cloud``)."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.cloud.control_plane.configs import CLOUD
+from tests.cloud.operating import FLAVOR, IMAGE, Operator, furnished, sweep
+
+from virtfn.cloud.openstack import OpenStackCloud
+from virtfn.errors import CloudError, UsageError, VirtfnError
+from virtfn.model.cloud import CloudObject, Kind, ObservedCloud, cloud_target
+from virtfn.model.cloud.fields import DEFINED_BY
+from virtfn.model.plan import DEFINITION, Target, Value
+from virtfn.services.ports import Cloud
+from virtfn.testing import FakeCloud, FakeRules
+
+SPEC, OTHER_SPEC = "contract", "another"
+FLAT: dict[str, Value] = {"type": "flat", "physical_network": "physnet1"}
+SUBNET: dict[str, Value] = {"network": "net", "cidr": "192.0.2.0/24"}
+PORT: dict[str, Value] = {"network": "net", "vnic_type": "direct"}
+GROUP: dict[str, Value] = {"policy": "anti-affinity"}
+SERVER: dict[str, Value] = {"image": IMAGE, "flavor": FLAVOR, "ports": ["vm-0"]}
+RUNS_S = 120
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A cloud under test that has nothing of ours; ``add_foreign`` makes what somebody else would."""
+
+    cloud: Cloud
+    add_foreign: Callable[[Kind, str, Mapping[str, Value]], None]
+    everything: Callable[[], object]
+
+    def make(self, kind: Kind, name: str, fields: Mapping[str, Value], *, spec: str = SPEC) -> Target:
+        target = cloud_target(spec, kind, name)
+        definition = {field: fields[field] for field in DEFINED_BY[kind]}
+        others = [(target, field, value) for field, value in fields.items() if field not in definition]
+        self.cloud.write_all([(target, DEFINITION, definition), *others])
+        return target
+
+    def make_all(self) -> dict[Kind, Target]:
+        """A network with its subnet, a port, a group and a server."""
+        return {
+            Kind.NETWORK: self.make(Kind.NETWORK, "net", FLAT),
+            Kind.SUBNET: self.make(Kind.SUBNET, "net-v4", SUBNET),
+            Kind.PORT: self.make(Kind.PORT, "vm-0", PORT),
+            Kind.SERVER_GROUP: self.make(Kind.SERVER_GROUP, "apart", GROUP),
+            Kind.SERVER: self.make(Kind.SERVER, "vm", {**SERVER, "server_group": "apart"}),
+        }
+
+    def delete(self, target: Target) -> None:
+        self.cloud.write(target, DEFINITION, None)
+
+    def definition(self, target: Target) -> Value:
+        return self.cloud.read(target, DEFINITION)
+
+    def running(self) -> ObservedCloud:
+        """What is observed once the server runs and its port is active."""
+        deadline = time.monotonic() + RUNS_S
+        while True:
+            observed = self.cloud.observe(SPEC)
+            states = [one.facts.get("status") for one in observed.ours if one.kind in (Kind.PORT, Kind.SERVER)]
+            if states == ["ACTIVE"] * 2:
+                return observed
+            assert "ERROR" not in states
+            assert time.monotonic() < deadline
+            time.sleep(0 if isinstance(self.cloud, FakeCloud) else 0.2)
+
+
+def fake() -> Iterator[Subject]:
+    cloud = FakeCloud(FakeRules(images=(IMAGE,), flavors=(FLAVOR,)))
+    yield Subject(cloud, cloud.add_foreign, cloud.everything)
+
+
+def real(operator: Operator) -> Iterator[Subject]:
+    sdk: Any = operator.connection
+
+    def add_foreign(kind: Kind, name: str, fields: Mapping[str, Value]) -> None:
+        if kind is Kind.NETWORK:
+            provider = {f"provider_{field}": value for field, value in fields.items()}
+            sdk.network.create_network(
+                name=name,
+                **{field.replace("provider_type", "provider_network_type"): v for field, v in provider.items()},
+            )
+        elif kind is Kind.PORT:
+            network = sdk.network.find_network(fields["network"], ignore_missing=False)
+            sdk.network.create_port(name=name, network_id=network.id, binding_vnic_type=fields["vnic_type"])
+        else:
+            sdk.compute.create_server_group(name=name, policy=fields["policy"])
+
+    yield Subject(OpenStackCloud(CLOUD), add_foreign, operator.everything)
+
+
+@pytest.fixture(params=["fake", pytest.param("openstack", marks=pytest.mark.cloud)])
+def subject(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Subject]:
+    if request.param == "fake":
+        yield from fake()
+        return
+    plane, connection = request.getfixturevalue("cloud"), request.getfixturevalue("connection")
+    for name, value in plane.environment().items():
+        monkeypatch.setenv(name, value)
+    operator = Operator(connection, tmp_path)
+    before = operator.everything()
+    with furnished(connection):
+        try:
+            yield from real(operator)
+        finally:
+            sweep(connection, before)
+
+
+def found(observed: ObservedCloud, kind: Kind, name: str) -> CloudObject:
+    one = observed.find(kind, name)
+    assert one is not None
+    return one
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_what_is_not_there_reads_as_none(subject: Subject, kind: Kind) -> None:
+    target = cloud_target(SPEC, kind, "absent")
+    assert subject.definition(target) is None
+    assert subject.cloud.read(target, "network") is None
+
+
+def test_objects_are_made_and_deleted_by_their_definitions(subject: Subject) -> None:
+    before = subject.everything()
+    made = subject.make_all()
+    assert subject.definition(made[Kind.NETWORK]) == FLAT
+    assert subject.definition(made[Kind.SUBNET]) == SUBNET
+    assert subject.definition(made[Kind.PORT]) == PORT
+    assert subject.definition(made[Kind.SERVER_GROUP]) == GROUP
+    assert subject.definition(made[Kind.SERVER]) == {"image": IMAGE, "flavor": FLAVOR}
+    assert subject.cloud.read(made[Kind.SERVER], "server_group") == "apart"
+    for target in reversed(list(made.values())):
+        subject.delete(target)
+        assert subject.definition(target) is None
+    assert subject.everything() == before
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_deleting_what_is_gone_is_no_error(subject: Subject, kind: Kind) -> None:
+    subject.delete(cloud_target(SPEC, kind, "absent"))
+
+
+def test_fields_that_are_named_read_back_as_written(subject: Subject) -> None:
+    network: dict[str, Value] = {"mtu": 1400, "shared": True, "port_security": False}
+    subnet: dict[str, Value] = {
+        "pools": [["192.0.2.10", "192.0.2.20"], ["192.0.2.100", "192.0.2.120"]],
+        "gateway": None,
+        "dhcp": False,
+        "dns": ["192.0.2.3", "192.0.2.2"],
+    }
+    port: dict[str, Value] = {"mac": "02:00:00:00:00:07", "fixed_ip": "192.0.2.11"}
+    made = {
+        subject.make(Kind.NETWORK, "net", {**FLAT, **network}): network,
+        subject.make(Kind.SUBNET, "net-v4", {**SUBNET, **subnet}): subnet,
+        subject.make(Kind.PORT, "vm-0", {**PORT, **port}): port,
+    }
+    for target, fields in made.items():
+        assert {field: subject.cloud.read(target, field) for field in fields} == fields
+
+
+def test_what_nobody_names_is_chosen_by_the_cloud(subject: Subject) -> None:
+    network = subject.make(Kind.NETWORK, "net", FLAT)
+    subnet = subject.make(Kind.SUBNET, "net-v4", SUBNET)
+    port, other = subject.make(Kind.PORT, "vm-0", PORT), subject.make(Kind.PORT, "vm-1", PORT)
+    read = subject.cloud.read
+    fields = ("segmentation_id", "mtu", "shared", "port_security")
+    assert [read(network, field) for field in fields] == [None, 1500, False, True]
+    pools: Value = [["192.0.2.2", "192.0.2.254"]]
+    assert [read(subnet, field) for field in ("pools", "gateway", "dhcp", "dns")] == [pools, "192.0.2.1", True, []]
+    assert len({str(read(one, "mac")) for one in (port, other)}) == 2
+    assert len({str(read(one, "fixed_ip")) for one in (port, other)}) == 2
+    assert str(read(port, "fixed_ip")).startswith("192.0.2.")
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        (Kind.NETWORK, {"mtu": 1400, "shared": True, "port_security": False}),
+        (Kind.SUBNET, {"gateway": None, "dhcp": False, "dns": ["192.0.2.9"]}),
+        (Kind.SUBNET, {"pools": [["192.0.2.50", "192.0.2.60"]]}),
+    ],
+)
+def test_fields_that_can_be_set_later_change_and_go_back(
+    subject: Subject, kind: Kind, changes: dict[str, Value]
+) -> None:
+    subject.make(Kind.NETWORK, "net", FLAT)
+    subject.make(Kind.SUBNET, "net-v4", SUBNET)
+    target = cloud_target(SPEC, kind, "net" if kind is Kind.NETWORK else "net-v4")
+    definition = subject.definition(target)
+    keys = [(target, field) for field in changes]
+    before = subject.cloud.read_all(keys)
+    subject.cloud.write_all([(target, field, value) for field, value in changes.items()])
+    assert subject.cloud.read_all(keys) == list(changes.values())
+    assert subject.definition(target) == definition
+    back = [value for value in before if not isinstance(value, VirtfnError)]
+    subject.cloud.write_all([(*key, value) for key, value in zip(keys, back, strict=True)])
+    assert subject.cloud.read_all(keys) == before
+
+
+def test_what_cannot_be_changed_is_refused_and_stays(subject: Subject) -> None:
+    subject.make(Kind.NETWORK, "net", FLAT)
+    port = subject.make(Kind.PORT, "vm-0", PORT)
+    before = subject.everything()
+    with pytest.raises(VirtfnError):
+        subject.cloud.write(port, "mac", "02:00:00:00:00:07")
+    assert subject.everything() == before
+
+
+def test_setting_a_field_of_what_is_gone_is_an_error(subject: Subject) -> None:
+    with pytest.raises(CloudError) as raised:
+        subject.cloud.write(cloud_target(SPEC, Kind.NETWORK, "absent"), "mtu", 1400)
+    assert raised.value.status == 404
+
+
+def test_two_of_one_name_are_an_error_and_keep_nothing_else_from_being_read(subject: Subject) -> None:
+    net = subject.make(Kind.NETWORK, "net", FLAT)
+    twice = subject.make(Kind.PORT, "twice", PORT)
+    subject.make(Kind.PORT, "twice", PORT)
+    once = subject.make(Kind.PORT, "once", PORT)
+    before = subject.everything()
+    with pytest.raises(UsageError, match="2 of this name"):
+        subject.definition(twice)
+    with pytest.raises(UsageError, match="2 of this name"):
+        subject.delete(twice)
+    one, two, three = subject.cloud.read_all([(twice, DEFINITION), (once, DEFINITION), (net, DEFINITION)])
+    assert isinstance(one, UsageError)
+    assert (two, three) == (PORT, FLAT)
+    assert subject.everything() == before
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "status"),
+    [
+        (Kind.NETWORK, {"type": "flat", "physical_network": "physnet9"}, 400),
+        (Kind.NETWORK, FLAT, 409),
+        (Kind.SUBNET, {"network": "absent", "cidr": "192.0.2.0/24"}, 404),
+        (Kind.PORT, {"network": "absent", "vnic_type": "direct"}, 404),
+        (Kind.PORT, {**PORT, "mac": "02:00:00:00:00:07"}, 409),
+    ],
+)
+def test_a_refused_write_leaves_nothing(subject: Subject, kind: Kind, fields: dict[str, Value], status: int) -> None:
+    subject.make(Kind.NETWORK, "net", FLAT)
+    subject.make(Kind.PORT, "vm-0", {**PORT, "mac": "02:00:00:00:00:07"})
+    before = subject.everything()
+    with pytest.raises(CloudError) as raised:
+        subject.make(kind, "refused", fields)
+    assert raised.value.status == status
+    assert subject.definition(cloud_target(SPEC, kind, "refused")) is None
+    assert subject.everything() == before
+
+
+def test_what_others_need_is_not_deleted(subject: Subject) -> None:
+    network, subnet = subject.make(Kind.NETWORK, "net", FLAT), subject.make(Kind.SUBNET, "net-v4", SUBNET)
+    subject.make(Kind.PORT, "vm-0", PORT)
+    before = subject.everything()
+    for target in (network, subnet):
+        with pytest.raises(CloudError) as raised:
+            subject.delete(target)
+        assert raised.value.status == 409
+    assert subject.everything() == before
+
+
+def test_many_fields_at_once_are_the_same_as_one_by_one(subject: Subject) -> None:
+    made = subject.make_all()
+    keys = [(made[Kind.SUBNET], "dhcp"), (made[Kind.NETWORK], "mtu"), (made[Kind.SERVER], DEFINITION)]
+    keys += [(made[Kind.PORT], "fixed_ip"), (cloud_target(OTHER_SPEC, Kind.NETWORK, "net"), DEFINITION)]
+    assert subject.cloud.read_all(keys) == [subject.cloud.read(*key) for key in keys]
+
+
+def test_reading_and_observing_agree(subject: Subject) -> None:
+    made = subject.make_all()
+    observed = subject.running()
+    for kind, target in made.items():
+        one = found(observed, kind, target.id.partition("/")[2])
+        assert subject.definition(target) == {field: one.fields[field] for field in DEFINED_BY[kind]}
+        for field in one.fields:
+            assert subject.cloud.read(target, field) == one.fields[field], (kind, field)
+    assert subject.cloud.refresh(SPEC, observed).ours == observed.ours
+
+
+def test_a_server_runs_on_a_vf_and_gives_it_back(subject: Subject) -> None:
+    made = subject.make_all()
+    unbound = {"status": "DOWN", "vif_type": "unbound", "host": "", "pci_slot": "", "owner": ""}
+    observed = subject.running()
+    server, port = found(observed, Kind.SERVER, "vm"), found(observed, Kind.PORT, "vm-0")
+    assert server.fields["ports"] == ["vm-0"]
+    assert server.fields["host"] == server.facts["host"] == port.facts["host"]
+    assert (port.facts["vif_type"], port.facts["owner"]) == ("hw_veb", "compute:nova")
+    assert port.facts["pci_slot"]
+    subject.delete(made[Kind.SERVER])
+    assert subject.definition(made[Kind.SERVER]) is None
+    after = found(subject.cloud.observe(SPEC), Kind.PORT, "vm-0")
+    assert {fact: after.facts[fact] for fact in unbound} == unbound
+
+
+def test_a_spec_sees_its_own_and_what_others_have_beside_it(subject: Subject) -> None:
+    subject.make(Kind.NETWORK, "net", FLAT)
+    subject.make(Kind.PORT, "vm-0", PORT)
+    subject.make(Kind.NETWORK, "net2", {"type": "flat", "physical_network": "physnet2"}, spec=OTHER_SPEC)
+    subject.make(Kind.PORT, "vm-1", {"network": "net2", "vnic_type": "direct"}, spec=OTHER_SPEC)
+    subject.add_foreign(Kind.PORT, "theirs", PORT)
+    ours = subject.cloud.observe(SPEC)
+    assert {(one.kind, one.name) for one in ours.ours} == {(Kind.NETWORK, "net"), (Kind.PORT, "vm-0")}
+    assert {(one.kind, one.name) for one in ours.others} == {(Kind.NETWORK, "net2"), (Kind.PORT, "theirs")}
+    other = subject.cloud.observe(OTHER_SPEC)
+    assert {(one.kind, one.name) for one in other.ours} == {(Kind.NETWORK, "net2"), (Kind.PORT, "vm-1")}
+    assert {(one.kind, one.name) for one in other.others} == {(Kind.NETWORK, "net")}
+
+
+def test_what_is_not_ours_is_neither_read_nor_deleted(subject: Subject) -> None:
+    subject.add_foreign(Kind.NETWORK, "net", FLAT)
+    subject.add_foreign(Kind.PORT, "vm-0", PORT)
+    subject.add_foreign(Kind.SERVER_GROUP, "apart", GROUP)
+    subject.make(Kind.NETWORK, "net2", {"type": "flat", "physical_network": "physnet2"}, spec=OTHER_SPEC)
+    before = subject.everything()
+    names = [(Kind.NETWORK, "net"), (Kind.NETWORK, "net2"), (Kind.PORT, "vm-0"), (Kind.SERVER_GROUP, "apart")]
+    for kind, name in names:
+        target = cloud_target(SPEC, kind, name)
+        assert subject.definition(target) is None
+        subject.delete(target)
+    with pytest.raises(CloudError):
+        subject.cloud.write(cloud_target(SPEC, Kind.NETWORK, "net"), "mtu", 1400)
+    assert subject.everything() == before
+
+
+def test_a_port_may_be_on_a_network_of_others_and_prefers_our_own(subject: Subject) -> None:
+    subject.add_foreign(Kind.NETWORK, "net", FLAT)
+    theirs = subject.make(Kind.PORT, "first", PORT)
+    assert subject.definition(theirs) == PORT
+    subject.make(Kind.NETWORK, "net", {"type": "flat", "physical_network": "physnet2"})
+    subject.make(Kind.PORT, "second", PORT)
+    network = cloud_target(SPEC, Kind.NETWORK, "net")
+    with pytest.raises(CloudError):
+        subject.delete(network)
+    subject.delete(cloud_target(SPEC, Kind.PORT, "second"))
+    subject.delete(network)
+    assert subject.definition(theirs) == PORT
