@@ -3,7 +3,10 @@
 The plain form is what plans and journals hold; a value is read in the form in which it is written.
 """
 
+from __future__ import annotations
+
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from virtfn.errors import KernelRefused, UsageError
 from virtfn.host.refusals import Attempt
@@ -11,7 +14,9 @@ from virtfn.host.rtnetlink import RouteSocket
 from virtfn.host.vfinfo import Link
 from virtfn.model.addresses import MacAddress
 from virtfn.model.inventory import Known, Unknown
-from virtfn.model.plan import Value
+
+if TYPE_CHECKING:
+    from virtfn.model.plan import Value
 
 _LEAST_MTU, _MOST_MTU = 68, 0x7FFFFFFF
 

@@ -1,14 +1,15 @@
-"""The kernel as one object: observe the host, read one fact, write one fact."""
+"""The kernel as one object: observe the host, read one fact, write one fact. What only writing needs is imported then."""
+
+from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from virtfn.errors import BackendUnreachable, CapabilityError, UsageError, VirtfnError
-from virtfn.host import creation, observation
-from virtfn.host.binding import bind_driver
+from virtfn.host import observation
 from virtfn.host.devlink import DevlinkSocket, eswitch_mode, set_eswitch_mode
 from virtfn.host.facts import number, read_link_field, switch, write_link_field
 from virtfn.host.messages import Change, messages
@@ -21,8 +22,9 @@ from virtfn.host.vf_fields import VF_FIELDS, encode_vf_field, read_vf_field
 from virtfn.host.vfinfo import Link
 from virtfn.model.addresses import MacAddress, PciAddress, VfRef
 from virtfn.model.inventory import EswitchMode, Inventory, Known, Unknown
-from virtfn.model.plan import Target, Value
-from virtfn.planning.commands import equivalent_command
+
+if TYPE_CHECKING:
+    from virtfn.model.plan import Target, Value
 
 T = TypeVar("T")
 Socket = TypeVar("Socket", RouteSocket, DevlinkSocket)
@@ -171,8 +173,10 @@ class KernelHost:
         label = self._label(pf)
         attempt = _attempt("pf", label, pf.address, field, value)
         if field == "num_vfs":
+            from virtfn.host.creation import set_num_vfs
+
             wanted = number(value, 0, _MOST_VFS, attempt)
-            creation.set_num_vfs(self._sysfs, pf, wanted, where=label, command=attempt.command)
+            set_num_vfs(self._sysfs, pf, wanted, where=label, command=attempt.command)
         elif field == "autoprobe":
             on = switch(value, attempt)
             write_text(pf.folder / "sriov_drivers_autoprobe", "1" if on else "0", attempt)
@@ -214,6 +218,8 @@ class KernelHost:
             return
         if value is not None and (not isinstance(value, str) or not value or "/" in value):
             raise UsageError(f"{value!r} is no driver", where=label, hint="a driver's name, native, or null for none")
+        from virtfn.host.binding import bind_driver
+
         bind_driver(self._sysfs, self._vf_pci(pf, index), value, where=label, command=attempt.command)
 
     def _vf(self, identity: str) -> tuple[PfDevice, int]:
@@ -265,6 +271,8 @@ def _no_such_kind(kind: str) -> NoReturn:
 
 def _attempt(kind: str, label: str, device: str, field: str, value: Value) -> Attempt:
     """Raises UsageError where the value has not the form that the field needs."""
+    from virtfn.planning.commands import equivalent_command
+
     try:
         command = equivalent_command(kind, label, field, value, device=device)
     except (KeyError, TypeError) as error:

@@ -1,12 +1,16 @@
 """Which writes the kernel can take in one message: several fields of one VF, in the order in which it sets them."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from virtfn.host.vf_fields import VF_FIELDS
-from virtfn.model.plan import Target, Value
 
-Change: TypeAlias = tuple[Target, str, Value]
+if TYPE_CHECKING:
+    from virtfn.model.plan import Target, Value
+
+Change: TypeAlias = "tuple[Target, str, Value]"
 """Target, field, the value it shall have."""
 
 

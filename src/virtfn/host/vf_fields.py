@@ -4,17 +4,21 @@ The plain form is what plans and journals hold; a value is read in the form in w
 Layouts: include/uapi/linux/if_link.h (struct ifla_vf_mac and its neighbours).
 """
 
+from __future__ import annotations
+
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from virtfn.errors import UsageError
 from virtfn.host.facts import hardware_address, number, switch, wrong
 from virtfn.host.netlink import attribute
 from virtfn.host.refusals import Attempt
 from virtfn.model.inventory import Known, Unknown, VfLinkState, VfState, VlanProtocol
-from virtfn.model.plan import Value
+
+if TYPE_CHECKING:
+    from virtfn.model.plan import Value
 
 _IFLA_VF_MAC, _IFLA_VF_VLAN, _IFLA_VF_SPOOFCHK, _IFLA_VF_LINK_STATE, _IFLA_VF_RATE = 1, 2, 4, 5, 6
 _IFLA_VF_RSS_QUERY_EN, _IFLA_VF_TRUST, _IFLA_VF_VLAN_LIST, _IFLA_VF_VLAN_INFO = 7, 9, 12, 1
@@ -27,8 +31,8 @@ _LINK_STATES = {VfLinkState.AUTO: 0, VfLinkState.ENABLE: 1, VfLinkState.DISABLE:
 _ETH_P_8021AD = 0x88A8
 _MOST_MBPS = 0xFFFFFFFE
 
-Read: TypeAlias = Callable[[VfState], Known[Value]]
-Encode: TypeAlias = Callable[[int, Value, Attempt], bytes]
+Read: TypeAlias = "Callable[[VfState], Known[Value]]"
+Encode: TypeAlias = "Callable[[int, Value, Attempt], bytes]"
 """VF index, value, what is attempted; raises UsageError for a value of the wrong form."""
 
 
