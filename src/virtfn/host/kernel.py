@@ -1,4 +1,7 @@
-"""The kernel as one object: observe the host, read one fact, write one fact. What only writing needs is imported then."""
+"""The kernel as one object: observe the host, read one fact, write one fact.
+
+What only writing needs is imported when something is written: who looks at a host need not wait for it.
+"""
 
 from __future__ import annotations
 
