@@ -189,7 +189,7 @@ class Clouds:
         return bool(entries)
 
     def _unfinished(self) -> list[Transaction]:
-        return [entry for entry in self._journal.all() if entry.status.unfinished]
+        return list(self._journal.unfinished())
 
     def _take_back(self, entry: Transaction) -> None:
         try:
