@@ -11,6 +11,7 @@ from virtfn.errors import BackendUnreachable
 if TYPE_CHECKING:
     from virtfn.host.kernel import KernelHost
     from virtfn.journal.files import FileJournal
+    from virtfn.model.place import CloudAccount
     from virtfn.services.cloud_mirrors import CloudMirrors
     from virtfn.services.clouds import Clouds
     from virtfn.services.hosts import Hosts
@@ -23,8 +24,6 @@ _CLOUD_SETTLES = (30.0, 0.5)
 """How long what was written may take to be read in a cloud, and how often it is looked at, in seconds."""
 PARALLEL = 4
 """How many objects of one kind are made or deleted in a cloud at once, where nobody says."""
-_BY_VARIABLES = "env"
-"""The journal's folder for the cloud that has no name, as OS_... variables describe it."""
 
 
 @dataclass(frozen=True)
@@ -161,23 +160,30 @@ class App:
         return Records(journal, Transactions(cloud, journal, progress=progress, cancelled=told, settle=settle))
 
     def cloud_journal(self, os_cloud: str | None) -> "FileJournal":
-        """The journal of a cloud. Its objects outlive a boot of this machine, so it knows no boot."""
-        from urllib.parse import quote
+        """The journal of a project in a cloud. Its objects outlive a boot of this machine, so it knows no boot.
 
-        from virtfn.journal.files import FileJournal
-        from virtfn.model.place import cloud_place
+        Nothing is sent. Raises CloudUnreachable where clouds.yaml has no such entry.
+        """
+        from virtfn.cloud.connection import account
 
-        folder = self._cloud_journals / quote(os_cloud or _BY_VARIABLES, safe="")
-        private = 0o700  # user data is in its plans
-        return FileJournal(folder, "cloud", place=cloud_place(os_cloud), folder_mode=private)
+        return self._journal_of(account(os_cloud))
 
-    def journalled_clouds(self) -> tuple[str | None, ...]:
-        """The clouds that have a journal here, by their names in clouds.yaml; None: the one of OS_... variables."""
-        from urllib.parse import unquote
+    def journalled_clouds(self) -> "tuple[tuple[CloudAccount, FileJournal], ...]":
+        """The projects in clouds that have a journal here, each with it."""
+        from virtfn.model.place import CloudAccount
 
         folder = self._cloud_journals
         names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-        return tuple(None if name == _BY_VARIABLES else unquote(name) for name in names)
+        accounts = [found for name in names if (found := CloudAccount.of_folder(name))]
+        return tuple((one, self._journal_of(one)) for one in accounts)
+
+    def _journal_of(self, account: "CloudAccount") -> "FileJournal":
+        from virtfn.journal.files import FileJournal
+        from virtfn.model.place import cloud_place
+
+        private = 0o700  # user data is in its plans
+        folder = self._cloud_journals / account.folder
+        return FileJournal(folder, "cloud", place=cloud_place(account.name), folder_mode=private)
 
     @property
     def _cloud_journals(self) -> Path:

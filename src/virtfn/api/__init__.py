@@ -12,6 +12,9 @@
     with Cloud.connect("lab") as cloud:
         plan = cloud.plan(Path("cloud.yaml"))
         receipt = cloud.apply(plan)
+
+The end of a ``with`` block closes the object, as ``stop()`` does: what would change something then raises Interrupted.
+More, with every error: docs/how-to/use-the-library.md.
 """
 
 from virtfn.api.cloud import Cloud, CloudPlan

@@ -65,7 +65,10 @@ class Cloud:
         self.stop()
 
     def stop(self) -> None:
-        """Ask a method at work in another thread to finish its step, roll back and raise Interrupted."""
+        """Ask a method at work in another thread to finish its step, roll back and raise Interrupted.
+
+        It stays stopped, as after a ``with`` block: ``apply`` raises Interrupted and makes nothing.
+        """
         self._stopped = True
 
     def plan(self, spec: Spec[DesiredCloud]) -> CloudPlan:

@@ -38,7 +38,10 @@ class Host:
         self.stop()
 
     def stop(self) -> None:
-        """Ask a method at work in another thread to finish its step, roll back and raise Interrupted."""
+        """Ask a method at work in another thread to finish its step, roll back and raise Interrupted.
+
+        It stays stopped, as after a ``with`` block: apply, make and add_mirror raise Interrupted and change nothing.
+        """
         self._stopped = True
 
     def inventory(self, pf: str | None = None) -> Inventory:

@@ -1,9 +1,7 @@
 """Asking a person before something is changed."""
 
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import click
 
@@ -15,7 +13,8 @@ LOOK_FIRST = "look with --dry-run, then add --yes"
 def ask(show: Callable[[], None], *, yes: bool, quiet: bool = False, hint: str = "add --yes") -> None:
     """Show what is about to be done and ask, unless ``yes``; with ``quiet``, what nobody is asked about is not shown.
 
-    "No" and Ctrl-C abort with nothing changed.
+    "No" and Ctrl-C abort with nothing changed; SIGTERM and a lost terminal, too (cli/interrupts.py: never ask where
+    signals are held).
 
     Raises UsageError where nobody is there to answer.
     """
@@ -23,17 +22,5 @@ def ask(show: Callable[[], None], *, yes: bool, quiet: bool = False, hint: str =
         raise UsageError("nobody is there to say yes", hint=hint)
     if not (yes and quiet):
         show()
-    if yes:
-        return
-    with _interruptible_prompt():
+    if not yes:
         click.confirm("Do this?", abort=True, err=True)
-
-
-@contextmanager
-def _interruptible_prompt() -> Iterator[None]:
-    """While a prompt waits, Ctrl-C ends it at once; around it, signals are only remembered (cli/interrupts.py)."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

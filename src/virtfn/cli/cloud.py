@@ -13,8 +13,17 @@ from virtfn.cli.asking import ask
 from virtfn.cli.causes import causes_on_failure
 from virtfn.cli.cloud_mirror import mirror
 from virtfn.cli.cloud_view import print_cloud, print_cloud_objects, print_cloud_plan
-from virtfn.cli.interrupts import interruptible
-from virtfn.cli.output import OutputFormat, console, error_console, output_option, print_document, progress
+from virtfn.cli.interrupts import Interrupts, interruptible
+from virtfn.cli.output import (
+    OutputFormat,
+    Seconds,
+    console,
+    error_console,
+    output_option,
+    print_document,
+    progress,
+)
+from virtfn.cli.sdk import CLOUD_STEP, quieten_sdk
 from virtfn.errors import ExitCode, SpecError
 
 if TYPE_CHECKING:
@@ -74,9 +83,10 @@ Examples:
 @output_option
 def plan(file: str, os_cloud: str | None, quiet: bool, explain: bool, exit_code: bool, output: str) -> None:
     """Show what `up` would make or change. Changes nothing."""
-    with causes_on_failure(OutputFormat(output)), _clouds(os_cloud, quiet) as clouds:
-        found = clouds.plan(_read(file))
-    _print_plan(found, OutputFormat(output), explain=explain)
+    how, desired = OutputFormat(output), _read(file)
+    with causes_on_failure(how), _clouds(os_cloud, quiet) as (clouds, _):
+        found = clouds.plan(desired)
+    _print_plan(found, how, explain=explain)
     if exit_code and not found.is_empty:
         raise click.exceptions.Exit(ExitCode.DIFFERENT)
 
@@ -93,7 +103,7 @@ Examples:
 @_change_options
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=1),
+    type=Seconds(min=1),
     default=300.0,
     show_default=True,
     metavar="SECONDS",
@@ -116,15 +126,20 @@ def up(
     All that is made bears the tag virtfn:NAME. If anything fails, this run's objects are deleted again. Ctrl-C, too.
     """
     how, desired = OutputFormat(output), _read(file)
-    with causes_on_failure(how), _clouds(os_cloud, quiet, timeout, parallel) as clouds:
+    with causes_on_failure(how), _clouds(os_cloud, quiet, timeout, parallel) as (clouds, stop):
         found = clouds.plan(desired)
-        if dry_run or (found.is_empty and not clouds.has_unfinished()):
+        if dry_run:
             _print_plan(found, how, explain=explain)
             return
-        ask(lambda: print_cloud_plan(error_console(), found, explain=explain), yes=yes, quiet=quiet)
-        receipt = clouds.up(desired, found)
+        if not found.is_empty or clouds.has_unfinished(desired.name):
+            ask(lambda: print_cloud_plan(error_console(), found, explain=explain), yes=yes, quiet=quiet)
+        with stop.held():
+            receipt = clouds.up(desired, found)
     if how.is_document:
         print_document("cloud-up", receipt, how)
+        return
+    if receipt.plan.is_empty:
+        _print_plan(receipt.plan, how, explain=explain)
         return
     _PRINT[how](console(), receipt.now)
     _print_done(receipt, "made and ready")
@@ -142,9 +157,9 @@ Examples:
 @output_option
 def show(file: str, os_cloud: str | None, quiet: bool, exit_code: bool, output: str) -> None:
     """Show what there is of the file now: where each VF is, what differs, what is not ready and why."""
-    how = OutputFormat(output)
-    with causes_on_failure(how), _clouds(os_cloud, quiet) as clouds:
-        view = clouds.show(_read(file))
+    how, desired = OutputFormat(output), _read(file)
+    with causes_on_failure(how), _clouds(os_cloud, quiet) as (clouds, _):
+        view = clouds.show(desired)
     if how.is_document:
         print_document("cloud", view, how)
     else:
@@ -178,13 +193,15 @@ def down(
     Of the file only its name counts: what was taken out of it meanwhile goes, too. A network that others use stays.
     """
     how, spec = OutputFormat(output), _read(file).name
-    with causes_on_failure(how), _clouds(os_cloud, quiet, parallel=parallel) as clouds:
+    with causes_on_failure(how), _clouds(os_cloud, quiet, parallel=parallel) as (clouds, stop):
         found = clouds.plan_down(spec)
-        if dry_run or (found.is_empty and not clouds.has_unfinished()):
+        if dry_run:
             _print_plan(found, how, explain=explain)
             return
-        ask(lambda: print_cloud_plan(error_console(), found, explain=explain), yes=yes, quiet=quiet)
-        receipt = clouds.down(spec, found)
+        if not found.is_empty or clouds.has_unfinished(spec):
+            ask(lambda: print_cloud_plan(error_console(), found, explain=explain), yes=yes, quiet=quiet)
+        with stop.held():
+            receipt = clouds.down(spec, found)
     if how.is_document:
         print_document("cloud-down", receipt, how)
         return
@@ -196,10 +213,11 @@ def down(
 @contextmanager
 def _clouds(
     os_cloud: str | None, quiet: bool, timeout_s: float = 300.0, parallel: int = PARALLEL
-) -> Iterator["Clouds"]:
+) -> Iterator[tuple["Clouds", Interrupts]]:
     tell = _brief(progress(quiet))
-    with interruptible(tell) as cancelled:
-        yield App().clouds(os_cloud, tell, cancelled, timeout_s=timeout_s, parallel=parallel)
+    with interruptible(tell, CLOUD_STEP) as stop:
+        quieten_sdk()
+        yield App().clouds(os_cloud, tell, stop, timeout_s=timeout_s, parallel=parallel), stop
 
 
 def _brief(tell: Callable[[str], None]) -> Callable[[str], None]:
@@ -214,6 +232,8 @@ def _read(name: str) -> "DesiredCloud":
 
     if name == "-":
         return load_cloud("stdin", decoded(sys.stdin.buffer.read(), file="stdin"))
+    if not name:
+        raise SpecError("no file is named", where="-f ''", hint="name a file, or - for standard input")
     try:
         data = Path(name).read_bytes()
     except OSError as fault:

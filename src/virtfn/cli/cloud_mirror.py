@@ -5,6 +5,7 @@ import click
 from virtfn.app import App
 from virtfn.cli.cloud_mirror_view import print_cloud_mirror
 from virtfn.cli.output import OutputFormat, console, error_console, output_option, print_document
+from virtfn.cli.sdk import quieten_sdk
 
 
 @click.group()
@@ -39,6 +40,7 @@ def plan(source: str, copy: str, os_cloud: str | None, as_admin: bool, explain: 
     Where the VFs are is told to administrators only.
     """
     how = OutputFormat(output)
+    quieten_sdk()
     found = App().cloud_mirrors(os_cloud).plan(source, copy, as_admin=as_admin)
     for warning in found.warnings:
         error_console().print(f"WARNING: {warning}", style="bold red", soft_wrap=True)

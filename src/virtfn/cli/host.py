@@ -13,8 +13,17 @@ from rich.text import Text
 
 from virtfn.app import App
 from virtfn.cli.asking import LOOK_FIRST, ask
-from virtfn.cli.interrupts import interruptible
-from virtfn.cli.output import FORMAT, OutputFormat, console, error_console, output_option, print_document, progress
+from virtfn.cli.interrupts import Interrupts, interruptible
+from virtfn.cli.output import (
+    FORMAT,
+    OutputFormat,
+    Seconds,
+    console,
+    error_console,
+    output_option,
+    print_document,
+    progress,
+)
 from virtfn.cli.plan_view import print_plan
 from virtfn.errors import ExitCode, SpecError, UsageError
 from virtfn.model.plain import decode, encode
@@ -74,8 +83,9 @@ def plan(
     output: str,
 ) -> None:
     """Show what `apply` would do to make this host as declared, and what speaks against it. Changes nothing."""
-    with _hosts(quiet) as hosts:
-        found = hosts.plan(_read(files), forced=frozenset(forced))
+    desired = _read(files)
+    with _hosts(quiet) as (hosts, _):
+        found = hosts.plan(desired, forced=frozenset(forced))
     if out:
         _save(found.plan, out)
     _print_plan(found, OutputFormat(output), explain=explain)
@@ -104,13 +114,11 @@ Examples:
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option(
     "--confirm-within",
-    type=click.FloatRange(min=1),
+    type=Seconds(min=1),
     metavar="SECONDS",
     help="Roll back by itself unless `virtfn confirm` comes in time, even if this login is gone.",
 )
-@click.option(
-    "--wait", type=click.FloatRange(min=0), default=0.0, metavar="SECONDS", help="Wait for the PFs to appear."
-)
+@click.option("--wait", type=Seconds(min=0), default=0.0, metavar="SECONDS", help="Wait for the PFs to appear.")
 @_guard_options
 @output_option
 def apply(
@@ -135,10 +143,12 @@ def apply(
         raise UsageError("name a spec or a saved plan, not both")
     guards = frozenset(forced)
     at_begin = _watcher(confirm_within) if confirm_within else None
-    with _hosts(quiet) as hosts:
+    with _hosts(quiet) as (hosts, stop):
         if yes and not (saved or dry_run or wait):
             shown = None if quiet else lambda plan: print_plan(error_console(), plan, explain=explain)
-            receipt = hosts.make(_read(files), forced=guards, at_begin=at_begin, show=shown)
+            desired = _read(files)
+            with stop.held():
+                receipt = hosts.make(desired, forced=guards, at_begin=at_begin, show=shown)
             _print_receipt(receipt, how, confirm_within)
             return
         found = hosts.judge(_saved(saved), forced=guards) if saved else _patient_plan(hosts, _read(files), guards, wait)
@@ -149,7 +159,9 @@ def apply(
         hosts.refuse_unfinished()
         if not found.plan.is_empty:
             ask(lambda: print_plan(error_console(), found.plan, explain=explain), yes=yes, quiet=quiet, hint=LOOK_FIRST)
-        _print_receipt(hosts.apply(found.plan, forced=guards, at_begin=at_begin), how, confirm_within)
+        with stop.held():
+            receipt = hosts.apply(found.plan, forced=guards, at_begin=at_begin)
+        _print_receipt(receipt, how, confirm_within)
 
 
 @click.command(
@@ -164,9 +176,9 @@ Examples:
 @output_option
 def verify(files: tuple[str, ...], exit_code: bool, output: str) -> None:
     """Hold this host against its declared state. Changes nothing."""
-    how = OutputFormat(output)
-    with _hosts(quiet=True) as hosts:
-        differences = hosts.differences(_read(files))
+    how, desired = OutputFormat(output), _read(files)
+    with _hosts(quiet=True) as (hosts, _):
+        differences = hosts.differences(desired)
     if how.is_document:
         print_document("differences", {"differences": differences}, how)
     else:
@@ -180,10 +192,10 @@ def verify(files: tuple[str, ...], exit_code: bool, output: str) -> None:
 
 
 @contextmanager
-def _hosts(quiet: bool) -> Iterator[Hosts]:
+def _hosts(quiet: bool) -> Iterator[tuple[Hosts, Interrupts]]:
     tell = progress(quiet)
-    with interruptible(tell) as cancelled:
-        yield App().hosts(tell, cancelled)
+    with interruptible(tell) as stop:
+        yield App().hosts(tell, stop), stop
 
 
 def _read(files: tuple[str, ...]) -> "DesiredHost":
@@ -192,6 +204,8 @@ def _read(files: tuple[str, ...]) -> "DesiredHost":
 
     sources = []
     for name in files or (str(DROP_INS),):
+        if not name:
+            raise SpecError("no file is named", where="-f ''", hint="name a file, or - for standard input")
         if name == "-":
             sources.append(("stdin", decoded(sys.stdin.buffer.read(), file="stdin")))
             continue

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a lost terminal become a flag, looked at between steps, so that no write is cut in two."""
+"""Ctrl-C, SIGTERM and a lost terminal: what only reads or asks ends at once; no write is cut in two."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -6,21 +6,63 @@ from contextlib import contextmanager
 from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_STOPPING = "stopping: the step at work is finished first, then all that can be put back is put back"
+_STILL = "still stopping: this is not cut short, as half of it would be left"
+
+Handler = Callable[[int, FrameType | None], object]
+
+
+class Interrupts:
+    """Whether somebody wants this to stop: a service calls it between two steps. ``slow`` says why one takes long."""
+
+    def __init__(self, tell: Callable[[str], None], slow: str = "") -> None:
+        self._tell = tell
+        self._slow = f" ({slow})" if slow else ""
+        self._came = False
+
+    def __call__(self) -> bool:
+        """Whether a signal has come while it was held."""
+        return self._came
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """For what may change something: within this context a signal ends nothing; it is said and remembered.
+
+        Raises KeyboardInterrupt, before anything is changed, where one came earlier and something swallowed it.
+        """
+        with _handled_by(self._remember):
+            if self._came:
+                raise KeyboardInterrupt
+            yield
+
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """For what only reads or asks: within this context a signal is a KeyboardInterrupt."""
+        with _handled_by(self._end):
+            yield
+
+    def _end(self, _number: int, _frame: FrameType | None) -> None:
+        self._came = True
+        raise KeyboardInterrupt
+
+    def _remember(self, _number: int, _frame: FrameType | None) -> None:
+        again, self._came = self._came, True
+        self._tell(_STILL if again else _STOPPING + self._slow)
 
 
 @contextmanager
-def interruptible(tell: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
-    """Within this context a signal does not kill; the yielded function says whether one has come."""
-    came: list[int] = []
+def interruptible(tell: Callable[[str], None], slow: str = "") -> Iterator[Interrupts]:
+    """Within this context each of these signals is a KeyboardInterrupt, except where it is ``held``."""
+    stop = Interrupts(tell, slow)
+    with stop.ending():
+        yield stop
 
-    def remember(number: int, _frame: FrameType | None) -> None:
-        if not came:
-            tell("stopping: the step at work is finished, then all is put back")
-        came.append(number)
 
-    before = {number: signal.signal(number, remember) for number in _SIGNALS}
+@contextmanager
+def _handled_by(handler: Handler) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in _SIGNALS}
     try:
-        yield lambda: bool(came)
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, former in before.items():
+            signal.signal(number, former)

@@ -12,7 +12,7 @@ from rich.text import Text
 from virtfn.app import App
 from virtfn.cli.asking import ask
 from virtfn.cli.cloud_view import print_cloud_plan
-from virtfn.cli.interrupts import interruptible
+from virtfn.cli.interrupts import Interrupts, interruptible
 from virtfn.cli.output import (
     OutputFormat,
     console,
@@ -24,8 +24,11 @@ from virtfn.cli.output import (
     progress,
 )
 from virtfn.cli.plan_view import print_plan
+from virtfn.cli.sdk import CLOUD_STEP, quieten_sdk
+from virtfn.cli.way_back_view import print_way_back
+from virtfn.errors import VirtfnError
 from virtfn.model.place import cloud_place
-from virtfn.model.saying import say
+from virtfn.model.plan import Restore
 from virtfn.model.transaction import Status, Transaction
 from virtfn.services.records import Records, awaits_confirmation
 
@@ -58,10 +61,11 @@ def rollback(number: int | None, cloud: bool, os_cloud: str | None, yes: bool, q
 
     A value that somebody else has set since is not overwritten: it is named, and nothing is changed.
     """
-    with _records(quiet=quiet, cloud=cloud, os_cloud=os_cloud) as records:
+    with _records(quiet=quiet, cloud=cloud, os_cloud=os_cloud) as (records, stop):
         chosen = records.to_undo(number)
-        _ask(chosen, yes=yes)
-        done = records.rollback(chosen.id)
+        _ask(chosen, yes=yes, back=chosen.way_back)
+        with stop.held():
+            done = records.rollback(chosen.id)
     console().print(f"Transaction {done.id} ({done.plan.title}) is rolled back: everything reads as before.")
 
 
@@ -78,10 +82,11 @@ Examples:
 @_QUIET
 def resume(number: int | None, cloud: bool, os_cloud: str | None, yes: bool, quiet: bool) -> None:
     """Carry on with a transaction that was cut short: the steps that were not done, then verify and commit."""
-    with _records(quiet=quiet, cloud=cloud, os_cloud=os_cloud) as records:
+    with _records(quiet=quiet, cloud=cloud, os_cloud=os_cloud) as (records, stop):
         chosen = records.to_resume(number)
         _ask(chosen, yes=yes)
-        done = records.resume(chosen.id)
+        with stop.held():
+            done = records.resume(chosen.id)
     console().print(f"Transaction {done.id} ({done.plan.title}) is committed: everything reads as planned.")
 
 
@@ -95,7 +100,7 @@ Example:
 @_NUMBER
 def confirm(number: int | None) -> None:
     """Keep what `apply --confirm-within` did; otherwise it goes back by itself."""
-    with _records(quiet=True) as records:
+    with _records(quiet=True) as (records, stop), stop.held():
         done = records.confirm(number)
     console().print(f"Transaction {done.id} ({done.plan.title}) is confirmed and stays.")
 
@@ -126,7 +131,7 @@ Examples:
 def ls(cloud: bool, os_cloud: str | None, output: str) -> None:
     """List all transactions, oldest first; of this host, and below it which clouds have a journal of their own."""
     how = OutputFormat(output)
-    with _records(quiet=True, cloud=cloud, os_cloud=os_cloud) as records:
+    with _records(quiet=True, cloud=cloud, os_cloud=os_cloud) as (records, _):
         found = records.all()
     others = () if cloud or os_cloud else _cloud_journals()
     if how.is_document:
@@ -138,7 +143,7 @@ def ls(cloud: bool, os_cloud: str | None, output: str) -> None:
     else:
         console().print("The journal is empty.")
     for one in others:
-        style = "bold red" if one.unfinished else ""
+        style = "bold red" if one.unfinished or one.fault else ""
         console().print(Text(str(one), style=style), soft_wrap=True)
 
 
@@ -168,7 +173,7 @@ Examples:
 def show_one(number: int, cloud: bool, os_cloud: str | None, explain: bool, output: str) -> None:
     """Show one transaction: its plan, how far it came, and what a rollback has to put back."""
     how = OutputFormat(output)
-    with _records(quiet=True, cloud=cloud, os_cloud=os_cloud) as records:
+    with _records(quiet=True, cloud=cloud, os_cloud=os_cloud) as (records, _):
         entry = records.load(number)
     if how.is_document:
         print_document("transaction", entry, how)
@@ -181,10 +186,13 @@ def show_one(number: int, cloud: bool, os_cloud: str | None, explain: bool, outp
         out.print(f"It failed: {entry.failure}", soft_wrap=True)
     for fault in entry.remaining:
         out.print(Text(f"  remains: {fault}", style="red"), soft_wrap=True)
-    if entry.status not in (Status.ROLLED_BACK, Status.ENDED):
+    if entry.status in (Status.ROLLED_BACK, Status.ENDED):
+        return
+    if entry.is_final:
+        out.print("It cannot be rolled back: what it deleted does not come back.")
+    elif entry.way_back:
         out.print("A rollback puts back:")
-        for restore in entry.way_back:
-            out.print(f"  {restore.target}  {restore.field}: {say(restore.value)}", soft_wrap=True)
+        print_way_back(out, entry.way_back, whole=True)
 
 
 @dataclass(frozen=True)
@@ -192,39 +200,58 @@ class _CloudJournal:
     """What ``journal ls`` says of a cloud's journal; ``cloud`` None: the one that OS_... variables mean."""
 
     cloud: str | None
-    transactions: int
-    unfinished: int
+    project: str
+    address: str
+    transactions: int = 0
+    unfinished: int = 0
+    fault: str = ""
+    """Why it cannot be read; "" where it can."""
 
     def __str__(self) -> str:
         place = cloud_place(self.cloud)
+        if self.fault:
+            return f"{place.name} ({self.project} at {self.address}): its journal cannot be read: {self.fault}"
         unfinished = f", {self.unfinished} unfinished" if self.unfinished else ""
         counted = f"{self.transactions} transaction{'' if self.transactions == 1 else 's'}"
-        return f"{place.name}: {counted}{unfinished}; see {place.command('journal ls')}"
+        return (
+            f"{place.name} ({self.project} at {self.address}): {counted}{unfinished}; see {place.command('journal ls')}"
+        )
 
 
 def _cloud_journals() -> tuple[_CloudJournal, ...]:
-    app = App()
     counted = []
-    for name in app.journalled_clouds():
-        entries = list(app.cloud_journal(name).all())
-        counted.append(_CloudJournal(name, len(entries), sum(entry.status.unfinished for entry in entries)))
+    for account, journal in App().journalled_clouds():
+        whose = (account.name, account.project, account.address)
+        try:
+            entries = list(journal.all())
+        except VirtfnError as fault:  # the host's own journal is shown all the same
+            counted.append(_CloudJournal(*whose, fault=str(fault)))
+            continue
+        counted.append(_CloudJournal(*whose, len(entries), sum(entry.status.unfinished for entry in entries)))
     return tuple(counted)
 
 
 @contextmanager
-def _records(*, quiet: bool, cloud: bool = False, os_cloud: str | None = None) -> Iterator[Records]:
+def _records(*, quiet: bool, cloud: bool = False, os_cloud: str | None = None) -> Iterator[tuple[Records, Interrupts]]:
     tell = progress(quiet)
-    with interruptible(tell) as cancelled:
-        if cloud or os_cloud:
-            yield App().cloud_records(os_cloud or os.environ.get("OS_CLOUD") or None, tell, cancelled)
+    of_cloud = bool(cloud or os_cloud)
+    with interruptible(tell, CLOUD_STEP if of_cloud else "") as stop:
+        if of_cloud:
+            quieten_sdk()
+            yield App().cloud_records(os_cloud or os.environ.get("OS_CLOUD") or None, tell, stop), stop
         else:
-            yield App().records(tell, cancelled)
+            yield App().records(tell, stop), stop
 
 
-def _ask(entry: Transaction, *, yes: bool) -> None:
-    """Say which transaction is meant, then ask."""
-    line = f"transaction {entry.id}: {entry.plan.title}, {entry.status.value}"
-    ask(lambda: error_console().print(line, soft_wrap=True), yes=yes)
+def _ask(entry: Transaction, *, yes: bool, back: Sequence[Restore] = ()) -> None:
+    """Say which transaction is meant, and what goes back; then ask."""
+
+    def show() -> None:
+        out = error_console()
+        out.print(f"transaction {entry.id}: {entry.plan.title}, {entry.status.value}", soft_wrap=True)
+        print_way_back(out, back)
+
+    ask(show, yes=yes)
 
 
 def _brief(entry: Transaction) -> dict[str, object]:

@@ -10,6 +10,7 @@ import click
 
 from virtfn import __version__
 from virtfn.cli.overview import OPTIONS, SUMMARIES, overview
+from virtfn.cli.streams import lost_output, take_over
 from virtfn.errors import ExitCode, GuardRefused, SpecError, VirtfnError
 
 _COMMANDS = {
@@ -75,10 +76,25 @@ def _inside_lab(arguments: tuple[str, ...]) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Run one command line; the exit code. Prints errors, never a stack trace (unless VIRTFN_DEBUG is set)."""
+    """Run one command line; the exit code. Prints errors, never a stack trace (unless VIRTFN_DEBUG is set).
+
+    A result that cannot be printed does not make what was done undone: that is said, and is an exit code of its own.
+    A reader that has gone (``| head``) has read what it wanted.
+    """
+    take_over()
+    code = _run(arguments)
+    lost = lost_output()
+    if lost is None or isinstance(lost, BrokenPipeError):
+        return code
+    succeeded = code in (ExitCode.DONE, ExitCode.DIFFERENT)
+    stands = "; what was done stands: see `virtfn journal ls`" if succeeded else ""
+    _say(f"error: the result could not be printed ({lost.strerror}){stands}", fg="red")
+    return ExitCode.UNREACHABLE if succeeded else code
+
+
+def _run(arguments: list[str]) -> int:
     try:
         result = cli.main(args=arguments, prog_name="virtfn", standalone_mode=False)
-        sys.stdout.flush()
         return int(result) if isinstance(result, int) else ExitCode.DONE
     except VirtfnError as failure:
         _print_failure(failure)
@@ -89,9 +105,6 @@ def main(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         _say("Stopped; nothing was changed.")
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.DONE
     except Exception as failure:
         if os.environ.get("VIRTFN_DEBUG"):
             raise

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from virtfn.app import App
 from virtfn.cli.asking import LOOK_FIRST, ask
-from virtfn.cli.interrupts import interruptible
+from virtfn.cli.interrupts import Interrupts, interruptible
 from virtfn.cli.output import (
     OutputFormat,
     console,
@@ -94,7 +94,7 @@ def add(
     how = OutputFormat(output)
     if literal and strategy != "field-note":
         raise UsageError("--literal belongs to the field note's recipe", hint="add --strategy field-note")
-    with _mirrors(probe_from, frames, quiet) as mirrors:
+    with _mirrors(probe_from, frames, quiet) as (mirrors, stop):
         options: dict[str, Any] = {"strategy": strategy, "literal": literal, "forced": frozenset(forced)}
         choice = mirrors.propose(source, copy, **options)
         if dry_run:
@@ -102,7 +102,7 @@ def add(
             return
         plan = choice.proposals[0].plan
         ask(lambda: print_plan(error_console(), plan, explain=explain), yes=yes, quiet=quiet, hint=LOOK_FIRST)
-        with _proof_on_failure(how):
+        with stop.held(), _proof_on_failure(how):
             receipt = mirrors.add(source, copy, **options)
         _print_receipt(receipt, how)
 
@@ -122,7 +122,7 @@ def ls(output: str) -> None:
     was killed; `mirror rm` finishes.
     """
     how = OutputFormat(output)
-    with _mirrors((), 20, True) as mirrors:
+    with _mirrors((), 20, True) as (mirrors, _):
         found = mirrors.standing()
     if how.is_document:
         print_document("mirrors", {"mirrors": found}, how)
@@ -165,7 +165,7 @@ Examples:
 def prove(name: str, copy: str | None, probe_from: tuple[str, ...], frames: int, quiet: bool, output: str) -> None:
     """Prove a standing mirror again. The mirror is left as it is, whatever the result."""
     how = OutputFormat(output)
-    with _mirrors(probe_from, frames, quiet) as mirrors, _proof_on_failure(how):
+    with _mirrors(probe_from, frames, quiet) as (mirrors, stop), stop.held(), _proof_on_failure(how):
         _print_receipt(mirrors.prove(name, copy), how)
 
 
@@ -186,15 +186,15 @@ def rm(name: str, copy: str | None, probe_from: tuple[str, ...], frames: int, qu
     Also finishes an `add` or `rm` that was killed.
     """
     how = OutputFormat(output)
-    with _mirrors(probe_from, frames, quiet) as mirrors, _proof_on_failure(how):
+    with _mirrors(probe_from, frames, quiet) as (mirrors, stop), stop.held(), _proof_on_failure(how):
         _print_receipt(mirrors.remove(name, copy), how)
 
 
 @contextmanager
-def _mirrors(probe_from: tuple[str, ...], frames: int, quiet: bool) -> Iterator[Mirrors]:
+def _mirrors(probe_from: tuple[str, ...], frames: int, quiet: bool) -> Iterator[tuple[Mirrors, Interrupts]]:
     tell = progress(quiet)
-    with interruptible(tell) as cancelled:
-        yield App().mirrors(tell, cancelled, frames=frames, probe_from=probe_from)
+    with interruptible(tell) as stop:
+        yield App().mirrors(tell, stop, frames=frames, probe_from=probe_from), stop
 
 
 @contextmanager

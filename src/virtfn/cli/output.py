@@ -1,5 +1,6 @@
 """How results leave: tables for people, documents for programs; stdout for results, stderr for everything else."""
 
+import math
 import sys
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -28,6 +29,17 @@ class OutputFormat(StrEnum):
     def is_document(self) -> bool:
         """For programs rather than people."""
         return self in (OutputFormat.JSON, OutputFormat.YAML)
+
+
+class Seconds(click.FloatRange):
+    """A time in seconds: a number within its range, and a finite one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """As click calls it. Fails for ``nan`` and ``inf``, which no range keeps out."""
+        found = float(super().convert(value, param, ctx))
+        if not math.isfinite(found):
+            self.fail(f"{value} is no number of seconds.", param, ctx)
+        return found
 
 
 def output_option(command: F) -> F:

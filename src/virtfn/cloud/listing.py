@@ -59,10 +59,11 @@ class Listing:
         found = list(self._sdk.network.ports(project_id=self._project, description=tag_of(spec)))
         return found if set(known) <= {one.id for one in found} else self.ports(spec)
 
-    def ports_on(self, networks: Sequence[str]) -> list[Any]:
-        """All ports on the networks with these ids, whoever has made them."""
+    def ports_on(self, networks: Sequence[str], fields: Sequence[str] = ()) -> list[Any]:
+        """All ports on the networks with these ids, whoever has made them; of them these ``fields``, or all."""
         parts = [networks[at : at + _IDS_A_CALL] for at in range(0, len(networks), _IDS_A_CALL)]
-        return [one for part in parts for one in self._sdk.network.ports(network_id=list(part))]
+        named = {"fields": list(fields)} if fields else {}
+        return [one for part in parts for one in self._sdk.network.ports(network_id=list(part), **named)]
 
     def groups(self, spec: str) -> list[tuple[Any, str]]:
         """Server groups that bear the spec's mark, each with its name below it."""

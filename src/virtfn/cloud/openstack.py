@@ -61,8 +61,8 @@ class OpenStackCloud:
         """What was observed before, with the spec's ports and servers as they are now: two calls. Raises CloudError."""
         ids = {kind: {one.id for one in before.ours if one.kind is kind} for kind in Kind}
         with refusals(self._label):
+            servers = self._listing.servers(spec)  # before their ports, which are then as late as what they say
             ports = self._listing.ports_again(spec, ids[Kind.PORT])
-            servers = self._listing.servers(spec)
             names = reading.Names(
                 networks=self._listing.network_names(ports),
                 images=self._listing.images,
@@ -123,6 +123,7 @@ class OpenStackCloud:
         if Kind.NETWORK in asked and networks is None:
             networks = listing.networks()
         has_servers = Kind.SERVER in asked
+        servers = listing.servers(spec) if has_servers else []  # before their ports
         subnets = listing.subnets(spec) if Kind.SUBNET in asked else []
         ports = listing.ports(spec) if Kind.PORT in asked or (has_servers and "ports" in fields) else []
         grouped = Kind.SERVER_GROUP in asked or (has_servers and "server_group" in fields)
@@ -139,7 +140,7 @@ class OpenStackCloud:
             Kind.SUBNET: [reading.subnet_object(one, names) for one in subnets],
             Kind.PORT: [reading.port_object(one, names) for one in ports],
             Kind.SERVER_GROUP: [reading.group_object(*pair) for pair in groups],
-            Kind.SERVER: [reading.server_object(one, names) for one in (listing.servers(spec) if has_servers else ())],
+            Kind.SERVER: [reading.server_object(one, names) for one in servers],
         }
         return [one for kind in Kind if kind in asked for one in found[kind]]
 

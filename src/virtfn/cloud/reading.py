@@ -89,17 +89,18 @@ def group_name(spec: str, full: str) -> str | None:
 
 
 def server_object(one: Any, names: Names) -> CloudObject:
-    """A server; its ports are told while it runs only."""
+    """A server; its ports are told while it runs only, and its image while that is there (nova keeps the id alone)."""
     image = one.image.id if one.image else None
     flavor = one.flavor.original_name or names.flavors.get(one.flavor.id, one.flavor.id)
     fields: dict[str, Value] = {
-        "image": names.images.get(image, image) if image else None,
         "flavor": flavor,
         "host": one.compute_host,
         "availability_zone": one.availability_zone or None,
         "key_name": one.key_name,
         "server_group": names.groups.get(one.id),
     }
+    if image is None or image in names.images:
+        fields["image"] = names.images[image] if image else None
     if one.status == "ACTIVE":
         fields["ports"] = list(names.ports.get(one.id, ()))
     facts: dict[str, Value] = {"status": one.status, "host": one.compute_host}

@@ -1,6 +1,7 @@
 """What the SDK raises, as errors of ours: the cloud's own word, which object, what is known of why, what to do."""
 
 import contextlib
+import re
 from collections.abc import Iterator
 
 from virtfn.errors import CloudDenied, CloudError, CloudUnreachable
@@ -11,6 +12,10 @@ _SIGN_IN = "check the credentials in clouds.yaml (--os-cloud, OS_CLOUD)"
 _BE_ADMIN = "provider networks, hosts and agents are for administrators: use such a cloud with --os-cloud"
 _SEE_FILE = "see clouds.yaml, --os-cloud, OS_CLOUD"
 _UP = "is the cloud up, and its address in clouds.yaml right?"
+_NO_CONNECTION = re.compile(
+    r"(?P<address>https?://\S+?)(?:/auth/tokens)?: HTTPS?ConnectionPool\(.*\[Errno -?\d+\] (?P<why>[^\"')\]]+)"
+)
+"""keystoneauth's ConnectFailure with urllib3's MaxRetryError in it, which names the operating system's error last."""
 _AWAY = (502, 503, 504)
 """A proxy has no service behind it, or too much to do. Neutron says 503 of a network that it cannot make, too."""
 
@@ -63,4 +68,7 @@ def _word(fault: object) -> str:
 
 
 def _line(said: object) -> str:
-    return " ".join(str(said).split())
+    """One line; where no connection came about, the address and why, without the library's own retelling."""
+    line = " ".join(str(said).split())
+    found = _NO_CONNECTION.search(line)
+    return f"{found['address']}: {found['why'].lower()}" if found else line

@@ -4,11 +4,14 @@ Who may read what: by the default policies of neutron, nova and placement agents
 are for administrators; quotas, zones, flavors, images and extensions are for everybody.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
 from virtfn.cloud import reading
+from virtfn.cloud.listing import Listing
 from virtfn.cloud.refusals import refusals
 from virtfn.errors import CloudDenied, CloudError, VirtfnError
 from virtfn.model.cloud import CloudObject, DesiredCloud, Kind, NicAgent, ObservedCloud
@@ -22,6 +25,7 @@ _NIC_SWITCH = "NIC Switch agent"
 _RANGES = "network-segment-range"
 _BUILDING = "compute__do_build_and_run_instance"
 _ON_A_VF = ("direct", "macvtap")
+_OF_A_USE = ("network_id", "binding:vnic_type", "binding:host_id", "binding:profile")
 _NETWORK_QUOTA = ("networks", "subnets", "ports")
 _COMPUTE_QUOTA = {
     "servers": ("instances", "instances_used"),
@@ -46,8 +50,8 @@ class Surveyor:
         admin = isinstance(roles, tuple) and "admin" in roles
         extensions = self._part(self._extensions)
         has_ranges = isinstance(extensions, frozenset) and _RANGES in extensions
-        flavors = self._part(lambda: tuple(map(reading.flavor, self._sdk.compute.flavors())))
-        wanted = {one.flavor for one in desired.servers}
+        wanted = frozenset(one.flavor for one in desired.servers)
+        flavors = self._part(lambda: self._flavors(wanted))
         asked = () if isinstance(flavors, Unknown) else tuple(one for one in flavors if one.name in wanted)
         return CloudSurvey(
             roles=roles,
@@ -56,10 +60,10 @@ class Surveyor:
             images=self._part(lambda: tuple(map(reading.image, self._sdk.image.images()))),
             flavors=flavors,
             key_names=self._part(lambda: tuple(one.name for one in self._sdk.compute.keypairs())),
-            agents=self._agents(complete=admin),
+            agents=self._told_or_empty(self._agents, is_told=admin),
             hosts=self._part(self._hosts),
             zones=self._part(lambda: tuple(map(reading.zone, self._sdk.compute.availability_zones()))),
-            ranges=self._part(self._ranges) if has_ranges else _NOT_HERE,
+            ranges=self._told_or_empty(self._ranges, is_told=admin) if has_ranges else _NOT_HERE,
             uses=self._part(lambda: self._uses(physical_networks(desired, observed))) if admin else ADMIN_ONLY,
             room=self._part(lambda: self._room(asked)),
             tried=self._tried(observed.ours),
@@ -77,6 +81,11 @@ class Surveyor:
             return Unknown(fault.message)
         except Exception as fault:  # noqa: BLE001  # an odd answer must not hide the failure that is looked into
             return Unknown(f"its answer cannot be read ({type(fault).__name__}: {fault})")
+
+    def _told_or_empty(self, read: Callable[[], tuple[T, ...]], *, is_told: bool) -> Known[tuple[T, ...]]:
+        """A list of which others than administrators get no error, but nothing."""
+        found = self._part(read)
+        return found if found or is_told else ADMIN_ONLY
 
     def _roles(self) -> Known[tuple[str, ...]]:
         access = getattr(self._sdk.session.auth, "get_access", None)
@@ -103,10 +112,20 @@ class Surveyor:
                     found[name] = reading.allowance(getattr(compute, limit), getattr(compute, used, 0))
         return found
 
-    def _agents(self, *, complete: bool) -> Known[tuple[NicAgent, ...]]:
-        """The NIC Switch agents; others than administrators get no error, but an empty list."""
-        found = self._part(lambda: tuple(map(reading.nic_agent, self._sdk.network.agents(agent_type=_NIC_SWITCH))))
-        return found if found or complete or isinstance(found, Unknown) else ADMIN_ONLY
+    def _flavors(self, wanted: frozenset[str]) -> tuple[Flavor, ...]:
+        """All, public or not; who is no administrator is told the public ones and theirs, whatever is asked."""
+        return tuple(self._flavor(one, wanted) for one in self._sdk.compute.flavors(is_public=None))
+
+    def _flavor(self, one: Any, wanted: frozenset[str]) -> Flavor:
+        """Lists have extra specs from compute API 2.61 on, so those of a wanted flavor are asked for by themselves."""
+        specs: Known[tuple[str, ...]] = tuple(sorted(one.extra_specs or ()))
+        if one.name in wanted and not specs:
+            specs = self._part(lambda: tuple(sorted(self._sdk.compute.fetch_flavor_extra_specs(one).extra_specs or ())))
+        ephemeral, swap = int(one.ephemeral or 0), int(one.swap or 0)
+        return replace(reading.flavor(one), ephemeral_gib=ephemeral, swap_mib=swap, extra_specs=specs)
+
+    def _agents(self) -> tuple[NicAgent, ...]:
+        return tuple(map(reading.nic_agent, self._sdk.network.agents(agent_type=_NIC_SWITCH)))
 
     def _hosts(self) -> tuple[ComputeHost, ...]:
         return tuple(map(reading.compute_host, self._sdk.compute.services(binary="nova-compute")))
@@ -115,24 +134,31 @@ class Surveyor:
         return tuple(map(reading.segment_range, self._sdk.network.network_segment_ranges()))
 
     def _uses(self, physical: frozenset[str]) -> Uses:
-        counts: dict[tuple[str, str], int] = {}
-        for name in sorted(physical):
-            for network in self._sdk.network.networks(provider_physical_network=name):
-                for port in self._sdk.network.ports(network_id=network.id):
-                    if port.binding_vnic_type in _ON_A_VF and (port.binding_profile or {}).get("pci_slot"):
-                        key = (name, port.binding_host_id)
-                        counts[key] = counts.get(key, 0) + 1
-        return counts
+        """By the ports on networks of these names: a physical network has at most 4094 VLANs, which are 42 calls.
 
-    def _room(self, flavors: tuple[Flavor, ...]) -> Mapping[str, tuple[str, ...]]:
+        Neutron lets nobody ask for ports by their VNIC type (HTTP 400).
+        """
+        on = {
+            network.id: name
+            for name in sorted(physical)
+            for network in self._sdk.network.networks(provider_physical_network=name, fields=["id"])
+        }
+        ports = Listing(self._sdk).ports_on(list(on), _OF_A_USE)
+        return Counter(
+            (on[port.network_id], port.binding_host_id)
+            for port in ports
+            if port.binding_vnic_type in _ON_A_VF and (port.binding_profile or {}).get("pci_slot")
+        )
+
+    def _room(self, flavors: tuple[Flavor, ...]) -> Mapping[str, Known[tuple[str, ...]]]:
+        return {one.name: one.beyond_its_size or self._hosts_with_room(one) for one in flavors}
+
+    def _hosts_with_room(self, flavor: Flavor) -> tuple[str, ...]:
         """Placement names a provider by its hypervisor, which is mostly the host's name."""
-        found = {}
-        for one in flavors:
-            wanted = {"VCPU": one.vcpus, "MEMORY_MB": one.ram_mib, "DISK_GB": one.disk_gib}
-            resources = ",".join(f"{name}:{amount}" for name, amount in wanted.items() if amount)
-            providers = self._sdk.placement.resource_providers(resources=resources)
-            found[one.name] = tuple(sorted(provider.name for provider in providers))
-        return found
+        wanted = {"VCPU": flavor.vcpus, "MEMORY_MB": flavor.ram_mib, "DISK_GB": flavor.local_gib}
+        resources = ",".join(f"{name}:{amount}" for name, amount in wanted.items() if amount)
+        providers = self._sdk.placement.resource_providers(resources=resources)
+        return tuple(sorted(provider.name for provider in providers))
 
     def _tried(self, ours: tuple[CloudObject, ...]) -> Mapping[str, Known[tuple[str, ...]]]:
         failed = [one for one in ours if one.kind is Kind.SERVER and one.facts.get("status") == "ERROR"]

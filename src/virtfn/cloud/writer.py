@@ -48,6 +48,7 @@ class Writer:
         self._ours = ours
         self._parallel = parallel
         self._ids: dict[tuple[str, Kind, str], str] = {}
+        self._stuck: set[str] = set()
 
     def forget(self) -> None:
         """What was made may have been deleted by others meanwhile: look ids up again."""
@@ -131,7 +132,8 @@ class Writer:
     def _wait_until_gone(self, deleted: Sequence[_Work]) -> None:
         """Servers only: their ports and networks are next. One list for all of them tells it."""
         ids = {one.found.id: one.target for one in deleted if one.found and one.found.kind is Kind.SERVER}
-        deadline = time.monotonic() + DELETION_S
+        patience_s = 0.0 if ids.keys() <= self._stuck else DELETION_S  # one that was waited for is looked at only
+        deadline = time.monotonic() + patience_s
         while ids:
             with refusals(str(next(iter(ids.values())))):
                 there = self._listing.server_ids()
@@ -139,6 +141,7 @@ class Writer:
             if not ids:
                 return
             if time.monotonic() >= deadline:
+                self._stuck.update(ids)
                 left = ", ".join(map(str, ids.values()))
                 raise CloudError(f"still there {DELETION_S:g} s after it was deleted", where=left)
             time.sleep(_PAUSE_S)

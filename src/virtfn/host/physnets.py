@@ -72,8 +72,8 @@ def _mappings_of(setting: Setting, file: str) -> Iterator[DeviceMapping]:
 
 
 def _device_specs(root: Path) -> Known[tuple[DeviceSpec, ...]]:
-    names = (_NOVA_OF_DEVSTACK, *_NOVA_FILES[2:]) if (root / _NOVA_OF_DEVSTACK).exists() else _NOVA_FILES
     try:
+        names = (_NOVA_OF_DEVSTACK, *_NOVA_FILES[2:]) if _is_there(root, _NOVA_OF_DEVSTACK) else _NOVA_FILES
         return tuple(
             spec
             for file, settings in _read(root, names)
@@ -129,10 +129,29 @@ def _text(path: Path) -> str:
         return ""
 
 
+def _is_there(root: Path, name: str) -> bool:
+    """Raises _Wrong where that may not be looked at."""
+    try:
+        return (root / name).exists()
+    except OSError as fault:
+        raise _Wrong(f"/{name}: {fault.strerror}") from fault
+
+
+def _paths(root: Path, name: str) -> list[Path]:
+    """The files of this name, or pattern. Raises _Wrong where a folder may not be entered: glob would be silent."""
+    folder, _, last = name.rpartition("/")
+    if not _is_there(root, folder):
+        return []
+    try:
+        return sorted(path for path in (root / folder).iterdir() if path.match(last))
+    except OSError as fault:
+        raise _Wrong(f"/{folder}: {fault.strerror}") from fault
+
+
 def _read(root: Path, names: tuple[str, ...]) -> Iterator[tuple[str, tuple[Setting, ...]]]:
     """Each file that is there, by the name it has on the host, with its settings. Raises _Wrong."""
     for name in names:
-        for path in sorted(root.glob(name)):
+        for path in _paths(root, name):
             file = f"/{path.relative_to(root)}"
             try:
                 yield file, settings_of(path.read_text(encoding="utf-8", errors="replace"))

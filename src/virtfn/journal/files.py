@@ -127,7 +127,9 @@ class FileJournal:
     def load(self, number: int) -> Transaction:
         """Read one transaction. Raises UsageError (no such), SpecError (not readable)."""
         path = self._path(number)
-        if not path.is_file():
+        with _disk_errors(path):
+            there = path.is_file()
+        if not there:
             raise UsageError(
                 f"there is no transaction {number}",
                 where=str(self._folder),
@@ -158,11 +160,11 @@ class FileJournal:
                     yield entry
 
     def _files(self) -> Iterator[tuple[int, Path]]:
-        if not self._folder.is_dir():
-            return
         with _disk_errors(self._folder):
-            for path in self._folder.glob("[0-9]*.jsonl"):
-                if path.stem.isdigit():
+            if not self._folder.is_dir():
+                return
+            for path in self._folder.iterdir():
+                if path.suffix == ".jsonl" and path.stem.isdigit():
                     yield int(path.stem), path
 
     def _path(self, number: int) -> Path:
@@ -304,7 +306,9 @@ def _disk_errors(path: Path) -> Iterator[None]:
         raise
     except PermissionError as fault:
         raise PermissionDenied(
-            f"the journal cannot be written ({fault.strerror})", where=str(path), hint="run as root"
+            f"the journal cannot be written or read ({fault.strerror})",
+            where=str(path),
+            hint="run as root, or set VIRTFN_STATE_DIR to a folder that is yours",
         ) from fault
     except OSError as fault:
         raise BackendUnreachable(

@@ -16,7 +16,7 @@ from virtfn.planning.cloud.waves import ends_of_waves
 from virtfn.services.ports import Cancelled, Cloud, Journal
 from virtfn.services.transaction import Evidence, Progress, Transactions, never_cancelled
 
-_LEFT = "run `virtfn cloud up` or `virtfn cloud down` again: it finishes this first"
+_LEFT = "mend what is named, or let `virtfn cloud down` delete what can go: it closes this; then `virtfn cloud up`"
 
 
 @dataclass(frozen=True)
@@ -90,23 +90,26 @@ class Clouds:
         observed = self._cloud.observe(desired.name)
         return _view(desired, observed, self._explained(desired, observed))
 
-    def has_unfinished(self) -> bool:
-        """Whether a run was cut short (or is at work): ``up`` and ``down`` take back what it has made first."""
-        return bool(self._unfinished())
+    def has_unfinished(self, spec: str) -> bool:
+        """Whether a run of this spec was cut short, or is at work: ``up`` and ``down`` take back what it made first."""
+        return bool(self._unfinished(spec))
 
     def up(self, desired: DesiredCloud, plan: Plan) -> UpReceipt:
         """Carry out a plan that ``plan`` made for this spec, and wait until its servers run on their VFs.
 
         Where anything fails, or is not ready in time, all that this run made is deleted again before the error leaves.
-        Raises ConflictError (somebody was quicker), CloudError (the cloud's word, with what is known of the cause),
-        VerifyFailed (not ready in time), Interrupted, RollbackIncomplete, LockHeld.
+        Where there is nothing to make, what stands is waited for. Raises ConflictError (somebody was quicker),
+        CloudError (the cloud's word, with what is known of the cause), VerifyFailed (not ready in time), Interrupted,
+        RollbackIncomplete, LockHeld.
         """
         with self._journal.lock():
-            for entry in self._unfinished():
+            for entry in self._unfinished(desired.name):
                 if self._is_whole(entry, plan, desired.name):
                     self._keep(entry, desired)
-            if self._finish_what_died():
+            if self._finish_what_died(desired.name):
                 plan = self._plan_up(desired)
+            if plan.is_empty:
+                return UpReceipt(plan, now=self._standing(desired))
             seen: list[ObservedCloud] = []
 
             def prove() -> Evidence:
@@ -114,8 +117,7 @@ class Clouds:
                 return placement(desired, seen[-1])
 
             done = self._run(plan, prove)
-            now = _view(desired, seen[-1], readiness(desired, seen[-1])) if seen else self.show(desired)
-            return UpReceipt(done.plan, done.id, now=now)
+            return UpReceipt(done.plan, done.id, now=_view(desired, seen[-1], readiness(desired, seen[-1])))
 
     def down(self, spec: str, plan: Plan) -> CloudReceipt:
         """Carry out a plan that ``plan_down`` made for this spec; what is deleted stays so. Raises what ``up`` raises.
@@ -124,7 +126,7 @@ class Clouds:
         """
         with self._journal.lock():
             try:
-                finished = self._finish_what_died()
+                finished = self._finish_what_died(spec)
             except RollbackIncomplete as left:  # what it could not take away may bear our tag, and goes now
                 self._progress(str(left))
                 finished = True
@@ -132,7 +134,10 @@ class Clouds:
                 named = {step.target for step in plan.steps}
                 now = plan_down(spec, self._cloud.observe(spec))
                 plan = replace(now, steps=tuple(step for step in now.steps if step.target in named))
-            return self._run(plan)
+            receipt = self._run(plan)
+            for entry in self._unfinished(spec):  # what could not go then is gone now, or stays as the plan's notes say
+                self._journal.record_status(entry, Status.ROLLED_BACK, remaining=plan.notes)
+            return receipt
 
     def _plan_up(self, desired: DesiredCloud) -> Plan:
         observed = self._cloud.observe(desired.name)
@@ -160,7 +165,7 @@ class Clouds:
                 if self._is_whole(entry, plan, spec)
                 else "what it has made is deleted first, and made anew where the spec wants it"
             )
-            for entry in self._unfinished()
+            for entry in self._unfinished(spec)
         ]
         return replace(plan, notes=(*notes, *plan.notes))
 
@@ -180,16 +185,24 @@ class Clouds:
             raise
         self._journal.record_status(entry, Status.COMMITTED)
 
-    def _finish_what_died(self) -> bool:
-        """Take back what runs that were cut short have made; whether there were any. We hold the lock: none lives."""
-        entries = self._unfinished()
+    def _finish_what_died(self, spec: str) -> bool:
+        """Take back what runs of this spec that were cut short have made; whether there were any.
+
+        We hold the lock: none lives. Those of other specs are theirs to finish.
+        """
+        entries = self._unfinished(spec)
         for entry in entries:
             self._progress(f"transaction {entry.id} ({entry.plan.title}) was cut short: taking it back")
             self._take_back(entry)
         return bool(entries)
 
-    def _unfinished(self) -> list[Transaction]:
-        return list(self._journal.unfinished())
+    def _unfinished(self, spec: str) -> list[Transaction]:
+        return [entry for entry in self._journal.unfinished() if entry.plan.subject.get("spec") == spec]
+
+    def _standing(self, desired: DesiredCloud) -> CloudView:
+        """What there is where nothing is to be made, once it is ready. Whatever waiting raises, nothing is undone."""
+        seen = self._ready(desired)
+        return _view(desired, seen, readiness(desired, seen))
 
     def _take_back(self, entry: Transaction) -> None:
         try:

@@ -51,6 +51,8 @@ class Records:
         entry = self.load(number) if number else self._unfinished()
         if entry is None:
             raise UsageError("no transaction is unfinished", hint=self._see)
+        if entry.status is Status.COMMITTED:
+            raise UsageError("it is committed: there is nothing to resume", where=f"transaction {entry.id}")
         if entry.plan.kind == "mirror":
             raise ConflictError(
                 "a mirror is not resumed, as it would have to be proven",
@@ -70,15 +72,16 @@ class Records:
         self._journal.attach(entry, {"kind": CONFIRM_BY, "within_s": within_s})
 
     def confirm(self, number: int | None = None) -> Transaction:
-        """Keep what a transaction did that was to be confirmed. Raises UsageError where none waits for it."""
-        waiting = [entry for entry in self.all() if awaits_confirmation(entry)]
-        chosen = [entry for entry in waiting if number in (None, entry.id)]
-        if not chosen:
-            raise UsageError("no transaction waits to be confirmed", hint=self._see)
-        entry = chosen[-1]
-        if entry.status is not Status.COMMITTED:
-            raise ConflictError(f"it is {entry.status.value}", where=f"transaction {entry.id}")
-        return self._journal.attach(entry, {"kind": CONFIRMED})
+        """Keep what a transaction did that was to be confirmed. Raises UsageError where none waits for it, LockHeld."""
+        with self._journal.lock():  # the one who watches over it may be rolling it back
+            waiting = [entry for entry in self.all() if awaits_confirmation(entry)]
+            chosen = [entry for entry in waiting if number in (None, entry.id)]
+            if not chosen:
+                raise UsageError("no transaction waits to be confirmed", hint=self._see)
+            entry = chosen[-1]
+            if entry.status is not Status.COMMITTED:
+                raise ConflictError(f"it is {entry.status.value}", where=f"transaction {entry.id}")
+            return self._journal.attach(entry, {"kind": CONFIRMED})
 
     def watch_over(self, number: int, within_s: float, *, sleep: Callable[[float], None] = time.sleep) -> Transaction:
         """Wait until a transaction is confirmed, or roll it back: when its time is over, or when its process has died.

@@ -88,6 +88,12 @@ class FakeCloud:
         network = self._network_named("", one).id if kind in _ON_A_NETWORK else ""
         self._kept[one.id] = _Kept("", one, network)
 
+    def break_server(self, name: str, fault: str) -> None:
+        """What becomes of a server that ran, when its host fails it."""
+        for one in self._kept.values():
+            if (one.seen.kind, one.seen.name) == (Kind.SERVER, name):
+                self._fail(one, fault)
+
     def everything(self) -> tuple[CloudObject, ...]:
         """All objects, whoever made them."""
         return tuple(kept.seen for kept in self._kept.values())

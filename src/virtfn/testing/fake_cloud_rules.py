@@ -91,7 +91,7 @@ class FakeRules:
             zones=tuple(Zone(name, any(one.up for one in self.hosts if one.zone == name)) for name in zones),
             ranges=Unknown("this cloud does not offer it") if self.ranges is None else self.ranges,
             uses=uses if self.is_seen_by_admin else _ADMIN_ONLY,
-            room={one.name: () if one.name in self.too_small_for else room for one in flavors}
+            room={one.name: one.beyond_its_size or (() if one.name in self.too_small_for else room) for one in flavors}
             if self.is_seen_by_admin
             else _ADMIN_ONLY,
             tried={name: hosts if self.is_seen_by_admin else ("",) * bool(hosts) for name, hosts in tried.items()},

@@ -295,3 +295,43 @@ def test_a_rollback_that_fails_is_finished_by_the_next_run(rig: Rig) -> None:
     rig.cloud.rules.vfs += FakeRules().vfs
     rig.up()
     assert rig.journal.load(1).status is Status.ROLLED_BACK
+
+
+def test_a_foreign_port_does_not_block_this_cloud_for_good(rig: Rig) -> None:
+    _die_after_the_network(rig)
+    rig.cloud.add_foreign(Kind.PORT, "theirs", {"network": "flat", "vnic_type": "direct"}, owner="compute:nova")
+    with pytest.raises(RollbackIncomplete) as incomplete:
+        rig.up()
+    assert "`virtfn cloud down` delete what can go: it closes this" in incomplete.value.hint
+    rig.up(FIELD_NOTE.replace("name: note", "name: other").replace("physnet1", "physnet2").split("servers:")[0])
+    rig.down()
+    assert rig.journal.load(1).status is Status.ROLLED_BACK
+    assert "port theirs on it is not ours" in rig.journal.load(1).remaining[0]
+    assert rig.clouds.plan(desired()).notes[0].startswith("not known"), "nothing is unfinished any more"
+
+
+def _die_after_the_network(rig: Rig) -> None:
+    plan = rig.clouds.plan(desired())
+    entry = rig.journal.begin(plan)
+    network = [number for number, step in enumerate(plan.steps) if step.target == plan.steps[0].target]
+    rig.journal.record_intent(entry, network)
+    rig.cloud.write_all([(plan.steps[n].target, plan.steps[n].field, plan.steps[n].after) for n in network])
+
+
+def test_a_routers_interface_keeps_a_network(rig: Rig) -> None:
+    rig.up()
+    rig.cloud.add_foreign(
+        Kind.PORT, "", {"network": "flat", "vnic_type": "normal"}, owner="network:router_interface", status="ACTIVE"
+    )
+    (note,) = rig.clouds.plan_down("note").notes
+    assert note.startswith("network flat stays")
+    assert "network:router_interface" in note
+
+
+def test_up_with_nothing_to_make_is_not_done_while_a_server_is_broken(rig: Rig) -> None:
+    rig.up()
+    rig.cloud.break_server("vm-2", "No space left on device")
+    before = rig.cloud.everything()
+    with pytest.raises(CloudError, match="No space left on device"):
+        rig.up()
+    assert rig.cloud.everything() == before, "a person decides about its disk"

@@ -1,6 +1,9 @@
 """The commands on the fake cloud: exit codes, what is asked, documents."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,8 @@ from virtfn.app import App
 from virtfn.cli.main import main
 from virtfn.errors import ExitCode
 from virtfn.model.cloud import Kind
+from virtfn.services.records import Records
+from virtfn.services.transaction import Transactions
 
 
 @pytest.fixture
@@ -125,3 +130,83 @@ def test_a_bad_spec_says_all_that_is_wrong(rig: Rig, tmp_path: Path, capsys: pyt
     assert main(["cloud", "plan", "-f", str(path)]) == ExitCode.BAD_SPEC
     assert capsys.readouterr().err.count("  - ") == 4
     assert main(["cloud", "plan", "-f", str(tmp_path / "none.yaml")]) == ExitCode.BAD_SPEC
+
+
+@pytest.mark.parametrize("command", [["cloud", "plan"], ["cloud", "down"], ["plan"]])
+def test_a_file_without_a_name_is_no_folder(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*command, "-f", ""]) == ExitCode.BAD_SPEC
+    assert capsys.readouterr().err.startswith("error: -f '': no file is named")
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-inf", "0"])
+@pytest.mark.parametrize("command", [["cloud", "up", "--yes", "--timeout"], ["apply", "--yes", "--confirm-within"]])
+def test_a_time_that_never_ends_is_none(rig: Rig, spec: str, command: list[str], seconds: str) -> None:
+    assert main([*command, seconds, "-f", spec]) == ExitCode.USAGE
+    assert rig.cloud.everything() == ()
+
+
+@pytest.fixture
+def records(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Rig:
+    made = Records(rig.journal, Transactions(rig.cloud, rig.journal, progress=rig.told.append))
+    monkeypatch.setattr(App, "cloud_records", lambda *_, **__: made)
+    return rig
+
+
+def test_a_rollback_says_what_goes_before_it_asks(records: Rig, capsys: pytest.CaptureFixture[str]) -> None:
+    records.up()
+    assert main(["rollback", "--cloud", "--yes", "-q"]) == ExitCode.DONE
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "transaction 1: cloud fake: note, committed"
+    assert lines[1:3] == [f"  - server vm-{number}: it stops, and its disk is lost" for number in (2, 1)]
+    assert lines[-1] == "  - network flat"
+
+
+def test_a_rollback_of_many_objects_is_told_in_short(records: Rig, capsys: pytest.CaptureFixture[str]) -> None:
+    vlans = "".join(
+        f"  - {{name: v{number}, type: vlan, physical_network: physnet1, segmentation_id: {number}}}\n"
+        for number in range(101, 121)
+    )
+    records.up(f"virtfn: cloud/1\nname: note\nnetworks:\n{vlans}")
+    assert main(["rollback", "--cloud", "--yes"]) == ExitCode.DONE
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1] == "  ... and 4 more"
+    assert len(lines) == 1 + 16 + 1
+
+
+def test_journal_show_says_what_a_rollback_would_do(records: Rig, capsys: pytest.CaptureFixture[str]) -> None:
+    records.up()
+    records.down()
+    assert main(["journal", "show", "1", "--cloud"]) == ExitCode.DONE
+    assert "A rollback puts back:\n  - server vm-2: it stops" in capsys.readouterr().out
+    assert main(["journal", "show", "2", "--cloud"]) == ExitCode.DONE
+    assert capsys.readouterr().out.endswith("It cannot be rolled back: what it deleted does not come back.\n")
+
+
+def test_a_transaction_that_is_committed_has_nothing_to_resume(
+    records: Rig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records.up()
+    assert main(["resume", "1", "--cloud", "--yes"]) == ExitCode.USAGE
+    assert "nothing to resume" in capsys.readouterr().err
+
+
+def test_the_sdks_log_stays_off_stderr(tmp_path: Path) -> None:
+    pytest.importorskip("openstack")
+    path = tmp_path / "cloud.yaml"
+    path.write_text(FIELD_NOTE)
+    names = ("USERNAME", "PASSWORD", "PROJECT_NAME", "USER_DOMAIN_NAME", "PROJECT_DOMAIN_NAME")
+    account = {f"OS_{name}": "default" for name in names}
+    done = subprocess.run(
+        [sys.executable, "-m", "virtfn", "cloud", "show", "-q", "-f", str(path)],
+        env={**os.environ, **account, "OS_AUTH_URL": "http://127.0.0.1:9/v3", "VIRTFN_STATE_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    first, *rest = done.stderr.splitlines()
+    assert (done.returncode, first.endswith("http://127.0.0.1:9/v3: connection refused")) == (
+        ExitCode.UNREACHABLE,
+        True,
+    )
+    assert [line.split(":")[0] for line in rest] == ["  next"]

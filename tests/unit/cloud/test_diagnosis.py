@@ -12,7 +12,7 @@ from virtfn.cli.main import main
 from virtfn.errors import ExitCode, VerifyFailed, VirtfnError
 from virtfn.model.cloud import CloudObject, Kind, NicAgent, ObservedCloud
 from virtfn.model.cloud.causes import Cause, CauseKind
-from virtfn.model.cloud.survey import CloudSurvey, ComputeHost
+from virtfn.model.cloud.survey import CloudSurvey, ComputeHost, Flavor
 from virtfn.model.plan import Value
 from virtfn.planning.cloud.diagnosis import diagnosis
 from virtfn.planning.cloud.readiness import Readiness, readiness
@@ -22,6 +22,7 @@ ALONE = FIELD_NOTE.replace("count: 2", "count: 1").replace("    anti_affinity: a
 NO_RETRY = (
     "Exceeded maximum number of retries. Exhausted all hosts available for retrying build failures for instance x."
 )
+MANY_TRIES = "Exceeded maximum number of retries. Exceeded max scheduling attempts 3 for instance x. Last exception:"
 LIVE = NicAgent("compute1", True, ("physnet1",), {"physnet1": ("ens1f0",)}, 4)
 DEAD = NicAgent("compute1", False, ("physnet1",), {"physnet1": ("ens1f0",)}, last_seen="2026-11-22 14:51:30")
 
@@ -88,21 +89,69 @@ def test_no_free_vf_by_exclusion() -> None:
     )
 
 
-def test_a_vf_that_another_server_took_a_moment_before() -> None:
-    survey = CloudSurvey(agents=(LIVE,), uses={("physnet1", "compute1"): 4}, tried={"vm-1": ("compute1",)})
+def test_a_build_that_failed_where_vfs_are_in_use_has_several_candidates() -> None:
+    survey = CloudSurvey(agents=(LIVE,), uses={("physnet1", "compute1"): 1}, tried={"vm-1": ("compute1",)})
     (cause,) = seen_as(ERROR, UNBOUND, survey)
     assert cause.kind is CauseKind.NO_FREE_VF
     assert cause.what == (
-        "no VF of physnet1 was left on compute1 when the server was built there: others had taken them"
+        "perhaps no VF of physnet1 was left on compute1 when the server was built there, "
+        "its port could not be bound, or nova-compute could not build it"
     )
-    assert "VFs of physnet1 in servers' hands: 4 on compute1" in cause.seen
+    assert "VFs of physnet1 in servers' hands: 1 on compute1" in cause.seen
+    assert cause.do.startswith("nova-compute's log on compute1 says which")
 
 
-def test_a_port_that_could_not_be_bound_though_the_agent_is_well() -> None:
+def test_a_build_that_failed_where_no_vf_is_in_use_is_not_for_want_of_one() -> None:
     survey = CloudSurvey(agents=(LIVE,), uses={}, tried={"vm-1": ("compute1",)})
     (cause,) = seen_as(ERROR, UNBOUND, survey)
     assert cause.kind is CauseKind.BINDING_FAILED
+    assert cause.what == (
+        "perhaps its port could not be bound on compute1, although an agent serves physnet1 there, "
+        "or nova-compute could not build it"
+    )
     assert "Failed to bind port" in cause.do
+
+
+def test_vfs_in_use_that_nobody_tells_leave_all_candidates() -> None:
+    survey = CloudSurvey(agents=(LIVE,), tried={"vm-1": ("compute1",)})
+    (cause,) = seen_as(ERROR, UNBOUND, survey)
+    assert cause.what.startswith("perhaps no VF of physnet1 was left on compute1 ")
+
+
+@pytest.mark.parametrize(
+    ("last", "kind", "what"),
+    [
+        (
+            "Insufficient compute resources: Claim pci failed.",
+            CauseKind.NO_FREE_VF,
+            "no VF of physnet1 was left on compute1 when the server was built there: others had taken them",
+        ),
+        (
+            "Binding failed for port p, please check neutron logs for more information.",
+            CauseKind.BINDING_FAILED,
+            "its port could not be bound on compute1, although an agent serves physnet1 there",
+        ),
+    ],
+)
+def test_the_last_exception_that_nova_names_is_certain(last: str, kind: CauseKind, what: str) -> None:
+    survey = CloudSurvey(agents=(LIVE,), uses={("physnet1", "compute1"): 1}, tried={"vm-1": ("compute1",)})
+    (cause,) = seen_as({"status": "ERROR", "fault": f"{MANY_TRIES} {last}"}, UNBOUND, survey)
+    assert (cause.kind, cause.what) == (kind, what)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "Exceeded maximum number of retries. Exceeded max scheduling attempts 3 for instance x. Last exception: Boom.",
+        "Exceeded max scheduling attempts 3 for instance x. Last exception: Boom.",
+        "Exceeded maximum number of retries.",
+        "Exhausted all hosts available for retrying build failures for instance x.",
+    ],
+)
+def test_a_dead_agent_is_found_by_each_of_novas_words_for_a_build_that_failed(word: str) -> None:
+    survey = CloudSurvey(agents=(DEAD,), tried={"vm-1": ("compute1",)})
+    (cause,) = seen_as({"status": "ERROR", "fault": word}, UNBOUND, survey)
+    assert cause.kind is CauseKind.AGENT_DEAD
 
 
 def test_binding_failed_by_the_ports_own_word() -> None:
@@ -112,6 +161,28 @@ def test_binding_failed_by_the_ports_own_word() -> None:
     assert "port vm-1-0: binding_failed on compute1, status DOWN" in dead.seen
     (alive,) = seen_as({"status": "BUILD"}, bound, CloudSurvey(agents=(LIVE,)))
     assert alive.kind is CauseKind.BINDING_FAILED
+
+
+def on_a_network_of_others(fields: Mapping[str, Value]) -> tuple[Cause, ...]:
+    bound: Mapping[str, Value] = {"status": "DOWN", "vif_type": "binding_failed", "host": "compute1"}
+    ours = (
+        CloudObject(Kind.PORT, "vm-1-0", "p", {}, bound),
+        CloudObject(Kind.SERVER, "vm-1", "s", {}, {"status": "BUILD"}),
+    )
+    text = "virtfn: cloud/1\nname: note\nservers: [{name: vm-1, image: i, flavor: f, ports: [{network: theirs}]}]\n"
+    theirs = CloudObject(Kind.NETWORK, "theirs", "n", fields)
+    return diagnosis(desired(text), ObservedCloud("c", ours, (theirs,)), CloudSurvey(agents=(LIVE,)))
+
+
+def test_agents_are_not_asked_for_a_physical_network_that_is_not_told() -> None:
+    (cause,) = on_a_network_of_others({"type": None, "physical_network": None})
+    assert (cause.kind, cause.what) == (CauseKind.BINDING_FAILED, "Neutron could not bind a port on compute1")
+
+
+def test_binding_failed_on_a_tunnel_is_the_networks_fault() -> None:
+    (cause,) = on_a_network_of_others({"type": "vxlan", "physical_network": None})
+    assert cause.kind is CauseKind.TYPE_NOT_BOUND
+    assert "port vm-1-0: binding_failed on compute1, status DOWN" in cause.seen
 
 
 @pytest.mark.parametrize(
@@ -131,6 +202,20 @@ def test_no_host_fits(rules: FakeRules, more: str, kind: CauseKind) -> None:
     assert cause.kind is kind
     assert cause.seen
     assert cause.do
+
+
+def test_room_that_is_not_told_for_a_flavor_leaves_the_cause_a_guess() -> None:
+    dedicated = Flavor("m1.tiny", extra_specs=("hw:cpu_policy",))
+    (cause,) = failed_up(FakeRules(flavors=(dedicated,), too_small_for=("m1.tiny",), vfs=[]))
+    assert cause.kind is CauseKind.NO_FREE_VF
+    assert cause.what == "perhaps no VF of physnet1 is free, or no host fits the flavor"
+    assert not any("has room" in line for line in cause.seen)
+
+
+def test_what_a_flavor_needs_is_said_with_its_ephemeral_disk_and_swap() -> None:
+    large = Flavor("m1.tiny", disk_gib=1, ephemeral_gib=2, swap_mib=1025)
+    (cause,) = failed_up(FakeRules(flavors=(large,), too_small_for=("m1.tiny",)))
+    assert cause.seen == ("Placement: no resource provider has 1 vCPU, 64 MiB of memory and 5 GiB of disk free",)
 
 
 def test_a_group_too_large_for_the_hosts_that_take_servers() -> None:

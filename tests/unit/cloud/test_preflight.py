@@ -110,6 +110,20 @@ def test_a_flavor_without_disk_has_room_for_any_image() -> None:
     assert made.clouds.plan(desired()).steps
 
 
+def test_a_server_that_stands_needs_its_image_flavor_and_key_pair_no_more() -> None:
+    text = FIELD_NOTE.replace("    flavor: m1.tiny\n", "    flavor: m1.tiny\n    key_name: operator\n")
+    made = rig()
+    made.up(text)
+    made.cloud.rules = replace(made.cloud.rules, images=("new",), flavors=("new",), key_names=("colleague",))
+    assert made.clouds.plan(desired(text)).is_empty
+    with pytest.raises(SpecError) as caught:
+        made.clouds.plan(desired(text.replace("count: 2", "count: 3").replace("    anti_affinity: apart\n", "")))
+    said = "\n".join(caught.value.problems)
+    assert "there is no image cirros (there is: new)" in said
+    assert "there is no flavor m1.tiny (there is: new)" in said
+    assert "there is no key pair operator (there is: colleague)" in said
+
+
 def test_two_images_of_a_name_are_refused() -> None:
     assert "there are 2 images of the name cirros" in refusal(rig(FakeRules(images=("cirros", "cirros"))))
 
@@ -177,6 +191,15 @@ def test_a_tunnel_network_is_a_doubt() -> None:
 def test_a_host_that_takes_no_servers_is_a_doubt() -> None:
     hosts = (ComputeHost("compute1", "nova", up=False), ComputeHost("compute2", "nova"))
     assert notes(rig(FakeRules(hosts=hosts)), ON_COMPUTE1)[0].startswith("host compute1 takes no servers; start nova-")
+
+
+def test_room_that_is_not_told_for_a_flavor_is_said() -> None:
+    dedicated = Flavor("m1.tiny", extra_specs=("hw:cpu_policy",))
+    made = rig(FakeRules(flavors=(dedicated,), too_small_for=("m1.tiny",)))
+    assert notes(made)[-1] == (
+        "not checked: room on hosts for flavor m1.tiny (its extra specs hw:cpu_policy change what it takes of a host)"
+    )
+    assert not any("no host has room" in note for note in notes(made))
 
 
 def test_a_member_is_told_what_may_not_be_allowed_and_what_was_not_checked() -> None:

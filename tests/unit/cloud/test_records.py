@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.unit.cloud.entries import write_clouds_yaml
 from tests.unit.cloud.rig import Rig, desired
 
 from virtfn.app import App, Settings
@@ -16,6 +17,8 @@ from virtfn.model.transaction import Status
 from virtfn.planning.cloud.plan import UP
 from virtfn.services.records import Records
 from virtfn.services.transaction import Transactions
+
+ONE = {"transactions": 1, "unfinished": 1, "fault": ""}
 
 
 @pytest.fixture
@@ -73,28 +76,58 @@ def test_journal_ls_names_the_clouds_that_have_journals(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("VIRTFN_STATE_DIR", str(tmp_path))
-    monkeypatch.setenv("OS_CLOUD", "lab/2")
+    write_clouds_yaml(tmp_path, monkeypatch, {"lab/2": "nfv"})
     app = App(Settings(tmp_path))
     app.cloud_journal("lab/2").begin(Plan(UP, "cloud lab/2: note", ()))
+    monkeypatch.setenv("OS_AUTH_URL", "http://other.invalid:5000/v3")
+    monkeypatch.setenv("OS_PROJECT_NAME", "admin")
     app.cloud_journal(None).begin(Plan(UP, "cloud env: note", ()))
+    monkeypatch.setenv("OS_CLOUD", "lab/2")
     assert main(["journal", "ls"]) == ExitCode.DONE
     assert capsys.readouterr().out.splitlines() == [
         "The journal is empty.",
-        "this cloud: 1 transaction, 1 unfinished; see `virtfn journal ls --cloud`",
-        "cloud lab/2: 1 transaction, 1 unfinished; see `virtfn journal ls --os-cloud lab/2`",
+        "this cloud (admin at other.invalid:5000): 1 transaction, 1 unfinished; see `virtfn journal ls --cloud`",
+        "cloud lab/2 (nfv at keystone.invalid:5000): 1 transaction, 1 unfinished; "
+        "see `virtfn journal ls --os-cloud lab/2`",
     ]
     assert main(["journal", "ls", "-o", "json"]) == ExitCode.DONE
     document = json.loads(capsys.readouterr().out)
     assert document["clouds"] == [
-        {"cloud": None, "transactions": 1, "unfinished": 1},
-        {"cloud": "lab/2", "transactions": 1, "unfinished": 1},
+        {**ONE, "cloud": None, "project": "admin", "address": "other.invalid:5000"},
+        {**ONE, "cloud": "lab/2", "project": "nfv", "address": "keystone.invalid:5000"},
     ]
     for option in (["--cloud"], ["--os-cloud", "lab/2"]):
         assert main(["journal", "ls", *option]) == ExitCode.DONE
         assert "cloud lab/2: note" in capsys.readouterr().out
 
 
-def test_messages_of_a_cloud_do_not_speak_of_the_host(tmp_path: Path) -> None:
+def test_a_cloud_journal_that_cannot_be_read_does_not_hide_the_hosts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VIRTFN_STATE_DIR", str(tmp_path))
+    write_clouds_yaml(tmp_path, monkeypatch, {"lab": "nfv"})
+    App(Settings(tmp_path)).cloud_journal("lab").begin(Plan(UP, "cloud lab: note", ()))
+    (file,) = (tmp_path / "cloud").rglob("0001.jsonl")
+    file.write_bytes(b"\xff\n")
+    assert main(["journal", "ls"]) == ExitCode.DONE
+    said = capsys.readouterr().out
+    assert said.startswith(
+        "The journal is empty.\ncloud lab (nfv at keystone.invalid:5000): its journal cannot be read"
+    )
+
+
+def test_another_project_of_the_same_name_has_another_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = App(Settings(tmp_path))
+    write_clouds_yaml(tmp_path, monkeypatch, {"lab": "nfv"})
+    app.cloud_journal("lab").begin(Plan(UP, "cloud lab: note", ()))
+    write_clouds_yaml(tmp_path, monkeypatch, {"lab": "admin"})
+    assert list(app.cloud_journal("lab").all()) == [], "what was begun in one project is not taken back in another"
+    write_clouds_yaml(tmp_path, monkeypatch, {"lab": "nfv"})
+    assert len(list(app.cloud_journal("lab").unfinished())) == 1
+
+
+def test_messages_of_a_cloud_do_not_speak_of_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_clouds_yaml(tmp_path, monkeypatch, {"lab": "admin"})
     journal = App(Settings(tmp_path)).cloud_journal("lab")
     assert journal.place == cloud_place("lab")
     with journal.lock(), pytest.raises(LockHeld, match="is changing cloud lab"), journal.lock():

@@ -89,6 +89,30 @@ def test_a_cloud_that_does_not_answer_is_unreachable() -> None:
         assert error.exit_code is ExitCode.UNREACHABLE
 
 
+@pytest.mark.parametrize(
+    ("cause", "why"),
+    [
+        (
+            "NewConnectionError(\"HTTPConnection(host='h', port=9): Failed to establish a new connection: "
+            '[Errno 111] Connection refused")',
+            "connection refused",
+        ),
+        (
+            "NameResolutionError(\"HTTPConnection(host='h', port=9): Failed to resolve 'h' "
+            '([Errno -2] Name or service not known)")',
+            "name or service not known",
+        ),
+    ],
+)
+def test_no_connection_is_an_address_and_a_reason(cause: str, why: str) -> None:
+    from keystoneauth1.exceptions import ConnectFailure
+
+    for path in ("/v3/auth/tokens", "/v3"):
+        retold = f"HTTPConnectionPool(host='h', port=9): Max retries exceeded with url: {path} (Caused by {cause})"
+        error = leaves(ConnectFailure(f"Unable to establish connection to http://h:9{path}: {retold}"))
+        assert error.message == f"http://h:9/v3: {why}"
+
+
 def test_an_unknown_cloud_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", "/nonexistent/clouds.yaml")
     with pytest.raises(CloudUnreachable, match="no-such-cloud"):

@@ -1,8 +1,9 @@
 """What a cloud tells of itself, over HTTP: what is refused or missing is Unknown with its reason, and hides nothing."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from tests.unit.cloud.rig import desired
@@ -40,6 +41,7 @@ TOLD: dict[str, object] = {
         "ports": [
             {
                 "id": str(number),
+                "network_id": "n1",
                 "binding:vnic_type": vnic,
                 "binding:host_id": "compute1",
                 "binding:profile": {"pci_slot": slot} if slot else {},
@@ -99,6 +101,59 @@ def test_an_administrator_is_told_everything(tmp_path: Path, monkeypatch: pytest
     assert "resources=VCPU%3A2%2CMEMORY_MB%3A64" in providers, "a flavor without disk asks for none"
 
 
+def with_flavor(more: Mapping[str, object], specs: Mapping[str, str]) -> Callable[[str, str], Answer | None]:
+    listed = {"flavors": [{"id": "f", "name": "m1.tiny", "vcpus": 2, "ram": 64, "disk": 1, **more}]}
+
+    def answers(method: str, path: str) -> Answer | None:
+        if path.endswith("/flavors/f/os-extra_specs"):
+            return 200, json.dumps({"extra_specs": specs})
+        return (200, json.dumps(listed)) if "/flavors/detail" in path else told(method, path)
+
+    return answers
+
+
+@pytest.mark.parametrize(
+    ("listed", "specs"), [({"extra_specs": {"hw:cpu_policy": "dedicated"}}, {}), ({}, {"hw:cpu_policy": "dedicated"})]
+)
+def test_room_is_not_asked_for_a_flavor_whose_extra_specs_change_what_it_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed: dict[str, object], specs: dict[str, str]
+) -> None:
+    found, asked = survey(with_flavor(listed, specs), tmp_path, monkeypatch)
+    reason = "its extra specs hw:cpu_policy change what it takes of a host"
+    assert found.room == {"m1.tiny": Unknown(reason)}
+    assert found.flavors == (Flavor("m1.tiny", 2, 64, 1, extra_specs=("hw:cpu_policy",)),)
+    assert not [one for one in asked if "resource_providers?" in one]
+
+
+def test_a_flavor_takes_its_ephemeral_disk_and_swap_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found, asked = survey(with_flavor({"OS-FLV-EXT-DATA:ephemeral": 2, "swap": 1025}, {}), tmp_path, monkeypatch)
+    assert found.room == {"m1.tiny": ("compute1",)}
+    assert [one for one in asked if "DISK_GB%3A5" in one]
+
+
+def test_flavors_are_listed_whether_public_or_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, asked = survey(told, tmp_path, monkeypatch)
+    assert [one for one in asked if "/flavors/detail?" in one and "is_public=None" in one]
+
+
+def test_vfs_in_use_take_a_call_for_a_hundred_networks_not_for_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answers(method: str, path: str) -> Answer | None:
+        if "/networks?" in path:
+            return 200, json.dumps({"networks": [{"id": f"n{number}"} for number in range(250)]})
+        if "/ports?" in path:
+            ids = parse_qs(urlsplit(path).query)["network_id"]
+            port = {"binding:vnic_type": "direct", "binding:host_id": "compute1", "binding:profile": {"pci_slot": "s"}}
+            return 200, json.dumps({"ports": [{**port, "id": f"p{one}", "network_id": one} for one in ids]})
+        return told(method, path)
+
+    found, asked = survey(answers, tmp_path, monkeypatch)
+    assert found.uses == {("physnet1", "compute1"): 250}
+    assert len([one for one in asked if "/ports?" in one]) == 3
+    assert all(len(one) < 8000 for one in asked)
+
+
 def test_what_is_forbidden_missing_or_broken_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refused: dict[str, Answer] = {
         "/network/v2.0/agents": (403, "{}"),
@@ -128,3 +183,14 @@ def test_an_empty_list_of_agents_says_nothing_to_a_member(tmp_path: Path, monkey
     found, _ = survey(answers, tmp_path, monkeypatch, role="member")
     assert found.roles == ("member",)
     assert (found.agents, found.uses) == (ADMIN_ONLY, ADMIN_ONLY)
+
+
+@pytest.mark.parametrize(("role", "ranges"), [("member", ADMIN_ONLY), ("admin", ())])
+def test_an_empty_list_of_segment_ranges_says_nothing_to_a_member(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, role: str, ranges: object
+) -> None:
+    def answers(method: str, path: str) -> Answer | None:
+        return (200, '{"network_segment_ranges": []}') if "/network_segment_ranges" in path else told(method, path)
+
+    found, _ = survey(answers, tmp_path, monkeypatch, role=role)
+    assert found.ranges == ranges

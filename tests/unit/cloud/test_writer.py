@@ -207,3 +207,24 @@ def test_servers_that_were_deleted_beside_a_refused_one_are_waited_for() -> None
         writer(sdk, ours).write([gone(Kind.SERVER, "vm-1"), gone(Kind.SERVER, "vm-2")])
     assert caught.value.where == "server vm-2"
     assert sdk.asked["servers"] == 2
+
+
+class _Undying(Sdk):
+    """Whose servers never go."""
+
+    def servers(self, **_: Any) -> list[Any]:
+        self._note("servers", None)
+        return [SimpleNamespace(id="id of vm-1")]
+
+
+def test_a_server_that_was_waited_for_in_vain_is_not_waited_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("virtfn.cloud.writer.DELETION_S", 0.01)
+    sdk = _Undying()
+    writing = writer(sdk, Ours(CloudObject(Kind.SERVER, "vm-1", "id of vm-1", {})))
+    with pytest.raises(CloudError, match="still there"):
+        writing.write([gone(Kind.SERVER, "vm-1")])
+    monkeypatch.setattr("virtfn.cloud.writer.DELETION_S", 3600.0)
+    asked = sdk.asked["servers"]
+    with pytest.raises(CloudError, match="still there"):
+        writing.write([gone(Kind.SERVER, "vm-1")])
+    assert sdk.asked["servers"] == asked + 1

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from tests.unit.host.conftest import Plant
@@ -112,6 +113,25 @@ def test_what_cannot_be_understood_is_unknown_with_its_line(plant: Plant, name: 
 def test_what_cannot_be_read_is_unknown_with_the_kernels_word(plant: Plant) -> None:
     root = plant({f"{NOVA}/not-a-file": ""})
     assert physical_networks(root).nova == Unknown(f"/{NOVA}: {os.strerror(21)}")
+
+
+def test_folders_that_others_may_not_enter_are_unknown_not_empty() -> None:
+    with TemporaryDirectory() as folder:  # its own, as those of tmp_path are below one that only root may enter
+        root = Path(folder)
+        for name in ("etc/nova", "etc/neutron/plugins/ml2"):
+            (root / name).mkdir(parents=True)
+        root.chmod(0o755)
+        (root / "etc").chmod(0o000)
+        child = os.fork()
+        if child == 0:
+            if os.geteuid() == 0:
+                os.setgid(65534)
+                os.setuid(65534)
+            found = physical_networks(root)
+            os._exit(0 if isinstance(found.nova, Unknown) and isinstance(found.agent, Unknown) else 1)
+        status = os.waitpid(child, 0)[1]
+        (root / "etc").chmod(0o755)
+    assert os.waitstatus_to_exitcode(status) == 0
 
 
 def test_the_product_of_vfs_is_the_pfs_word(plant: Plant) -> None:

@@ -46,12 +46,32 @@ class Image:
 
 @dataclass(frozen=True)
 class Flavor:
-    """``disk_gib`` 0: no disk of its own limits the image, and by default only administrators may boot one from it."""
+    """``disk_gib`` 0: no disk of its own limits the image, and by default only administrators may boot one from it.
+
+    ``extra_specs`` are their keys.
+    """
 
     name: str
     vcpus: int = 1
     ram_mib: int = 64
     disk_gib: int = 1
+    ephemeral_gib: int = 0
+    swap_mib: int = 0
+    extra_specs: Known[tuple[str, ...]] = ()
+
+    @property
+    def local_gib(self) -> int:
+        """Disk that a server of it takes on its host, as nova counts (nova, scheduler/utils.py)."""
+        return self.disk_gib + self.ephemeral_gib + -(-self.swap_mib // 1024)
+
+    @property
+    def beyond_its_size(self) -> Unknown | None:
+        """Why its size does not tell what nova asks Placement for (PCPU for VCPU, traits, ...); None where it does."""
+        if isinstance(self.extra_specs, Unknown):
+            return Unknown(f"its extra specs are not told: {self.extra_specs.reason}")
+        if self.extra_specs:
+            return Unknown(f"its extra specs {', '.join(self.extra_specs)} change what it takes of a host")
+        return None
 
 
 @dataclass(frozen=True)
@@ -90,9 +110,9 @@ Uses: TypeAlias = Mapping[tuple[str, str], int]
 class CloudSurvey:
     """A cloud as far as its APIs tell. ``room``: hosts with vCPUs, memory and disk for a flavor, by the flavor's name.
 
-    ``quota`` is by ``networks``, ``subnets``, ``ports``, ``servers``, ``vcpus``, ``ram_mib``, ``server_groups``; what
-    is not told is missing. ``tried``: the hosts on which nova began to build a server of ours that has failed, by the
-    server's name; a host that is not told is "".
+    Where a flavor asks for more than its size, its room is Unknown. ``quota`` is by ``networks``, ``subnets``,
+    ``ports``, ``servers``, ``vcpus``, ``ram_mib``, ``server_groups``; what is not told is missing. ``tried``: the hosts
+    on which nova began to build a server of ours that has failed, by the server's name; a host that is not told is "".
     """
 
     roles: Known[tuple[str, ...]] = NOT_ASKED
@@ -106,8 +126,12 @@ class CloudSurvey:
     zones: Known[tuple[Zone, ...]] = NOT_ASKED
     ranges: Known[tuple[SegmentRange, ...]] = NOT_ASKED
     uses: Known[Uses] = NOT_ASKED
-    room: Known[Mapping[str, tuple[str, ...]]] = NOT_ASKED
+    room: Known[Mapping[str, Known[tuple[str, ...]]]] = NOT_ASKED
     tried: Mapping[str, Known[tuple[str, ...]]] = field(default_factory=dict)
+
+    def room_for(self, flavor: str) -> Known[tuple[str, ...]]:
+        """Hosts with room for this flavor."""
+        return self.room if isinstance(self.room, Unknown) else self.room.get(flavor, NOT_ASKED)
 
     @property
     def is_administrators(self) -> bool:

@@ -70,11 +70,11 @@ def _vlan_problems(network: DesiredNetwork, on_it: Iterable[CloudObject], survey
 def _server_problems(
     server: DesiredServer, desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey
 ) -> Iterator[str]:
-    yield from _missing("image", server.image, _names(survey.images))
-    yield from _missing("flavor", server.flavor, _names(survey.flavors))
-    if server.key_name is not UNSET:
-        yield from _missing("key pair", server.key_name, survey.key_names)
     if observed.find(Kind.SERVER, server.name) is None:
+        yield from _missing("image", server.image, _names(survey.images))
+        yield from _missing("flavor", server.flavor, _names(survey.flavors))
+        if server.key_name is not UNSET:
+            yield from _missing("key pair", server.key_name, survey.key_names)
         yield from _unusable_image(server, survey)
         yield from _misplaced(server, desired, survey)
     ours = {network.name for network in desired.networks}

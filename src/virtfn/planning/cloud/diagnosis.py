@@ -13,13 +13,13 @@ from virtfn.model.cloud import CloudObject, DesiredCloud, DesiredPort, DesiredSe
 from virtfn.model.cloud.causes import Cause, CauseKind
 from virtfn.model.cloud.survey import CloudSurvey
 from virtfn.model.inventory import Unknown
-from virtfn.planning.cloud.agents import LIST_AGENTS, agent_causes, network_causes, said_of
+from virtfn.planning.cloud.agents import agent_causes, network_causes, said_of
+from virtfn.planning.cloud.building import is_of_a_build, not_built_causes
 from virtfn.planning.cloud.objects import physical_network_of
 from virtfn.planning.cloud.readiness import BINDING_FAILED
-from virtfn.planning.cloud.scheduling import GIVE_VFS, no_host_causes, said_uses
+from virtfn.planning.cloud.scheduling import no_host_causes
 
 _NO_HOST = "No valid host"
-_NO_RETRY = "Exhausted all hosts"
 _BOUND = ("hw_veb", "hostdev_physical", "macvtap")
 _BIND_AGAIN = "delete the server, and `virtfn cloud up` makes it anew; Neutron's log says why (`Failed to bind port`)"
 
@@ -47,58 +47,22 @@ def _of_a_failure(
 ) -> Iterator[Cause]:
     found = observed.find(Kind.SERVER, server.name)
     fault = str(found.facts.get("fault") or "") if found else ""
-    if _NO_RETRY in fault or BINDING_FAILED in fault:
-        yield from _not_built(server, desired, observed, survey)
+    if is_of_a_build(fault) or BINDING_FAILED in fault:
+        yield from not_built_causes(server, desired, observed, survey)
     elif _NO_HOST in fault:
         yield from no_host_causes(server, desired, observed, survey)
     for port in server.ports:
         at = observed.find(Kind.PORT, port.name)
         if at is not None and at.facts.get("vif_type") == BINDING_FAILED:
-            physical = physical_network_of(port, desired, observed) or "its network"
+            physical = physical_network_of(port, desired, observed)
             seen = f"port {port.name}: {BINDING_FAILED} on {at.facts.get('host')}, status {at.facts.get('status')}"
-            yield from _not_bound(port, physical, str(at.facts.get("host") or ""), seen, survey)
+            tunnels = [replace(one, seen=(*one.seen, seen)) for one in network_causes(port, observed)]
+            yield from tunnels or _not_bound(port, physical, str(at.facts.get("host") or ""), seen, survey)
 
 
-def _not_built(
-    server: DesiredServer, desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey
-) -> Iterator[Cause]:
-    """A host was chosen, so it had all that was asked; there the port could not be bound, or the VF was gone."""
-    tried = survey.tried.get(server.name, ())
-    hosts = () if isinstance(tried, Unknown) else tuple(host for host in tried if host)
-    there = f" on {', '.join(hosts)}" if hosts else ""
-    seen = f"nova chose a host and could not build the server there{': ' if hosts else ''}{', '.join(hosts)}"
-    on = [(port, physical_network_of(port, desired, observed)) for port in server.ports]
-    names = dict.fromkeys(physical or "its network" for _, physical in on)
-    if isinstance(survey.agents, Unknown):
-        yield Cause(
-            CauseKind.BINDING_FAILED,
-            f"its port could not be bound, or its VF was gone by then (physical network: {', '.join(names)})",
-            (seen, f"NIC Switch agents: not known ({survey.agents.reason})"),
-            f"ask an administrator for `{LIST_AGENTS}`: one on that host must be alive and map the physical network",
-        )
-        return
-    causes = [cause for port in server.ports for cause in network_causes(port, observed)]
-    for port, physical in on:
-        causes += agent_causes(port, physical, survey.agents, hosts) if physical else ()
-    if causes:
-        yield from (Cause(one.kind, one.what, (*one.seen, seen), one.do) for one in causes)
-        return
-    agents = [said_of(one) for one in survey.agents if not hosts or one.host in hosts]
-    in_use = (
-        0 if isinstance(survey.uses, Unknown) else sum(survey.uses.get((one, at), 0) for one in names for at in hosts)
-    )
-    if in_use:
-        what = f"no VF of {', '.join(names)} was left{there} when the server was built there: others had taken them"
-        yield Cause(CauseKind.NO_FREE_VF, what, (seen, *(said_uses(one, survey) for one in names), *agents), GIVE_VFS)
-    else:
-        what = f"its port could not be bound{there}, although an agent serves {', '.join(names)} there"
-        do = "see Neutron's log for `Failed to bind port` (is sriovnicswitch in mechanism_drivers?) and nova-compute's"
-        yield Cause(CauseKind.BINDING_FAILED, what, (seen, *agents), do)
-
-
-def _not_bound(port: DesiredPort, physical: str, host: str, seen: str, survey: CloudSurvey) -> Iterator[Cause]:
+def _not_bound(port: DesiredPort, physical: str | None, host: str, seen: str, survey: CloudSurvey) -> Iterator[Cause]:
     agents = () if isinstance(survey.agents, Unknown) else survey.agents
-    causes = list(agent_causes(port, physical, agents, (host,))) if agents else []
+    causes = list(agent_causes(port, physical, agents, (host,))) if physical and agents else []
     if causes:
         yield from (Cause(one.kind, one.what, (*one.seen, seen), f"{one.do}; then {_BIND_AGAIN}") for one in causes)
         return

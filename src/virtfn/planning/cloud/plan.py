@@ -24,8 +24,8 @@ _NOTES = {
     (Kind.NETWORK, "port_security"): "ports that are there keep theirs; new ones get this",
     (Kind.NETWORK, "mtu"): "servers that run learn it when their port is made anew, or by DHCP",
 }
-_OWNED_BY_NEUTRON = "network:"
-"""Ports that go with their network: those of DHCP and metadata agents (``device_owner``)."""
+_GO_WITH_THE_NETWORK = ("network:dhcp", "network:distributed", "network:floatingip_agent_gateway")
+"""Owners whose ports Neutron deletes by itself; a router's interface it does not (neutron/common/_constants.py)."""
 
 
 def plan_up(desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey) -> Plan:
@@ -59,7 +59,8 @@ def plan_down(spec: str, observed: ObservedCloud) -> Plan:
     for kind in reversed(Kind):
         for one in (found for found in observed.ours if found.kind is kind and not _is_kept(found, kept)):
             steps.append(_deletion(spec, one))
-    return Plan(DOWN, f"cloud {observed.cloud}: delete {tag_of(spec)}", tuple(steps), tuple(notes))
+    title = f"cloud {observed.cloud}: delete {tag_of(spec)}"
+    return Plan(DOWN, title, tuple(steps), tuple(notes), {"spec": spec})
 
 
 def differences(desired: DesiredCloud, observed: ObservedCloud) -> tuple[str, ...]:
@@ -164,7 +165,7 @@ def _kind_and_name(one: WantedObject | CloudObject) -> str:
 
 
 def _blocks(port: CloudObject) -> bool:
-    return port.kind is Kind.PORT and not str(port.facts.get("owner") or "").startswith(_OWNED_BY_NEUTRON)
+    return port.kind is Kind.PORT and port.facts.get("owner") not in _GO_WITH_THE_NETWORK
 
 
 def _is_kept(one: CloudObject, kept: Mapping[str, CloudObject]) -> bool:

@@ -133,9 +133,10 @@ def _perhaps_not_allowed(new: Sequence[WantedObject], desired: DesiredCloud, sur
 
 def _untold_here(new: Sequence[WantedObject], survey: CloudSurvey) -> Iterator[str]:
     """Parts of the survey that are not told, by the reason, each reason once."""
-    if not any(one.kind is Kind.SERVER for one in new):
+    flavors = sorted({str(one.fields["flavor"]) for one in new if one.kind is Kind.SERVER})
+    if not flavors:
         return
-    parts = {
+    parts: dict[str, object] = {
         "images": survey.images,
         "flavors": survey.flavors,
         "NIC Switch agents": survey.agents,
@@ -143,6 +144,8 @@ def _untold_here(new: Sequence[WantedObject], survey: CloudSurvey) -> Iterator[s
         "VFs in servers' hands": survey.uses,
         "room on hosts": survey.room,
     }
+    if not isinstance(survey.room, Unknown):
+        parts |= {f"room on hosts for flavor {one}": survey.room_for(one) for one in flavors}
     reasons: dict[str, list[str]] = {}
     for name, part in parts.items():
         if isinstance(part, Unknown):

@@ -61,8 +61,7 @@ def out_of_service(server: DesiredServer, survey: CloudSurvey) -> Iterator[Cause
 
 def too_small(server: DesiredServer, survey: CloudSurvey) -> Iterator[Cause]:
     """No host has the vCPUs, memory and disk of the flavor free, by Placement."""
-    room = survey.room if not isinstance(survey.room, Unknown) else {}
-    if room.get(server.flavor, ("?",)):
+    if survey.room_for(server.flavor):
         return
     size = _size(server.flavor, survey.flavors)
     yield Cause(
@@ -134,13 +133,14 @@ def _fitting(server: DesiredServer, survey: CloudSurvey) -> Iterator[str]:
         yield "takes servers: " + ", ".join(
             one.name for one in allowed_hosts(server, survey.hosts) if one.up and one.enabled
         )
-    if not isinstance(survey.room, Unknown) and server.flavor in survey.room:
-        yield f"has room for flavor {server.flavor}: " + ", ".join(survey.room[server.flavor])
+    room = survey.room_for(server.flavor)
+    if not isinstance(room, Unknown):
+        yield f"has room for flavor {server.flavor}: " + ", ".join(room)
 
 
 def _unknown(server: DesiredServer, survey: CloudSurvey) -> Iterator[str]:
     """What may stand in the way as well, as nobody tells it."""
-    if isinstance(survey.room, Unknown) or server.flavor not in survey.room:
+    if isinstance(survey.room_for(server.flavor), Unknown):
         yield "the flavor"
     if isinstance(survey.hosts, Unknown):
         named = {"host": server.host, "zone": server.availability_zone, "group": server.anti_affinity}
@@ -157,4 +157,4 @@ def _size(name: str, flavors: Known[tuple[Flavor, ...]]) -> str:
     found = [] if isinstance(flavors, Unknown) else [one for one in flavors if one.name == name]
     if not found:
         return name
-    return f"{found[0].vcpus} vCPU, {found[0].ram_mib} MiB of memory and {found[0].disk_gib} GiB of disk"
+    return f"{found[0].vcpus} vCPU, {found[0].ram_mib} MiB of memory and {found[0].local_gib} GiB of disk"

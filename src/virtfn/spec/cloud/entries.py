@@ -83,7 +83,7 @@ class ServerEntry(Entry):
     flavor: values.Text = Field(description="Name of the flavor.")
     ports: list[PortEntry] = Field(min_length=1, description="Ports, in the order in which the server sees them.")
     host: values.Text = _key("Compute host it must run on; for administrators.")
-    availability_zone: values.Text = _key("Availability zone it must run in.")
+    availability_zone: values.Zone = _key("Availability zone it must run in.")
     user_data: values.UserData = _key("What cloud-init gets. It is kept in the journal, too.")
     key_name: values.Text = _key("Name of the key pair for logging in.")
     anti_affinity: values.Name = _key("Name of a group; servers of one group never share a host.")

@@ -37,6 +37,14 @@ def _name(value: object) -> str:
     return text
 
 
+def _zone(value: object) -> str:
+    text = _text(value)
+    if ":" in text:
+        zone, _, host = text.partition(":")
+        raise refused(f"{quoted(text)} names a host, too", f"write availability_zone: {zone} and host: {host}")
+    return text
+
+
 def _spec_name(value: object) -> str:
     text = _text(value)
     if not re.fullmatch(SPEC_NAME, text):
@@ -92,6 +100,9 @@ def _user_data(value: object) -> str:
 _TEXT = WithJsonSchema({"type": "string", "minLength": 1})
 
 Text: TypeAlias = Annotated[str, PlainValidator(_text), _TEXT]
+Zone: TypeAlias = Annotated[
+    str, PlainValidator(_zone), WithJsonSchema({"type": "string", "minLength": 1, "pattern": "^[^:]+$"})
+]
 SpecName: TypeAlias = Annotated[
     str, PlainValidator(_spec_name), WithJsonSchema({"type": "string", "pattern": SPEC_NAME})
 ]
