@@ -1,6 +1,7 @@
 """A standard stream that is full or closed changes neither what is done nor how it is said to have ended."""
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -75,3 +76,11 @@ def test_a_stream_that_is_not_blocking_gets_all_of_it() -> None:
 
 def test_a_reader_that_has_gone_is_no_fault(tmp_path: Path) -> None:
     assert up(tmp_path, "rich", "> >(true)", "-q") == (ExitCode.DONE, "", 7)
+
+
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_what_is_said_without_any_command_fails_as_plainly(option: str) -> None:
+    command = f"{shlex.quote(sys.executable)} -m virtfn {option} >/dev/full"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == ExitCode.UNREACHABLE
+    assert done.stderr == "error: standard output cannot be written (No space left on device)\n"
