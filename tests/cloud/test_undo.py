@@ -119,7 +119,7 @@ def test_what_could_not_be_undone_is_named(operator: Operator) -> None:
     assert "port vm-2-0" in failure.message
     assert "the connection was lost" in failure.message
     assert "network flat" in failure.message, "its port is still there"
-    assert "`virtfn cloud up` or `virtfn cloud down` again" in failure.hint
+    assert "`virtfn cloud down` delete what can go" in failure.hint
     assert [operator.names(kind) for kind in ("networks", "ports", "servers")] == [["flat"], ["vm-2-0"], []]
     (entry,) = operator.journal.all()
     assert entry.status is Status.INCOMPLETE

@@ -205,6 +205,9 @@ def down(
     if how.is_document:
         print_document("cloud-down", receipt, how)
         return
+    if receipt.plan.is_empty:
+        _print_plan(receipt.plan, how, explain=explain)
+        return
     _print_done(receipt, "deleted")
     for note in receipt.plan.notes:  # what was left alone
         console().print(f"  ! {note}", soft_wrap=True)
@@ -252,10 +255,6 @@ def _print_plan(plan: "Plan", how: OutputFormat, *, explain: bool) -> None:
 
 
 def _print_done(receipt: "CloudReceipt", what: str) -> None:
-    out = console()
-    if receipt.id is None:
-        out.print("Nothing is left to do.")
-        return
     objects = len({step.target for step in receipt.plan.steps})
     counted = f"{objects} object{'' if objects == 1 else 's'}"
-    out.print(f"{counted} {what}: {receipt.plan.title}.", soft_wrap=True)
+    console().print(f"{counted} {what}: {receipt.plan.title}.", soft_wrap=True)
