@@ -114,3 +114,78 @@ def test_more_servers_than_vfs_leave_what_was_there(
     said = capsys.readouterr().err
     assert "no VF of physnet2 " in said, "nova says one thing or another, as servers begin at once"
     assert left(connection) == before
+
+
+BY_ID = """
+virtfn: cloud/1
+name: proof
+servers:
+  - name: vm
+    image: {image}
+    flavor: {flavor}
+    ports: [{{network: {network}}}]
+"""
+
+
+def test_ids_stand_for_what_has_no_name_of_its_own(
+    connection: "Connection", spec: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A hidden image of the name of another, and one of two networks of a name."""
+    sdk: Any = connection
+    how = {"disk_format": "raw", "container_format": "bare", "use_import": False}
+    image = sdk.image.create_image(name="virtfn-proof", data=b"vm\n", **how)
+    sdk.image.update_image(image, is_hidden=True)
+    networks = [
+        sdk.network.create_network(name="theirs", provider_network_type="flat", provider_physical_network=physical)
+        for physical in ("physnet1", "physnet2")
+    ]
+    for one in networks:
+        sdk.network.create_subnet(network_id=one.id, ip_version=4, cidr="198.51.100.0/24")
+    before = left(connection)
+    flavor = sdk.compute.find_flavor("virtfn-proof")
+    Path(spec).write_text(BY_ID.format(image=image.id, flavor=flavor.id, network=networks[1].id))
+    try:
+        assert main(["cloud", "up", "-f", spec, "--yes", "-q"]) == 0
+        (server,) = [one for one in sdk.compute.servers() if one.name == "vm"]
+        assert server.image.id == image.id
+        (port,) = sdk.network.ports(device_id=server.id)
+        assert (port.network_id, port.binding_vif_type) == (networks[1].id, "hw_veb")
+        assert main(["cloud", "show", "-f", spec, "--exit-code"]) == 0
+        assert main(["cloud", "up", "-f", spec]) == 0, "there is nothing to do, so nothing is asked"
+        Path(spec).write_text(BY_ID.format(image="virtfn-proof", flavor="virtfn-proof", network="theirs"))
+        capsys.readouterr()
+        assert main(["cloud", "plan", "-f", spec, "--exit-code"]) == 0, "what stands has these names, too"
+        assert main(["cloud", "down", "-f", spec, "--yes", "-q"]) == 0
+        assert left(connection) == before
+        assert main(["cloud", "plan", "-f", spec]) == ExitCode.BAD_SPEC
+        assert f"name one by its id ({', '.join(sorted(one.id for one in networks))})" in capsys.readouterr().err
+    finally:
+        main(["cloud", "down", "-f", spec, "--yes", "-q"])
+        for one in networks:
+            sdk.network.delete_network(one)
+        sdk.image.delete_image(image)
+
+
+BARE = """
+virtfn: cloud/1
+name: proof
+networks: [{name: bare, physical_network: physnet1, port_security: false}]
+servers: [{name: vm, image: virtfn-proof, flavor: virtfn-proof, ports: [{network: bare}]}]
+"""
+
+
+def test_a_network_without_subnets_takes_servers_where_neutron_has_segments(
+    cloud: ControlPlane, connection: "Connection", spec: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sdk: Any = connection
+    before = left(connection)
+    Path(spec).write_text(BARE)
+    assert main(["cloud", "up", "-f", spec, "--yes", "-q"]) == ExitCode.BAD_SPEC
+    assert "port vm-0 has no address (network bare has no subnet)" in capsys.readouterr().err
+    with cloud.neutron_with(service_plugins="trunk,taas,segments"):
+        assert main(["cloud", "up", "-f", spec, "--yes", "-q"]) == 0
+        (port,) = sdk.network.ports(tags="virtfn:proof")
+        assert (port.status, port.binding_vif_type, port.fixed_ips) == ("ACTIVE", "hw_veb", [])
+        assert main(["cloud", "plan", "-f", spec, "--exit-code"]) == 0
+        assert main(["cloud", "down", "-f", spec, "--yes", "-q"]) == 0
+    assert left(connection) == before

@@ -14,6 +14,7 @@ from virtfn.cloud.openstack import OpenStackCloud
 from virtfn.errors import CloudError, UsageError, VirtfnError
 from virtfn.model.cloud import CloudObject, Kind, ObservedCloud, cloud_target
 from virtfn.model.cloud.fields import DEFINED_BY
+from virtfn.model.cloud.survey import Image
 from virtfn.model.plan import DEFINITION, Target, Value
 from virtfn.services.ports import Cloud
 from virtfn.testing import FakeCloud, FakeRules
@@ -29,10 +30,14 @@ RUNS_S = 120
 
 @dataclass(frozen=True)
 class Subject:
-    """A cloud under test that has nothing of ours; ``add_foreign`` makes what somebody else would."""
+    """A cloud under test that has nothing of ours; ``add_foreign`` makes what somebody else would.
+
+    ``add_image`` makes an image of this name, and returns its id.
+    """
 
     cloud: Cloud
     add_foreign: Callable[[Kind, str, Mapping[str, Value]], None]
+    add_image: Callable[[str], str]
     everything: Callable[[], object]
 
     def make(self, kind: Kind, name: str, fields: Mapping[str, Value], *, spec: str = SPEC) -> Target:
@@ -73,7 +78,13 @@ class Subject:
 
 def fake() -> Iterator[Subject]:
     cloud = FakeCloud(FakeRules(images=(IMAGE,), flavors=(FLAVOR,)))
-    yield Subject(cloud, cloud.add_foreign, cloud.everything)
+
+    def add_image(name: str) -> str:
+        made = Image(name, id=f"image-{len(cloud.rules.images)}")
+        cloud.rules.images += (made,)
+        return made.id
+
+    yield Subject(cloud, cloud.add_foreign, add_image, cloud.everything)
 
 
 def real(operator: Operator) -> Iterator[Subject]:
@@ -92,7 +103,18 @@ def real(operator: Operator) -> Iterator[Subject]:
         else:
             sdk.compute.create_server_group(name=name, policy=fields["policy"])
 
-    yield Subject(OpenStackCloud(CLOUD), add_foreign, operator.everything)
+    images: list[str] = []
+
+    def add_image(name: str) -> str:
+        how = {"disk_format": "raw", "container_format": "bare", "use_import": False}
+        images.append(sdk.image.create_image(name=name, data=b"vm\n", **how).id)
+        return images[-1]
+
+    try:
+        yield Subject(OpenStackCloud(CLOUD), add_foreign, add_image, operator.everything)
+    finally:
+        for one in images:
+            sdk.image.delete_image(one)
 
 
 @pytest.fixture(params=["fake", pytest.param("openstack", marks=pytest.mark.cloud)])
@@ -340,3 +362,56 @@ def test_a_port_may_be_on_a_network_of_others_and_prefers_our_own(subject: Subje
     subject.delete(cloud_target(SPEC, Kind.PORT, "second"))
     subject.delete(network)
     assert subject.definition(theirs) == PORT
+
+
+def test_a_network_of_others_is_named_by_its_id_where_its_name_means_several(subject: Subject) -> None:
+    subject.add_foreign(Kind.NETWORK, "theirs", FLAT)
+    (first,) = (one.id for one in subject.cloud.observe(SPEC).foreign_networks())
+    by_id = subject.make(Kind.PORT, "by-id", {**PORT, "network": first})
+    assert subject.definition(by_id) == {**PORT, "network": "theirs"}, "the name means it alone"
+    subject.add_foreign(Kind.NETWORK, "theirs", {"type": "flat", "physical_network": "physnet2"})
+    assert subject.cloud.observe(SPEC).networks.settled(first) == first
+    assert subject.definition(by_id) == {**PORT, "network": first}
+    before = subject.everything()
+    with pytest.raises(CloudError, match="there are 2 of the name theirs"):
+        subject.make(Kind.PORT, "by-name", {**PORT, "network": "theirs"})
+    assert subject.everything() == before
+
+
+def test_a_server_is_made_of_an_image_and_a_flavor_by_id(subject: Subject) -> None:
+    subject.make(Kind.NETWORK, "net", FLAT)
+    subject.make(Kind.SUBNET, "net-v4", SUBNET)
+    subject.make(Kind.PORT, "vm-0", PORT)
+    observed = subject.cloud.observe(SPEC)
+    (image,), (flavor,) = observed.images.meant(IMAGE), observed.flavors.meant(FLAVOR)
+    server = subject.make(Kind.SERVER, "vm", {**SERVER, "image": image, "flavor": flavor})
+    assert subject.definition(server) == {"image": IMAGE, "flavor": FLAVOR}
+
+
+def test_of_two_images_of_a_name_one_is_meant_by_its_id(subject: Subject) -> None:
+    subject.make(Kind.NETWORK, "net", FLAT)
+    subject.make(Kind.SUBNET, "net-v4", SUBNET)
+    subject.make(Kind.PORT, "vm-0", PORT)
+    second = subject.add_image(IMAGE)
+    before = subject.everything()
+    with pytest.raises(CloudError, match=f"there are 2 of the name {IMAGE}"):
+        subject.make(Kind.SERVER, "vm", SERVER)
+    assert subject.everything() == before
+    server = subject.make(Kind.SERVER, "vm", {**SERVER, "image": second})
+    assert subject.definition(server) == {"image": second, "flavor": FLAVOR}
+    assert second in subject.cloud.observe(SPEC).images.meant(IMAGE)
+
+
+@pytest.mark.parametrize("fields", [PORT, {**PORT, "fixed_ip": None}])
+def test_nova_takes_no_port_without_an_address_where_neutron_does_not_tell_why(
+    subject: Subject, fields: dict[str, Value]
+) -> None:
+    subject.make(Kind.NETWORK, "net", FLAT)
+    port = subject.make(Kind.PORT, "vm-0", fields)
+    assert subject.cloud.read(port, "fixed_ip") is None
+    assert found(subject.cloud.observe(SPEC), Kind.NETWORK, "net").facts["subnets"] == 0
+    with pytest.raises(CloudError, match="requires a FixedIP") as raised:
+        subject.make(Kind.SERVER, "vm", SERVER)
+    assert raised.value.status == 400
+    subject.make(Kind.SUBNET, "net-v4", SUBNET)
+    assert found(subject.cloud.observe(SPEC), Kind.NETWORK, "net").facts["subnets"] == 1

@@ -35,6 +35,10 @@ def maybe(values: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
 @st.composite
 def networks(draw: st.DrawFn, number: int, name: str) -> DesiredNetwork:
     flat = number < len(PHYSICAL)
+    subnets = tuple(
+        DesiredSubnet(f"{name}-{place}", f"10.{number}.{place}.0/24", dhcp=draw(maybe(st.booleans())))  # type: ignore[arg-type]
+        for place in range(draw(st.integers(0, 2)))
+    )
     return DesiredNetwork(
         name=name,
         physical_network=PHYSICAL[number] if flat else "physnet1",
@@ -42,11 +46,8 @@ def networks(draw: st.DrawFn, number: int, name: str) -> DesiredNetwork:
         segmentation_id=UNSET if flat else 100 + number,
         mtu=draw(maybe(st.integers(1280, 9000))),  # type: ignore[arg-type]
         shared=draw(maybe(st.booleans())),  # type: ignore[arg-type]
-        port_security=draw(maybe(st.booleans())),  # type: ignore[arg-type]
-        subnets=tuple(
-            DesiredSubnet(f"{name}-{place}", f"10.{number}.{place}.0/24", dhcp=draw(maybe(st.booleans())))  # type: ignore[arg-type]
-            for place in range(draw(st.integers(0, 2)))
-        ),
+        port_security=draw(maybe(st.booleans())) if subnets else False,  # type: ignore[arg-type]
+        subnets=subnets,
     )
 
 
@@ -76,7 +77,8 @@ def rich_rig() -> Rig:
     rules = FakeRules(vfs=vfs)
     agents = tuple(type(rules.agents[0])(f"compute{host}", True, PHYSICAL) for host in range(1, 4))
     hosts = tuple(replace(rules.hosts[0], name=f"compute{host}") for host in range(1, 4))
-    rig = Rig(FakeCloud(FakeRules(vfs=vfs, agents=agents, hosts=hosts)))
+    extensions = rules.extensions | {"ip_allocation"}
+    rig = Rig(FakeCloud(FakeRules(vfs=vfs, agents=agents, hosts=hosts, extensions=extensions)))
     rig.cloud.add_foreign(Kind.NETWORK, "others", {"type": "vlan", "physical_network": "physnet1"})
     return rig
 

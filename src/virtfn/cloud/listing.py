@@ -1,48 +1,89 @@
 """What the cloud lists, as the SDK gives it: each question is asked of the whole project, not of each object."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 from virtfn.cloud import reading
 from virtfn.model.cloud import tag_of
+from virtfn.model.cloud.references import References, references
 
+_NAMING = ("id", "name", "project_id", "tags", "description")
+"""What tells a network's name, and whether it is ours."""
 _IDS_A_CALL = 100
 """As many ids as fit into an address of 8 KiB, which is what web servers take."""
 
 
 class Listing:
-    """Lists of one connection. Images, flavors and the names of networks are remembered, nothing else is."""
+    """Lists of one connection. Images, flavors and what networks are called are remembered until ``forget``."""
 
     def __init__(self, sdk: Any) -> None:
         self._sdk = sdk
-        self._network_names: dict[str, str] = {}
+        self._networks: list[Any] = []
+        self._unlisted: dict[str, Any] = {}
+
+    def forget_networks(self) -> None:
+        """Some were made or deleted, so a name may mean others now."""
+        self._networks = []
+
+    def forget(self) -> None:
+        """Others may have made some, deleted them or given them other names: list them anew."""
+        for name in ("_images", "flavors"):
+            self.__dict__.pop(name, None)
+        self.forget_networks()
+        self._unlisted = {}
 
     @cached_property
     def _project(self) -> str:
         return str(self._sdk.current_project_id)
 
     @cached_property
-    def images(self) -> Mapping[str, str]:
-        """Names by id."""
-        return {one.id: one.name for one in self._sdk.image.images()}
+    def _images(self) -> list[Any]:
+        return list(self._sdk.image.images())
 
     @cached_property
-    def flavors(self) -> Mapping[str, str]:
-        """Names by id."""
-        return {one.id: one.name for one in self._sdk.compute.flavors(details=False)}
+    def flavors(self) -> References:
+        """What flavors are called; those that are not public, too, as far as they are told to us."""
+        return references(self._sdk.compute.flavors(details=False, is_public=None))
+
+    def images(self, ids: Iterable[str] = ()) -> References:
+        """What images are called, and those with these ids, where Glance has them but lists them not.
+
+        It lists neither hidden images nor community images of others, and both may be used by their ids.
+        """
+        listed = {one.id for one in self._images}
+        for one in set(ids) - listed - self._unlisted.keys():
+            self._unlisted[one] = self.unlisted_image(one)
+        unlisted = [one for one in self._unlisted.values() if one]
+        return references([*self._images, *unlisted], first=listed)
+
+    def unlisted_image(self, word: str) -> Any | None:
+        """The image with this id; None where there is none, or the word is no id."""
+        from openstack.exceptions import NotFoundException
+
+        try:
+            return self._sdk.image.get_image(word) if is_uuid(word) else None
+        except NotFoundException:
+            return None
 
     def networks(self) -> list[Any]:
         """All that we may see, ours or not."""
-        found = list(self._sdk.network.networks())
-        self._network_names = {one.id: one.name for one in found}
-        return found
+        self._networks = list(self._sdk.network.networks())
+        return self._networks
 
-    def network_names(self, of: Iterable[Any]) -> Mapping[str, str]:
-        """Names by id of the networks that these subnets or ports are on."""
-        if any(one.network_id not in self._network_names for one in of):
-            self._network_names = {one.id: one.name for one in self._sdk.network.networks(fields=["id", "name"])}
-        return self._network_names
+    def network_names(self, spec: str, of: Iterable[Any]) -> References:
+        """What the networks are called that these subnets or ports are on; a name means the spec's own first."""
+        if not {one.network_id for one in of} <= {one.id for one in self._networks}:
+            self._networks = list(self._sdk.network.networks(fields=list(_NAMING)))
+        own = (one.id for one in self._networks if self.is_marked(one, spec))
+        return references(self._networks, first=own)
+
+    def foreign_networks(self, word: str) -> list[str]:
+        """The ids of those with this id or name, whoever made them."""
+        networks = self._sdk.network.networks
+        by_id = list(networks(id=word)) if is_uuid(word) else []
+        return [one.id for one in by_id or networks(name=word)]
 
     def subnets(self, spec: str) -> list[Any]:
         """Those that bear the spec's mark."""
@@ -88,3 +129,11 @@ class Listing:
         """
         tag = tag_of(spec)
         return one.project_id == self._project and (tag in (one.tags or ()) or one.description == tag)
+
+
+def is_uuid(word: str) -> bool:
+    """Whether a word may be an id of Neutron, Glance or nova; flavors have ids of any form."""
+    try:
+        return str(UUID(word)) == word.lower()
+    except ValueError:
+        return False

@@ -100,7 +100,8 @@ def _port(fields: Mapping[str, Value], ids: Ids) -> dict[str, Any]:
     if "mac" in fields:
         values["mac_address"] = fields["mac"]
     if "fixed_ip" in fields:
-        values["fixed_ips"] = [{"ip_address": fields["fixed_ip"]}]
+        address = fields["fixed_ip"]
+        values["fixed_ips"] = [] if address is None else [{"ip_address": address}]
     return values
 
 

@@ -14,6 +14,7 @@ from virtfn.cloud.writer import Writer
 from virtfn.errors import VirtfnError
 from virtfn.model.cloud import CloudObject, DesiredCloud, Kind, ObservedCloud, meant_by
 from virtfn.model.cloud.fields import by_kind, field_of, find
+from virtfn.model.cloud.references import References
 from virtfn.model.cloud.survey import CloudSurvey
 from virtfn.model.plan import DEFINITION, Target, Value
 
@@ -47,11 +48,13 @@ class OpenStackCloud:
     def observe(self, spec: str) -> ObservedCloud:
         """What bears the spec's tag, and networks and ports beside it. Raises CloudError."""
         self._writer.forget()
+        self._listing.forget()
         with refusals(self._label):
             networks = self._listing.networks()
             ours = self._ours(spec, Kind, networks=networks)
-            others = self._others(networks, ours)
-            return ObservedCloud(self._cloud or "env", tuple(ours), tuple(others))
+            others = self._others(spec, networks, ours)
+            names = self._listing.images(), self._listing.flavors
+            return ObservedCloud(self._cloud or "env", tuple(ours), tuple(others), *names)
 
     def survey(self, desired: DesiredCloud, observed: ObservedCloud) -> CloudSurvey:
         """What the cloud tells of itself, for preflight and diagnosis: about a dozen calls. Raises nothing."""
@@ -64,13 +67,13 @@ class OpenStackCloud:
             servers = self._listing.servers(spec)  # before their ports, which are then as late as what they say
             ports = self._listing.ports_again(spec, ids[Kind.PORT])
             names = reading.Names(
-                networks=self._listing.network_names(ports),
-                images=self._listing.images,
-                flavors=self._listing.flavors,
+                networks=self._listing.network_names(spec, ports),
+                images=before.images,
+                flavors=before.flavors,
                 groups={one.id: str(group) for one in before.ours if (group := one.fields.get("server_group"))},
                 ports=reading.ports_by_server(ports),
             )
-        now = [reading.port_object(one, names) for one in ports]
+        now = [reading.port_object(one, names.networks) for one in ports]
         now += [reading.server_object(one, names) for one in servers]
         kept = [one for one in before.ours if one.kind not in (Kind.PORT, Kind.SERVER)]
         return replace(before, ours=tuple(one for kind in Kind for one in (*kept, *now) if one.kind is kind))
@@ -128,28 +131,29 @@ class OpenStackCloud:
         ports = listing.ports(spec) if Kind.PORT in asked or (has_servers and "ports" in fields) else []
         grouped = Kind.SERVER_GROUP in asked or (has_servers and "server_group" in fields)
         groups = listing.groups(spec) if grouped else []
+        used = [one.image.id for one in servers if one.image and one.image.id]
         names = reading.Names(
-            networks=listing.network_names([*subnets, *ports]),
-            images=listing.images if has_servers else {},
-            flavors=listing.flavors if has_servers else {},
+            networks=listing.network_names(spec, [*subnets, *ports]),
+            images=listing.images(used) if has_servers else References(),
+            flavors=listing.flavors if has_servers else References(),
             groups={member: name for one, name in groups for member in one.member_ids or ()},
             ports=reading.ports_by_server(ports),
         )
         found = {
             Kind.NETWORK: [reading.network_object(one) for one in networks or () if listing.is_marked(one, spec)],
-            Kind.SUBNET: [reading.subnet_object(one, names) for one in subnets],
-            Kind.PORT: [reading.port_object(one, names) for one in ports],
+            Kind.SUBNET: [reading.subnet_object(one, names.networks) for one in subnets],
+            Kind.PORT: [reading.port_object(one, names.networks) for one in ports],
             Kind.SERVER_GROUP: [reading.group_object(*pair) for pair in groups],
             Kind.SERVER: [reading.server_object(one, names) for one in servers],
         }
         return [one for kind in Kind if kind in asked for one in found[kind]]
 
-    def _others(self, networks: Sequence[Any], ours: Sequence[CloudObject]) -> list[CloudObject]:
+    def _others(self, spec: str, networks: Sequence[Any], ours: Sequence[CloudObject]) -> list[CloudObject]:
         """Networks that are not ours, and ports that are not ours on networks that are."""
         ids = {one.id for one in ours}
         mine = [one.id for one in ours if one.kind is Kind.NETWORK]
         ports = self._listing.ports_on(mine)
-        names = reading.Names(self._listing.network_names(ports), {}, {}, {}, {})
+        names = self._listing.network_names(spec, ports)
         return [
             *(reading.network_object(one) for one in networks if one.id not in ids),
             *(reading.port_object(one, names) for one in ports if one.id not in ids),

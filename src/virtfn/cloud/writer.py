@@ -64,6 +64,8 @@ class Writer:
             _ = self._sdk.network, self._sdk.compute  # the SDK makes them at first use, which threads must not share
             self._look_up([one for one in work if one.makes])
         deleted: list[_Work] = []
+        if any(meant_by(one.target)[1] is Kind.NETWORK for one in work):
+            self._listing.forget_networks()
         try:
             together(lambda one: self._write(one, deleted), work, self._parallel)
         except BaseException as refusal:
@@ -111,7 +113,7 @@ class Writer:
         for one in work:
             spec, kind, _ = meant_by(one.target)
             if kind is Kind.SERVER:
-                _ = self._listing.images, self._listing.flavors
+                _ = self._listing.flavors, self._listing.images([str(whole(one.fields)["image"])])
             for asked, name in making.referred(kind, whole(one.fields)):
                 if (spec, asked, name) in self._ids:
                     continue
@@ -121,13 +123,13 @@ class Writer:
                 self._ids[spec, asked, name] = _only(asked.value, name, own or self._foreign(asked, name))
 
     def _foreign(self, kind: Kind, name: str) -> list[str]:
-        return [one.id for one in self._sdk.network.networks(name=name)] if kind is Kind.NETWORK else []
+        return self._listing.foreign_networks(name) if kind is Kind.NETWORK else []
 
-    def _image(self, name: str) -> str:
-        return _only("image", name, [one for one, known in self._listing.images.items() if known == name])
+    def _image(self, word: str) -> str:
+        return _only("image", word, self._listing.images().meant(word))
 
-    def _flavor(self, name: str) -> str:
-        return _only("flavor", name, [one for one, known in self._listing.flavors.items() if known == name])
+    def _flavor(self, word: str) -> str:
+        return _only("flavor", word, self._listing.flavors.meant(word))
 
     def _wait_until_gone(self, deleted: Sequence[_Work]) -> None:
         """Servers only: their ports and networks are next. One list for all of them tells it."""
@@ -149,7 +151,7 @@ class Writer:
 
 def _only(kind: str, name: str, ids: Sequence[str]) -> str:
     if not ids:
-        raise CloudError(f"there is none of the name {name}", where=kind.replace("_", " "), status=404)
+        raise CloudError(f"there is none of the name or id {name}", where=kind.replace("_", " "), status=404)
     if len(ids) > 1:
         raise CloudError(f"there are {len(ids)} of the name {name}", where=kind.replace("_", " "))
     return ids[0]

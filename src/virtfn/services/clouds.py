@@ -9,6 +9,7 @@ from virtfn.model.cloud import CloudObject, DesiredCloud, ObservedCloud
 from virtfn.model.plan import Plan
 from virtfn.model.transaction import Status, Transaction
 from virtfn.planning.cloud.diagnosis import diagnosis
+from virtfn.planning.cloud.naming import settled
 from virtfn.planning.cloud.plan import UP, differences, plan_down, plan_up
 from virtfn.planning.cloud.readiness import Readiness, placement, readiness
 from virtfn.planning.cloud.standing import standing
@@ -87,7 +88,7 @@ class Clouds:
 
     def show(self, desired: DesiredCloud) -> CloudView:
         """What there is of the spec now. Raises CloudError."""
-        observed = self._cloud.observe(desired.name)
+        desired, observed = self._observe(desired)
         return _view(desired, observed, self._explained(desired, observed))
 
     def has_unfinished(self, spec: str) -> bool:
@@ -110,14 +111,15 @@ class Clouds:
                 plan = self._plan_up(desired)
             if plan.is_empty:
                 return UpReceipt(plan, now=self._standing(desired))
-            seen: list[ObservedCloud] = []
+            seen: list[CloudView] = []
 
             def prove() -> Evidence:
-                seen.append(self._ready(desired))
-                return placement(desired, seen[-1])
+                named, observed = self._ready(desired)
+                seen.append(_view(named, observed, readiness(named, observed)))
+                return placement(named, observed)
 
             done = self._run(plan, prove)
-            return UpReceipt(done.plan, done.id, now=_view(desired, seen[-1], readiness(desired, seen[-1])))
+            return UpReceipt(done.plan, done.id, now=seen[-1])
 
     def down(self, spec: str, plan: Plan) -> CloudReceipt:
         """Carry out a plan that ``plan_down`` made for this spec; what is deleted stays so. Raises what ``up`` raises.
@@ -140,8 +142,13 @@ class Clouds:
             return receipt
 
     def _plan_up(self, desired: DesiredCloud) -> Plan:
-        observed = self._cloud.observe(desired.name)
+        desired, observed = self._observe(desired)
         return plan_up(desired, observed, self._cloud.survey(desired, observed))
+
+    def _observe(self, desired: DesiredCloud) -> tuple[DesiredCloud, ObservedCloud]:
+        """What there is, and the spec in its words."""
+        observed = self._cloud.observe(desired.name)
+        return settled(desired, observed), observed
 
     def _run(self, plan: Plan, prove: Callable[[], Evidence] | None = None) -> CloudReceipt:
         if plan.is_empty:
@@ -179,7 +186,7 @@ class Clouds:
         """Finish a run that had made all: wait until it is ready and commit it, or take it back and raise."""
         self._progress(f"transaction {entry.id} ({entry.plan.title}) was cut short when all was made: finishing it")
         try:
-            entry = self._journal.attach(entry, placement(desired, self._ready(desired)))
+            entry = self._journal.attach(entry, placement(*self._ready(desired)))
         except BaseException:
             self._take_back(entry)
             raise
@@ -201,7 +208,7 @@ class Clouds:
 
     def _standing(self, desired: DesiredCloud) -> CloudView:
         """What there is where nothing is to be made, once it is ready. Whatever waiting raises, nothing is undone."""
-        seen = self._ready(desired)
+        desired, seen = self._ready(desired)
         return _view(desired, seen, readiness(desired, seen))
 
     def _take_back(self, entry: Transaction) -> None:
@@ -211,18 +218,19 @@ class Clouds:
             failure.hint = _LEFT
             raise
 
-    def _ready(self, desired: DesiredCloud) -> ObservedCloud:
-        """Wait until all servers run on their VFs, and return what was seen then. Raises CloudError, VerifyFailed."""
+    def _ready(self, desired: DesiredCloud) -> tuple[DesiredCloud, ObservedCloud]:
+        """Wait until all servers run on their VFs; what was seen then. Raises CloudError, VerifyFailed."""
         deadline = time.monotonic() + self._patience.deadline_s
         told: Mapping[str, str] = {}
-        observed, took = self._cloud.observe(desired.name), 0.0
+        desired, observed = self._observe(desired)
+        took = 0.0
         while True:
             state = readiness(desired, observed)
             told = self._tell_changes(told, standing(desired, observed))
             if state.failed:
                 raise _failed(self._explained(desired, observed))
             if state.is_ready:
-                return observed
+                return desired, observed
             if self._cancelled():
                 raise Interrupted("interrupted")
             if time.monotonic() >= deadline:

@@ -14,11 +14,13 @@ from dataclasses import dataclass, field, replace
 from virtfn.errors import CloudError, VirtfnError
 from virtfn.model.cloud import CloudObject, DesiredCloud, Kind, ObservedCloud, meant_by
 from virtfn.model.cloud.fields import by_kind, field_of, find, refuse_fixed, whole
+from virtfn.model.cloud.references import References, references
 from virtfn.model.cloud.survey import QUOTAS, CloudSurvey
 from virtfn.model.plan import DEFINITION, Target, Value
 from virtfn.testing.fake_cloud_rules import MADE_BY_NEUTRON, FakeRules, free_address, unbound
 
 _ON_A_NETWORK = (Kind.PORT, Kind.SUBNET)
+_WORDS = ("network", "image", "flavor")
 Hook = Callable[[str, Target, str, Value], None]
 _NO_HOST = "No valid host was found. There are not enough hosts available."
 _NO_RETRY = (
@@ -28,14 +30,23 @@ _NO_RETRY = (
 
 @dataclass
 class _Kept:
-    """An object of the cloud; ``spec`` is "" for what others made. ``network``: the id of a port's or subnet's."""
+    """An object of the cloud; ``spec`` is "" for what others made. ``made_of``: ids of its network, image, flavor.
+
+    ``has_no_address``: it is a port that was to have none.
+    """
 
     spec: str
     seen: CloudObject
-    network: str = ""
+    made_of: Mapping[str, str] = field(default_factory=dict)
+    has_no_address: bool = False
     looks: int = 0
     tried: tuple[str, ...] = ()
     vfs: list[tuple[str, str, str]] = field(default_factory=list)
+
+    @property
+    def network(self) -> str:
+        """The id of a port's or subnet's network, "" of all else."""
+        return self.made_of.get("network", "")
 
 
 class FakeCloud:
@@ -55,17 +66,15 @@ class FakeCloud:
     def observe(self, spec: str) -> ObservedCloud:
         """What bears the spec's tag, and foreign networks and ports beside it. Servers are built meanwhile."""
         self._build_all()
-        ours = tuple(kept.seen for kept in self._kept.values() if kept.spec == spec)
-        names = {one.name for one in ours if one.kind is Kind.NETWORK}
+        ours = self._ours(spec)
+        ids = {one.id for one in ours if one.kind is Kind.NETWORK}
         others = tuple(
-            kept.seen
+            self._shown(kept, spec)
             for kept in self._kept.values()
             if kept.spec != spec
-            and (
-                kept.seen.kind is Kind.NETWORK or (kept.seen.kind is Kind.PORT and kept.seen.fields["network"] in names)
-            )
+            and (kept.seen.kind is Kind.NETWORK or (kept.seen.kind is Kind.PORT and kept.network in ids))
         )
-        return ObservedCloud("fake", ours, others)
+        return ObservedCloud("fake", ours, others, self._called("image", spec), self._called("flavor", spec))
 
     def survey(self, desired: DesiredCloud, observed: ObservedCloud) -> CloudSurvey:
         """What the rules say, what is used of it, and where servers of ours that failed were tried."""
@@ -79,14 +88,13 @@ class FakeCloud:
         self._build_all()
         again = (Kind.PORT, Kind.SERVER)
         kept = [one for one in before.ours if one.kind not in again]
-        now = [one.seen for one in self._kept.values() if one.spec == spec and one.seen.kind in again]
+        now = [one for one in self._ours(spec) if one.kind in again]
         return replace(before, ours=tuple(one for kind in Kind for one in (*kept, *now) if one.kind is kind))
 
     def add_foreign(self, kind: Kind, name: str, fields: Mapping[str, Value], **facts: Value) -> None:
         """Something that another user has made."""
         one = CloudObject(kind, name, self._new_id(kind), dict(fields), dict(facts))
-        network = self._network_named("", one).id if kind in _ON_A_NETWORK else ""
-        self._kept[one.id] = _Kept("", one, network)
+        self._kept[one.id] = _Kept("", one, self._made_of("", kind, fields))
 
     def break_server(self, name: str, fault: str) -> None:
         """What becomes of a server that ran, when its host fails it."""
@@ -102,7 +110,7 @@ class FakeCloud:
         """One field; None where the object is not there. Raises UsageError where two bear the name."""
         self._tell("read", target, field, None)
         spec, _, _ = meant_by(target)
-        return field_of(find((kept.seen for kept in self._kept.values() if kept.spec == spec), target), field)
+        return field_of(find(self._ours(spec), target), field)
 
     def read_all(self, keys: Sequence[tuple[Target, str]]) -> list[Value | VirtfnError]:
         """Many fields, one after the other: each its value or its error."""
@@ -147,7 +155,7 @@ class FakeCloud:
 
     def _write(self, target: Target, fields: Mapping[str, Value]) -> None:
         spec, kind, name = meant_by(target)
-        found = find((kept.seen for kept in self._kept.values() if kept.spec == spec), target)
+        found = find(self._ours(spec), target)
         if DEFINITION not in fields:
             if found is None:
                 raise CloudError("404 Not Found", where=str(target), status=404)
@@ -161,16 +169,39 @@ class FakeCloud:
     def _create(self, spec: str, kind: Kind, name: str, fields: dict[str, Value]) -> None:
         if kind is Kind.NETWORK:
             self._check_network(fields)
+        made_of = self._made_of(spec, kind, fields)
         one = CloudObject(kind, name, self._new_id(kind), {**MADE_BY_NEUTRON.get(kind, {}), **fields})
-        network = self._network_named(spec, one).id if kind in _ON_A_NETWORK else ""
         if kind is Kind.PORT:
-            self._check_port(network, fields)
-            one = replace(one, fields={**one.fields, **self._addresses(network), **fields})
+            self._check_port(made_of["network"], fields)
+            one = replace(one, fields={**one.fields, **self._addresses(made_of["network"]), **fields})
             one = replace(one, facts=unbound(one))
         if kind is Kind.SERVER:
+            self._check_addresses(self._ports_of(_Kept(spec, one)))
             facts = {"status": "BUILD", "asked": fields.get("host")}
             one = replace(one, fields={**fields, "host": None, "availability_zone": None}, facts=facts)
-        self._kept[one.id] = _Kept(spec, one, network)
+        self._kept[one.id] = _Kept(spec, one, made_of, "fixed_ip" in fields and fields["fixed_ip"] is None)
+
+    def _made_of(self, spec: str, kind: Kind, fields: Mapping[str, Value]) -> dict[str, str]:
+        """What an object with these fields refers to, by id."""
+        words = [word for word in _WORDS if word in fields and kind in (*_ON_A_NETWORK, Kind.SERVER)]
+        return {word: _only(word, self._called(word, spec), str(fields[word])) for word in words}
+
+    def _ours(self, spec: str) -> tuple[CloudObject, ...]:
+        return tuple(self._shown(kept, spec) for kept in self._kept.values() if kept.spec == spec)
+
+    def _shown(self, kept: _Kept, spec: str) -> CloudObject:
+        """As the spec sees it: what it is made of by the words that mean it now. Nova tells no image that is gone."""
+        fields = dict(kept.seen.fields)
+        for word, one in kept.made_of.items():
+            known = self._called(word, spec)
+            if one in known.names:
+                fields[word] = known.word(one)
+            elif word == "image":
+                del fields[word]
+        facts = dict(kept.seen.facts)
+        if kept.seen.kind is Kind.NETWORK:
+            facts["subnets"] = len(self._on(kept.seen, Kind.SUBNET))
+        return replace(kept.seen, fields=fields, facts=facts)
 
     def _addresses(self, network: str) -> dict[str, Value]:
         """What Neutron gives a port: a MAC, and a free IP address of the first subnet's first pool if there is one."""
@@ -192,6 +223,13 @@ class FakeCloud:
             if fields.get("mac") and other.seen.fields.get("mac") == fields["mac"]:
                 message = f"Unable to complete operation for network {fields['network']}. "
                 raise CloudError(f"{message}The mac address {fields['mac']} is in use.", where="port", status=409)
+
+    def _check_addresses(self, ports: list[_Kept]) -> None:
+        for port in ports:
+            is_told = port.has_no_address and "ip_allocation" in self.rules.extensions
+            if port.seen.fields.get("fixed_ip") is None and not is_told:
+                message = f"Port {port.seen.id} requires a FixedIP in order to be used."
+                raise CloudError(message, where="server", status=400)
 
     def _change(self, found: CloudObject, fields: Mapping[str, Value]) -> None:
         refuse_fixed(found, fields)
@@ -231,7 +269,8 @@ class FakeCloud:
             taken = self._fitting(host, ports) if self._may_run(server, host) else None
             if taken is None:
                 continue
-            if any(not self._is_served(host, physical) for _, physical, _ in taken):
+            is_served = all(self._is_served(host, physical) for _, physical, _ in taken)
+            if not is_served or any(self._is_bare_and_secured(port) for port in ports):
                 server.tried = (host,)
                 self._fail(server, _NO_RETRY.format(server.seen.id))
                 return
@@ -246,7 +285,8 @@ class FakeCloud:
             for one in self._of(Kind.SERVER)
             if group and one.id != server.seen.id and one.fields.get("server_group") == group
         ]
-        fits = self.rules.takes_servers(host) and server.seen.fields.get("flavor") not in self.rules.too_small_for
+        flavor = self._called("flavor", server.spec).names.get(server.made_of["flavor"])
+        fits = self.rules.takes_servers(host) and flavor not in self.rules.too_small_for
         return fits and asked in (None, host) and host not in mates
 
     def _fitting(self, host: str, ports: Sequence[_Kept]) -> list[tuple[str, str, str]] | None:
@@ -264,6 +304,11 @@ class FakeCloud:
         return any(
             agent.host == host and agent.alive and physical in agent.physical_networks for agent in self.rules.agents
         )
+
+    def _is_bare_and_secured(self, port: _Kept) -> bool:
+        """Nova cannot apply security groups there, and builds nothing."""
+        network = self._kept[port.network].seen
+        return network.fields.get("port_security", True) is not False and not self._on(network, Kind.SUBNET)
 
     def _run(self, server: _Kept, ports: Sequence[_Kept], taken: list[tuple[str, str, str]]) -> None:
         host = taken[0][0]
@@ -294,17 +339,12 @@ class FakeCloud:
     def _physical(self, port: _Kept) -> str:
         return str(self._kept[port.network].seen.fields["physical_network"])
 
-    def _network_named(self, spec: str, one: CloudObject) -> CloudObject:
-        """The network of a new port or subnet: of its own spec, or else one that is not."""
-        named = [
-            kept
-            for kept in self._kept.values()
-            if kept.seen.kind is Kind.NETWORK and kept.seen.name == one.fields["network"]
-        ]
-        if not named:
-            message = f"Network {one.fields['network']} could not be found."
-            raise CloudError(message, where=f"{one.kind.value} {one.name}", status=404)
-        return min(named, key=lambda kept: kept.spec != spec).seen
+    def _called(self, what: str, spec: str) -> References:
+        """What images, flavors or networks are called; a name means the spec's own network first."""
+        if what != "network":
+            return references(self.rules.known_images if what == "image" else self.rules.known_flavors)
+        own = (one.seen.id for one in self._kept.values() if one.spec == spec)
+        return references(self._of(Kind.NETWORK), first=own)
 
     def _of(self, kind: Kind) -> list[CloudObject]:
         return [kept.seen for kept in self._kept.values() if kept.seen.kind is kind]
@@ -314,3 +354,13 @@ class FakeCloud:
 
     def _new_id(self, kind: Kind) -> str:
         return f"{kind.value}-{next(self._numbers)}"
+
+
+def _only(what: str, known: References, word: str) -> str:
+    """The id that a word for a network, an image or a flavor means."""
+    meant = known.meant(word)
+    if not meant:
+        raise CloudError(f"there is none of the name or id {word}", where=what, status=404)
+    if len(meant) > 1:
+        raise CloudError(f"there are {len(meant)} of the name {word}", where=what)
+    return meant[0]

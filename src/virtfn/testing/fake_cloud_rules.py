@@ -3,7 +3,7 @@
 import ipaddress
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from virtfn.errors import CloudError
 from virtfn.model.cloud import CloudObject, Kind, NicAgent
@@ -69,21 +69,32 @@ class FakeRules:
         """Whether who looks is told everything."""
         return "admin" in self.roles
 
+    @property
+    def known_images(self) -> tuple[Image, ...]:
+        """All, each with an id."""
+        known = (one if isinstance(one, Image) else Image(one) for one in self.images)
+        return tuple(replace(one, id=one.id or f"image-{one.name}") for one in known)
+
+    @property
+    def known_flavors(self) -> tuple[Flavor, ...]:
+        """All, each with an id."""
+        known = (one if isinstance(one, Flavor) else Flavor(one) for one in self.flavors)
+        return tuple(replace(one, id=one.id or f"flavor-{one.name}") for one in known)
+
     def takes_servers(self, host: str) -> bool:
         """Whether nova-compute of this host answers and is enabled."""
         return all(one.up and one.enabled for one in self.hosts if one.name == host)
 
     def survey(self, used: Counter[str], uses: Uses, tried: Mapping[str, tuple[str, ...]]) -> CloudSurvey:
         """What this cloud tells of itself, with what its quotas count, the VFs in use, and where servers were tried."""
-        images = tuple(one if isinstance(one, Image) else Image(one) for one in self.images)
-        flavors = tuple(one if isinstance(one, Flavor) else Flavor(one) for one in self.flavors)
+        flavors = self.known_flavors
         room = tuple(one.name for one in self.hosts)
         zones = dict.fromkeys(one.zone for one in self.hosts)
         return CloudSurvey(
             roles=self.roles,
             extensions=self.extensions,
             quota={name: Allowance(limit, used[name]) for name, limit in self.limits.items()},
-            images=images,
+            images=self.known_images,
             flavors=flavors,
             key_names=self.key_names,
             agents=self.agents if self.is_seen_by_admin else _ADMIN_ONLY,

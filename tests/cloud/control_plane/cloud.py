@@ -268,29 +268,28 @@ class ControlPlane:
 
     @contextmanager
     def neutron_with(self, **options: str) -> Iterator[None]:
-        """While in the block Neutron's API has these options of ``ml2_conf.ini``, like ``type_drivers="vlan"``.
+        """While in the block Neutron's API has these options of its files, like ``type_drivers="vlan"``.
 
         Only the API makes networks, so nothing else is restarted: some 10 s each way.
         """
-        with _changed(self.places.etc / "neutron/ml2_conf.ini", options):
-            self._restart("neutron-api")
-            try:
+        neutron = self.places.etc / "neutron"
+        try:
+            with _changed(options, neutron / "ml2_conf.ini", neutron / "neutron.conf"):
+                self._restart("neutron-api")
                 yield
-            finally:
-                self._end("neutron-api")
-        self.start_service("neutron-api")
+        finally:
+            self._restart("neutron-api")
 
     @contextmanager
     def agent_with(self, **options: str) -> Iterator[None]:
         """While in the block the first host's agent has these options of ``sriov_agent.ini``; Neutron knows of it."""
         self._rest.log_in()
-        with _changed(self.places.etc / "neutron/sriov_agent.ini", options):
-            self._restart_agent()
-            try:
+        try:
+            with _changed(options, self.places.etc / "neutron/sriov_agent.ini"):
+                self._restart_agent()
                 yield
-            finally:
-                self._processes.kill([AGENT])
-        self._restart_agent()
+        finally:
+            self._restart_agent()
 
     def _restart(self, name: str) -> None:
         self._end(name)
@@ -322,16 +321,20 @@ class ControlPlane:
 
 
 @contextmanager
-def _changed(config: Path, options: Mapping[str, str]) -> Iterator[None]:
-    """While in the block these options of a file have other values. Raises ControlPlaneError where it has one not."""
-    usual = config.read_text()
-    text = usual
+def _changed(options: Mapping[str, str], *configs: Path) -> Iterator[None]:
+    """While in the block these options have other values, in the files that have them. Raises ControlPlaneError."""
+    usual = {config: config.read_text() for config in configs}
+    changed = dict(usual)
     for name, value in options.items():
-        text, found = re.subn(rf"(?m)^{re.escape(name)} =.*$", f"{name} = {value}", text)
-        if not found:
-            raise ControlPlaneError(f"has no option {name}", where=str(config))
-    config.write_text(text)
+        line = re.compile(rf"(?m)^{re.escape(name)} =.*$")
+        holder = next((config for config, text in usual.items() if line.search(text)), None)
+        if holder is None:
+            raise ControlPlaneError(f"no option {name}", where=", ".join(map(str, configs)))
+        changed[holder] = line.sub(f"{name} = {value}", changed[holder])
+    for config, text in changed.items():
+        config.write_text(text)
     try:
         yield
     finally:
-        config.write_text(usual)
+        for config, text in usual.items():
+            config.write_text(text)

@@ -85,6 +85,7 @@ def test_another_specs_objects_are_not_ours(rig: Rig) -> None:
 
 def test_a_network_already_there_is_used_and_left_alone(rig: Rig) -> None:
     rig.cloud.add_foreign(Kind.NETWORK, "flat", {"type": "flat", "physical_network": "physnet1"})
+    rig.cloud.add_foreign(Kind.SUBNET, "v4", {"network": "flat", "pools": [["192.0.2.10", "192.0.2.20"]]})
     servers = "servers: [{name: vm, image: cirros, flavor: m1.tiny, ports: [{network: flat}]}]"
     rig.up(f"virtfn: cloud/1\nname: note\n{servers}\n")
     assert set(rig.ours()) == {(Kind.PORT, "vm-0"), (Kind.SERVER, "vm")}

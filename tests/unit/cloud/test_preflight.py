@@ -8,6 +8,7 @@ from tests.unit.cloud.rig import FIELD_NOTE, Rig, desired
 from virtfn.errors import GuardRefused, SpecError
 from virtfn.model.cloud import Kind, NicAgent
 from virtfn.model.cloud.survey import ComputeHost, Flavor, Image, SegmentRange
+from virtfn.model.plan import Value
 from virtfn.testing import FakeCloud, FakeRules
 
 VLAN = FIELD_NOTE.replace("physical_network: physnet1", "physical_network: physnet1\n    type: vlan")
@@ -180,12 +181,79 @@ def test_a_tunnel_network_is_a_doubt() -> None:
     made = rig()
     made.cloud.add_foreign(Kind.NETWORK, "tunnel", {"type": "vxlan", "physical_network": None})
     servers = "servers: [{name: vm, image: cirros, flavor: m1.tiny, ports: [{network: tunnel}]}]"
+    made.cloud.add_foreign(Kind.SUBNET, "tunnel-v4", {"network": "tunnel", "pools": [["192.0.2.10", "192.0.2.20"]]})
     text = f"virtfn: cloud/1\nname: note\n{servers}\n"
     (note, *rest) = notes(made, text)
     assert note.startswith(
         "network tunnel is of type vxlan: Neutron's sriovnicswitch binds VFs on flat and vlan only; "
     )
     assert not any("NIC Switch agent" in one for one in rest)
+
+
+ON_BARE = """
+virtfn: cloud/1
+name: note
+servers: [{name: vm, image: cirros, flavor: m1.tiny, ports: [{network: bare}]}]
+"""
+
+
+NONE_WANTED = ON_BARE.replace("{network: bare}", "{network: bare, fixed_ip: none}")
+BARE = ON_BARE.replace(
+    "servers:", "networks: [{name: bare, physical_network: physnet1, port_security: false}]\nservers:"
+)
+SEGMENTS = FakeRules().extensions | {"ip_allocation"}
+NO_EXTENSION = "Neutron has the extension ip_allocation (service plugin segments), which is not here"
+SECURE = "the network has port_security: false"
+GIVE_SUBNET = "give the network a subnet (dhcp: false and gateway: none, where nobody needs it), or see to that"
+
+
+def bare_rig(text: str, extensions: frozenset[str], *, port_security: bool) -> Rig:
+    """With a network without subnets, where the spec has none."""
+    made = rig(FakeRules(extensions=extensions))
+    if "networks:" not in text:
+        fields: dict[str, Value] = {"type": "flat", "physical_network": "physnet1", "port_security": port_security}
+        made.cloud.add_foreign(Kind.NETWORK, "bare", fields)
+    return made
+
+
+@pytest.mark.parametrize("text", [NONE_WANTED, BARE])
+def test_a_port_without_an_address_is_made_so_where_nova_takes_it(text: str) -> None:
+    made = bare_rig(text, SEGMENTS, port_security=False)
+    (command,) = [step.command for step in made.clouds.plan(desired(text)).steps if "port create" in step.command]
+    assert "--no-fixed-ip" in command
+    made.up(text)
+    assert made.ours()[Kind.PORT, "vm-0"].fields["fixed_ip"] is None
+    assert made.clouds.plan(desired(text)).is_empty
+
+
+@pytest.mark.parametrize(
+    ("text", "extensions", "port_security", "needed"),
+    [
+        (BARE, FakeRules().extensions, False, NO_EXTENSION),
+        (BARE.replace(", port_security: false", ""), SEGMENTS, False, SECURE),
+        (NONE_WANTED, FakeRules().extensions, False, NO_EXTENSION),
+        (NONE_WANTED, SEGMENTS, True, SECURE),
+        (ON_BARE, SEGMENTS, False, "the port has fixed_ip: none"),
+        (ON_BARE, FakeRules().extensions, True, f"{NO_EXTENSION} and {SECURE} and the port has fixed_ip: none"),
+    ],
+)
+def test_a_port_without_an_address_is_refused_where_nova_would(
+    text: str, extensions: frozenset[str], port_security: bool, needed: str
+) -> None:
+    made = bare_rig(text, extensions, port_security=port_security)
+    with pytest.raises(SpecError) as caught:
+        made.clouds.plan(desired(text))
+    (said,) = caught.value.problems
+    assert said.partition(": ")[2] == (
+        f"port vm-0 has no address (network bare has no subnet), which nova takes only where {needed}: {GIVE_SUBNET}"
+    )
+
+
+def test_no_address_on_a_network_that_has_some_is_refused_where_neutron_does_not_tell_why() -> None:
+    text = FIELD_NOTE.replace("{network: flat,", "{network: flat, fixed_ip: none,")
+    with pytest.raises(SpecError, match=r"fixed_ip is none.*which is not here: leave fixed_ip out"):
+        rig().clouds.plan(desired(text))
+    assert rig(FakeRules(extensions=SEGMENTS)).clouds.plan(desired(text)).steps
 
 
 def test_a_host_that_takes_no_servers_is_a_doubt() -> None:

@@ -5,8 +5,16 @@ from typing import Any
 
 from virtfn.cloud import reading
 from virtfn.model.cloud import NicAgent
+from virtfn.model.cloud.references import References
 
-NAMES = reading.Names({"n1": "flat"}, {"i1": "cirros"}, {"f1": "m1.tiny"}, {"s1": "apart"}, {"s1": ("vm-0", "vm-1")})
+NETWORKS = References({"n1": "flat"})
+NAMES = reading.Names(
+    NETWORKS,
+    References({"i1": "cirros"}),
+    References({"f1": "m1.tiny"}),
+    {"s1": "apart"},
+    {"s1": ("vm-0", "vm-1")},
+)
 BOUND = {"pci_vendor_info": "8086:154c", "pci_slot": "0000:3b:02.3", "physical_network": "physnet1"}
 
 
@@ -44,7 +52,7 @@ def server(**changed: Any) -> Any:
 
 
 def test_a_bound_port_tells_its_vf() -> None:
-    found = reading.port_object(port(), NAMES)
+    found = reading.port_object(port(), NETWORKS)
     assert found.fields == {
         "network": "flat",
         "vnic_type": "direct",
@@ -60,7 +68,7 @@ def test_a_bound_port_tells_its_vf() -> None:
 
 def test_what_is_for_administrators_only_is_missing_not_empty() -> None:
     hidden = port(binding_vif_type=None, binding_host_id=None, binding_profile=None)
-    assert {"vif_type", "host", "pci_slot"}.isdisjoint(reading.port_object(hidden, NAMES).facts)
+    assert {"vif_type", "host", "pci_slot"}.isdisjoint(reading.port_object(hidden, NETWORKS).facts)
 
 
 def test_a_subnet_is_in_normal_form() -> None:
@@ -77,7 +85,7 @@ def test_a_subnet_is_in_normal_form() -> None:
             {"start": "192.0.2.9", "end": "192.0.2.20"},
         ],
     )
-    assert reading.subnet_object(one, NAMES).fields == {
+    assert reading.subnet_object(one, NETWORKS).fields == {
         "network": "flat",
         "cidr": "192.0.2.0/24",
         "pools": [["192.0.2.9", "192.0.2.20"], ["192.0.2.100", "192.0.2.120"]],

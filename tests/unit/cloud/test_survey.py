@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from tests.unit.cloud.rig import desired
+from tests.unit.cloud.rig import FIELD_NOTE, desired
 from tests.unit.cloud.stub import Answer, Stub, serving, write_clouds_yaml
 
 from virtfn.cloud.openstack import OpenStackCloud
@@ -70,13 +70,18 @@ def told(_method: str, path: str) -> Answer | None:
 
 
 def survey(
-    answers: Callable[[str, str], Answer | None], folder: Path, monkeypatch: pytest.MonkeyPatch, *, role: str = "admin"
+    answers: Callable[[str, str], Answer | None],
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    role: str = "admin",
+    spec: str = FIELD_NOTE,
 ) -> tuple[CloudSurvey, list[str]]:
     clouds = folder / "clouds.yaml"
     monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(clouds))
     with serving(Stub(answers, role=role)) as stub:
         write_clouds_yaml(clouds, f"{stub.url}/v3")
-        return OpenStackCloud("stub").survey(desired(), ObservedCloud("stub", (), ())), stub.asked
+        return OpenStackCloud("stub").survey(desired(spec), ObservedCloud("stub", (), ())), stub.asked
 
 
 def test_an_administrator_is_told_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,8 +91,8 @@ def test_an_administrator_is_told_everything(tmp_path: Path, monkeypatch: pytest
         roles=("admin",),
         extensions=frozenset({"provider", "network-segment-range"}),
         quota={"ports": Allowance(5, 4), "servers": Allowance(None, 4)},
-        images=(Image("cirros", "queued", 1, 2),),
-        flavors=(Flavor("m1.tiny", 2, 64, 0), Flavor("other", 0, 0, 0)),
+        images=(Image("cirros", "queued", 1, 2, "i"),),
+        flavors=(Flavor("m1.tiny", 2, 64, 0, id="f"), Flavor("other", 0, 0, 0, id="g")),
         key_names=(),
         agents=(NicAgent("compute1", False, ("physnet1",), pfs, 3, "2026-11-22 14:51:30"),),
         hosts=(ComputeHost("compute1", "nova", up=True, enabled=False),),
@@ -121,7 +126,7 @@ def test_room_is_not_asked_for_a_flavor_whose_extra_specs_change_what_it_takes(
     found, asked = survey(with_flavor(listed, specs), tmp_path, monkeypatch)
     reason = "its extra specs hw:cpu_policy change what it takes of a host"
     assert found.room == {"m1.tiny": Unknown(reason)}
-    assert found.flavors == (Flavor("m1.tiny", 2, 64, 1, extra_specs=("hw:cpu_policy",)),)
+    assert found.flavors == (Flavor("m1.tiny", 2, 64, 1, extra_specs=("hw:cpu_policy",), id="f"),)
     assert not [one for one in asked if "resource_providers?" in one]
 
 
@@ -129,6 +134,34 @@ def test_a_flavor_takes_its_ephemeral_disk_and_swap_as_well(tmp_path: Path, monk
     found, asked = survey(with_flavor({"OS-FLV-EXT-DATA:ephemeral": 2, "swap": 1025}, {}), tmp_path, monkeypatch)
     assert found.room == {"m1.tiny": ("compute1",)}
     assert [one for one in asked if "DISK_GB%3A5" in one]
+
+
+def test_room_and_extra_specs_are_asked_for_a_flavor_that_is_named_by_its_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_id = FIELD_NOTE.replace("m1.tiny", '"f"')
+    found, asked = survey(with_flavor({}, {}), tmp_path, monkeypatch, spec=by_id)
+    assert found.room == {"f": ("compute1",)}
+    assert [one for one in asked if "/flavors/f/os-extra_specs" in one]
+
+
+def test_an_image_that_glance_does_not_list_is_asked_for_by_its_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden, gone = "6a9f7bd2-0a3c-4d55-9d4e-0c5a4c6f1b11", "6a9f7bd2-0a3c-4d55-9d4e-0c5a4c6f1b12"
+
+    def answers(method: str, path: str) -> Answer | None:
+        if path.endswith(f"/images/{hidden}"):
+            return 200, json.dumps({"id": hidden, "name": "cirros", "status": "active", "os_hidden": True})
+        return (404, "{}") if path.endswith(f"/images/{gone}") else told(method, path)
+
+    listed = Image("cirros", "queued", 1, 2, "i")
+    found, _ = survey(answers, tmp_path, monkeypatch, spec=FIELD_NOTE.replace("cirros", hidden))
+    assert found.images == (listed, Image("cirros", id=hidden))
+    found, _ = survey(answers, tmp_path, monkeypatch, spec=FIELD_NOTE.replace("cirros", gone))
+    assert found.images == (listed,)
+    _, asked = survey(answers, tmp_path, monkeypatch, spec=FIELD_NOTE.replace("cirros", "fedora"))
+    assert not [one for one in asked if "/images/" in one], "a name is no id"
 
 
 def test_flavors_are_listed_whether_public_or_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

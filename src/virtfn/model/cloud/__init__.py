@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from virtfn.model.addresses import MacAddress
+from virtfn.model.cloud.references import References, references
 from virtfn.model.desired import UNSET, Wanted
 from virtfn.model.plan import Target, Value
 
@@ -68,18 +69,21 @@ class DesiredNetwork:
 
 @dataclass(frozen=True)
 class DesiredPort:
-    """A port of a server on a network, by the network's name."""
+    """A port of a server on a network, by the network's name or id. ``fixed_ip`` None: it has no address."""
 
     name: str
     network: str
     vnic_type: VnicType = VnicType.DIRECT
-    fixed_ip: Wanted[str] = UNSET
+    fixed_ip: Wanted[str | None] = UNSET
     mac: Wanted[MacAddress] = UNSET
 
 
 @dataclass(frozen=True)
 class DesiredServer:
-    """One server with its ports. Servers that name the same ``anti_affinity`` group never share a host."""
+    """One server with its ports. Servers that name the same ``anti_affinity`` group never share a host.
+
+    ``image`` and ``flavor`` are names or ids.
+    """
 
     name: str
     image: str
@@ -112,7 +116,8 @@ class CloudObject:
     """One object of the cloud. ``fields`` are what can be declared of it, in normal form.
 
     ``facts`` are what nobody declares: ``status``, ``fault``; of a port ``vif_type``, ``host``, ``pci_slot``, ``mac``,
-    ``ips``, ``owner`` and ``device`` (the server's id); of a server ``host``. What the cloud does not tell is missing.
+    ``ips``, ``owner`` and ``device`` (the server's id); of a server ``host``; of a network ``subnets``: how many.
+    What the cloud does not tell is missing.
     """
 
     kind: Kind
@@ -143,12 +148,20 @@ class ObservedCloud:
     """What bears one spec's tag, and what else matters to it.
 
     ``others`` are networks without the tag, and ports without it on networks that bear it. What the cloud is made of
-    beside (agents, hosts, quotas) is in ``cloud_survey``.
+    beside (agents, hosts, quotas) is in ``cloud_survey``. ``images`` and ``flavors`` are what these are called.
     """
 
     cloud: str
     ours: tuple[CloudObject, ...]
     others: tuple[CloudObject, ...]
+    images: References = field(default_factory=References)
+    flavors: References = field(default_factory=References)
+
+    @property
+    def networks(self) -> References:
+        """What networks are called; a name means ours before that of others."""
+        ours = [one for one in self.ours if one.kind is Kind.NETWORK]
+        return references([*ours, *self.foreign_networks()], first=(one.id for one in ours))
 
     def find(self, kind: Kind, name: str) -> CloudObject | None:
         """Our object of this kind and name, or None."""

@@ -7,12 +7,13 @@ other fields stand for themselves; those in ``LATER`` can be set afterwards, the
 |---|---|---|
 | network | type, physical_network | segmentation_id, mtu, shared, port_security |
 | subnet | network, cidr | pools ([["192.0.2.10", "192.0.2.20"]]), gateway (None: none), dhcp, dns (list) |
-| port | network, vnic_type | mac, fixed_ip |
+| port | network, vnic_type | mac, fixed_ip (None: no address) |
 | server_group | policy | |
 | server | image, flavor | ports (names, in order), host, availability_zone, user_data, key_name, server_group |
 
 ``ports`` is not told of a server that does not run. MACs are in lower case, IP addresses in the form of RFC 5952;
-networks, images and flavors are names.
+networks, images and flavors are what means them alone: their names where these are unique, else their ids (see
+``references``).
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -42,6 +42,7 @@ class Image:
     status: str = "active"
     min_disk_gib: int = 0
     min_ram_mib: int = 0
+    id: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Flavor:
     ephemeral_gib: int = 0
     swap_mib: int = 0
     extra_specs: Known[tuple[str, ...]] = ()
+    id: str = ""
 
     @property
     def local_gib(self) -> int:
@@ -108,7 +110,8 @@ Uses: TypeAlias = Mapping[tuple[str, str], int]
 
 @dataclass(frozen=True)
 class CloudSurvey:
-    """A cloud as far as its APIs tell. ``room``: hosts with vCPUs, memory and disk for a flavor, by the flavor's name.
+    """A cloud as far as its APIs tell. ``room``: hosts with vCPUs, memory and disk for a flavor, by what the
+    spec calls it.
 
     Where a flavor asks for more than its size, its room is Unknown. ``quota`` is by ``networks``, ``subnets``,
     ``ports``, ``servers``, ``vcpus``, ``ram_mib``, ``server_groups``; what is not told is missing. ``tried``: the hosts

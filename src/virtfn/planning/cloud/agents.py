@@ -7,9 +7,18 @@ agent.
 
 from collections.abc import Iterable, Iterator
 
-from virtfn.model.cloud import DesiredPort, DesiredServer, NetworkType, NicAgent, ObservedCloud, VnicType
+from virtfn.model.cloud import (
+    DesiredCloud,
+    DesiredPort,
+    DesiredServer,
+    NetworkType,
+    NicAgent,
+    ObservedCloud,
+    VnicType,
+)
 from virtfn.model.cloud.causes import Cause, CauseKind
 from virtfn.model.desired import UNSET
+from virtfn.planning.cloud.objects import other_network_of
 
 LIST_AGENTS = "openstack network agent list --agent-type nic --long"
 
@@ -28,17 +37,17 @@ def agent_causes(
         yield _missing(physical, known, hosts)
 
 
-def network_causes(port: DesiredPort, observed: ObservedCloud) -> Iterator[Cause]:
+def network_causes(port: DesiredPort, desired: DesiredCloud, observed: ObservedCloud) -> Iterator[Cause]:
     """A network of others whose type (a tunnel) no agent binds; nothing where the type is not told."""
-    for network in observed.foreign_networks():
-        kind = network.fields.get("type")
-        if network.name == port.network and kind and kind not in tuple(NetworkType):
-            yield Cause(
-                CauseKind.TYPE_NOT_BOUND,
-                f"network {network.name} is of type {kind}: Neutron's sriovnicswitch binds VFs on flat and vlan only",
-                (f"network {network.name} ({network.id}): type {kind}",),
-                "put the port on a flat or vlan network of a physical network that an agent serves",
-            )
+    network = other_network_of(port, desired, observed)
+    kind = network.fields.get("type") if network else None
+    if network and kind and kind not in tuple(NetworkType):
+        yield Cause(
+            CauseKind.TYPE_NOT_BOUND,
+            f"network {network.name} is of type {kind}: Neutron's sriovnicswitch binds VFs on flat and vlan only",
+            (f"network {network.name} ({network.id}): type {kind}",),
+            "put the port on a flat or vlan network of a physical network that an agent serves",
+        )
 
 
 def asked_hosts(server: DesiredServer) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ def not_built_causes(
     on = [(port, physical_network_of(port, desired, observed)) for port in server.ports]
     names = tuple(dict.fromkeys(physical or _NOT_TOLD for _, physical in on))
     seen = f"nova chose a host and could not build the server there{': ' if hosts else ''}{', '.join(hosts)}"
-    causes = [cause for port, _ in on for cause in network_causes(port, observed)]
+    causes = [cause for port, _ in on for cause in network_causes(port, desired, observed)]
     if not isinstance(survey.agents, Unknown):
         causes += [one for port, name in on if name for one in agent_causes(port, name, agents, hosts)]
     yield from (Cause(one.kind, one.what, (*one.seen, seen), one.do) for one in causes)

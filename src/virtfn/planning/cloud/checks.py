@@ -1,23 +1,28 @@
 """What a spec names and the cloud has not, found before anything is made: with it the plan cannot succeed. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from virtfn.model.cloud import (
     CloudObject,
     DesiredCloud,
     DesiredNetwork,
+    DesiredPort,
     DesiredServer,
     Kind,
     NetworkType,
     ObservedCloud,
 )
+from virtfn.model.cloud.references import Named, called
 from virtfn.model.cloud.survey import CloudSurvey
 from virtfn.model.desired import UNSET
 from virtfn.model.inventory import Known, Unknown
+from virtfn.planning.cloud.objects import bare_networks, has_no_address, other_network_of
 from virtfn.planning.matching import spec_error
 
 _SHOWN = 8
 _NEEDED = {"provider": "choose type and physical network of a network", "standard-attr-tag": "set tags, our mark"}
+_ADDRESSLESS = "ip_allocation"
+_GIVE_SUBNET = "give the network a subnet (dhcp: false and gateway: none, where nobody needs it), or see to that"
 _NEEDED_BY = {"port_security": "port-security", "mtu": "net-mtu-writable"}
 
 
@@ -71,32 +76,69 @@ def _server_problems(
     server: DesiredServer, desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey
 ) -> Iterator[str]:
     if observed.find(Kind.SERVER, server.name) is None:
-        yield from _missing("image", server.image, _names(survey.images))
-        yield from _missing("flavor", server.flavor, _names(survey.flavors))
+        yield from _no_one("image", server.image, survey.images)
+        yield from _no_one("flavor", server.flavor, survey.flavors)
         if server.key_name is not UNSET:
             yield from _missing("key pair", server.key_name, survey.key_names)
         yield from _unusable_image(server, survey)
         yield from _misplaced(server, desired, survey)
-    ours = {network.name for network in desired.networks}
-    there = tuple(one.name for one in observed.foreign_networks())
+    own = {network.name for network in desired.networks}
     for port in server.ports:
-        if port.network in ours:
-            continue
-        yield from _missing("network", port.network, (*sorted(ours), *there))
-        if there.count(port.network) > 1:
-            yield f"there are {there.count(port.network)} networks of the name {port.network}"
+        if port.network not in own:
+            yield from _network_of_others(port, own, observed)
+        if observed.find(Kind.PORT, port.name) is None:
+            yield from _no_address(port, desired, observed, survey)
+
+
+def _network_of_others(port: DesiredPort, own: Iterable[str], observed: ObservedCloud) -> Iterator[str]:
+    meant = observed.networks.meant(port.network)
+    if meant:
+        yield from _several("network", port.network, meant)
+    else:
+        yield from _missing("network", port.network, (*own, *observed.networks.names.values()))
+
+
+def _no_address(
+    port: DesiredPort, desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey
+) -> Iterator[str]:
+    """What nova would refuse a port without an address for.
+
+    It takes one only if Neutron says that it was to have none, by an extension that its service plugin segments brings;
+    and on a network without subnets only if that has no port security (nova, network/neutron.py, PortRequiresFixedIP
+    and SecurityGroupCannotBeApplied).
+    """
+    bare, is_secured = _bareness(port, desired, observed)
+    if not bare and port.fixed_ip is not None:
+        return
+    needed = []
+    if not isinstance(survey.extensions, Unknown) and _ADDRESSLESS not in survey.extensions:
+        needed.append(f"Neutron has the extension {_ADDRESSLESS} (service plugin segments), which is not here")
+    if bare and is_secured:
+        needed.append("the network has port_security: false")
+    if bare and not has_no_address(port, bare_networks(desired)):
+        needed.append("the port has fixed_ip: none")
+    if needed:
+        why = f"network {port.network} has no subnet" if bare else "fixed_ip is none"
+        remedy = _GIVE_SUBNET if bare else "leave fixed_ip out"
+        yield f"port {port.name} has no address ({why}), which nova takes only where {' and '.join(needed)}: {remedy}"
+
+
+def _bareness(port: DesiredPort, desired: DesiredCloud, observed: ObservedCloud) -> tuple[bool, bool]:
+    """Whether a port's network has no subnets, as far as is known, and whether it has port security."""
+    for own in desired.networks:
+        if own.name == port.network:
+            return not own.subnets, own.port_security is not False
+    found = other_network_of(port, desired, observed)
+    if found is None:
+        return False, False
+    return found.facts.get("subnets") == 0, found.fields.get("port_security") is not False
 
 
 def _unusable_image(server: DesiredServer, survey: CloudSurvey) -> Iterator[str]:
-    """Of an image by its name: not there for use, or asking for more than the flavor has (nova refuses both)."""
-    images = [] if isinstance(survey.images, Unknown) else [one for one in survey.images if one.name == server.image]
-    flavors = (
-        [] if isinstance(survey.flavors, Unknown) else [one for one in survey.flavors if one.name == server.flavor]
-    )
-    if len(images) > 1:
-        yield f"there are {len(images)} images of the name {server.image}"
-        return
-    for image in images:
+    """An image that is not there for use, or asks for more than the flavor has (nova refuses both)."""
+    images = () if isinstance(survey.images, Unknown) else called(survey.images, server.image)
+    flavors = () if isinstance(survey.flavors, Unknown) else called(survey.flavors, server.flavor)
+    for image in images if len(images) == 1 else ():
         if image.status != "active":
             yield f"image {image.name} is {image.status}, not active: no server can be made of it"
         for flavor in flavors:
@@ -138,9 +180,26 @@ def _name(one: CloudObject) -> str:
     return one.name or one.id
 
 
+def _no_one(what: str, word: str, known: Known[tuple[Named, ...]]) -> Iterator[str]:
+    """A word that means nothing, or several."""
+    if isinstance(known, Unknown):
+        return
+    found = called(known, word)
+    yield from _several(what, word, [one.id for one in found]) if found else _missing(what, word, _names(known))
+
+
+def _several(what: str, word: str, ids: Sequence[str]) -> Iterator[str]:
+    if len(ids) > 1:
+        yield f"there are {len(ids)} {what}s of the name {word}: name one by its id ({_shown(ids)})"
+
+
 def _missing(what: str, name: str, known: Known[tuple[str, ...]]) -> Iterator[str]:
     if isinstance(known, Unknown) or name in known:
         return
-    shown = ", ".join(sorted(set(known))[:_SHOWN]) or "none"
-    more = f" and {len(set(known)) - _SHOWN} more" if len(set(known)) > _SHOWN else ""
-    yield f"there is no {what} {name} (there is: {shown}{more})"
+    yield f"there is no {what} {name} (there is: {_shown(known)})"
+
+
+def _shown(words: Iterable[str]) -> str:
+    known = sorted(set(words))
+    more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
+    return (", ".join(known[:_SHOWN]) or "none") + more

@@ -81,7 +81,7 @@ def _option(spec: str, kind: Kind, field: str, value: Value) -> Iterator[str]:
     elif field == "gateway":
         yield from ("--gateway", "none" if value is None else str(value))
     elif field == "fixed_ip":
-        yield from ("--fixed-ip", f"ip-address={value}")
+        yield from ["--no-fixed-ip"] if value is None else ["--fixed-ip", f"ip-address={value}"]
     elif field == "server_group":
         yield from ("--server-group", cloud_name(spec, Kind.SERVER_GROUP, str(value)))
     elif field == "user_data":

@@ -56,7 +56,7 @@ def _of_a_failure(
         if at is not None and at.facts.get("vif_type") == BINDING_FAILED:
             physical = physical_network_of(port, desired, observed)
             seen = f"port {port.name}: {BINDING_FAILED} on {at.facts.get('host')}, status {at.facts.get('status')}"
-            tunnels = [replace(one, seen=(*one.seen, seen)) for one in network_causes(port, observed)]
+            tunnels = [replace(one, seen=(*one.seen, seen)) for one in network_causes(port, desired, observed)]
             yield from tunnels or _not_bound(port, physical, str(at.facts.get("host") or ""), seen, survey)
 
 

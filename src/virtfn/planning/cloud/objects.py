@@ -1,12 +1,13 @@
 """A desired cloud as the objects that it needs, in the order in which they are made. Pure."""
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from virtfn.model.addresses import MacAddress
 from virtfn.model.cloud import (
+    CloudObject,
     DesiredCloud,
     DesiredNetwork,
     DesiredPort,
@@ -40,7 +41,7 @@ def wanted_objects(desired: DesiredCloud) -> tuple[WantedObject, ...]:
             for one in desired.networks
             for subnet in one.subnets
         ),
-        *_ports(desired.servers),
+        *_ports(desired),
         *_groups(desired.servers),
         *(WantedObject(Kind.SERVER, one.name, _server(one), one.where) for one in desired.servers),
     )
@@ -51,9 +52,27 @@ def physical_network_of(port: DesiredPort, desired: DesiredCloud, observed: Obse
     for network in desired.networks:
         if network.name == port.network:
             return network.physical_network
-    named = (one for one in observed.foreign_networks() if one.name == port.network)
-    told = next((one.fields.get("physical_network") for one in named), None)
+    found = other_network_of(port, desired, observed)
+    told = found.fields.get("physical_network") if found else None
     return str(told) if told else None
+
+
+def other_network_of(port: DesiredPort, desired: DesiredCloud, observed: ObservedCloud) -> CloudObject | None:
+    """The network of a port that is on none of the spec's; None where it is, or where there is no one such network."""
+    if any(network.name == port.network for network in desired.networks):
+        return None
+    meant = observed.networks.meant(port.network)
+    return next((one for one in (*observed.ours, *observed.others) if meant == (one.id,)), None)
+
+
+def bare_networks(desired: DesiredCloud) -> frozenset[str]:
+    """The spec's networks without subnets."""
+    return frozenset(network.name for network in desired.networks if not network.subnets)
+
+
+def has_no_address(port: DesiredPort, bare: Collection[str]) -> bool:
+    """Whether a port is made without an IP address, which nova wants Neutron to be told."""
+    return port.fixed_ip is None or (port.fixed_ip is UNSET and port.network in bare)
 
 
 def physical_networks(desired: DesiredCloud, observed: ObservedCloud) -> frozenset[str]:
@@ -85,10 +104,13 @@ def _subnet(one: DesiredSubnet, network: str) -> dict[str, Value]:
     return {**fields, **_named(one, "gateway", "dhcp")}
 
 
-def _ports(servers: Iterable[DesiredServer]) -> Iterator[WantedObject]:
-    for server in servers:
+def _ports(desired: DesiredCloud) -> Iterator[WantedObject]:
+    bare = bare_networks(desired)
+    for server in desired.servers:
         for port in server.ports:
             fields = {"network": port.network, "vnic_type": port.vnic_type.value, **_named(port, "mac", "fixed_ip")}
+            if has_no_address(port, bare):
+                fields["fixed_ip"] = None
             yield WantedObject(Kind.PORT, port.name, fields, server.where)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from virtfn.errors import GuardRefused
 from virtfn.model.cloud import DesiredCloud, DesiredServer, Kind, NetworkType, ObservedCloud
 from virtfn.model.cloud.causes import Cause
+from virtfn.model.cloud.references import called
 from virtfn.model.cloud.survey import QUOTAS, CloudSurvey
 from virtfn.model.desired import UNSET
 from virtfn.model.inventory import Unknown
@@ -58,10 +59,9 @@ def not_known(
 def _needed(wanted: Sequence[WantedObject], observed: ObservedCloud, survey: CloudSurvey) -> Counter[str]:
     new = [one for one in wanted if observed.find(one.kind, one.name) is None]
     needed = Counter(QUOTAS[one.kind] for one in new)
-    flavors = {} if isinstance(survey.flavors, Unknown) else {one.name: one for one in survey.flavors}
-    for one in new:
-        flavor = flavors.get(str(one.fields.get("flavor"))) if one.kind is Kind.SERVER else None
-        if flavor is not None:
+    flavors = () if isinstance(survey.flavors, Unknown) else survey.flavors
+    for one in (found for found in new if found.kind is Kind.SERVER):
+        for flavor in called(flavors, str(one.fields["flavor"])):
             needed["vcpus"] += flavor.vcpus
             needed["ram_mib"] += flavor.ram_mib
     return needed
@@ -78,7 +78,7 @@ def _doubts(
     yield from too_small(server, survey)
     yield from too_many(server, desired, survey)
     for port in server.ports:
-        yield from network_causes(port, observed)
+        yield from network_causes(port, desired, observed)
     if isinstance(survey.agents, Unknown):
         return
     for port in server.ports:
@@ -111,16 +111,13 @@ def _perhaps_not_allowed(new: Sequence[WantedObject], desired: DesiredCloud, sur
     """What the default policies keep for administrators; a cloud may have others, so it is no refusal."""
     if isinstance(survey.roles, Unknown) or survey.is_administrators:
         return
-    names = {name for one in new if one.kind is Kind.SERVER for name in [str(one.fields["flavor"])]}
-    flavors = () if isinstance(survey.flavors, Unknown) else survey.flavors
+    words = {str(one.fields["flavor"]) for one in new if one.kind is Kind.SERVER}
+    known = () if isinstance(survey.flavors, Unknown) else survey.flavors
+    flavors = {one.name: one for word in sorted(words) for one in called(known, word)}
     asked = [
         *(f"make network {one.name} on a physical network" for one in new if one.kind is Kind.NETWORK),
         *(f"share network {one.name}" for one in new if one.kind is Kind.NETWORK and one.fields.get("shared")),
-        *(
-            f"boot an image from flavor {one.name} (disk 0)"
-            for one in flavors
-            if one.name in names and not one.disk_gib
-        ),
+        *(f"boot an image from flavor {one.name} (disk 0)" for one in flavors.values() if not one.disk_gib),
     ]
     if any(one.host is not UNSET for one in desired.servers):
         asked.append("choose a host")

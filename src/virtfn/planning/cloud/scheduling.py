@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from virtfn.model.cloud import DesiredCloud, DesiredServer, ObservedCloud, VnicType
 from virtfn.model.cloud.causes import Cause, CauseKind
+from virtfn.model.cloud.references import called
 from virtfn.model.cloud.survey import CloudSurvey, ComputeHost, Flavor
 from virtfn.model.desired import UNSET
 from virtfn.model.inventory import Known, Unknown
@@ -22,7 +23,7 @@ def no_host_causes(
 ) -> Iterator[Cause]:
     """Why no host takes the server: all that is known not to fit, or, where all that is known fits, its VFs."""
     known = [*out_of_service(server, survey), *too_small(server, survey), *too_many(server, desired, survey)]
-    known += [cause for port in server.ports for cause in network_causes(port, observed)]
+    known += [cause for port in server.ports for cause in network_causes(port, desired, observed)]
     yield from known
     if not known:
         yield from _unmapped(server, desired, observed, survey)
@@ -154,7 +155,7 @@ def _said(host: ComputeHost) -> str:
 
 
 def _size(name: str, flavors: Known[tuple[Flavor, ...]]) -> str:
-    found = [] if isinstance(flavors, Unknown) else [one for one in flavors if one.name == name]
+    found = () if isinstance(flavors, Unknown) else called(flavors, name)
     if not found:
         return name
     return f"{found[0].vcpus} vCPU, {found[0].ram_mib} MiB of memory and {found[0].local_gib} GiB of disk"

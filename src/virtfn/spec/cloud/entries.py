@@ -33,7 +33,7 @@ class SubnetEntry(Entry):
     name: values.Name = Field(description="Name of the subnet, once in the file.")
     cidr: values.Cidr = Field(description="The range, like 192.0.2.0/24.")
     pools: list[values.Pool] = _key("Ranges from which addresses are given out, like 192.0.2.10-192.0.2.99.")
-    gateway: values.Gateway = _key("Address of the gateway, or none. Left out: the first address of the range.")
+    gateway: values.AddressOrNone = _key("Address of the gateway, or none. Left out: the first address of the range.")
     dhcp: bool = _key("Whether DHCP gives out the addresses. Left out: it does.")
     dns: list[values.Address] = _key("Name servers for the servers, in order.")
 
@@ -64,9 +64,11 @@ class NetworkEntry(Entry):
 class PortEntry(Entry):
     """A port of the server: a VF, a macvtap on a VF, or a whole PF."""
 
-    network: values.Text = Field(description="Name of the network: of this file, or one that is there already.")
+    network: values.Text = Field(description="Name of the network: of this file, or name or id of one that is there.")
     vnic_type: values.Vnic = Field(default=VnicType.DIRECT, description="direct: a VF (left out: this).")
-    fixed_ip: values.Address = _key("IP address of the port. Left out: one from the pools.")
+    fixed_ip: values.AddressOrNone = _key(
+        "IP address of the port, or none. Left out: one from the pools, or none where the network has no subnet here."
+    )
     mac: values.MacAddressText = _key("MAC address of the port. Left out: Neutron makes one.")
 
     def value(self, name: str) -> DesiredPort:
@@ -79,8 +81,8 @@ class ServerEntry(Entry):
 
     name: values.ServerName = Field(description="Name of the server; with count, {n} stands for its number from 1.")
     count: values.Count = Field(default=1, description="Number of servers.")
-    image: values.Text = Field(description="Name of the image.")
-    flavor: values.Text = Field(description="Name of the flavor.")
+    image: values.Text = Field(description="Name or id of the image.")
+    flavor: values.Text = Field(description="Name or id of the flavor.")
     ports: list[PortEntry] = Field(min_length=1, description="Ports, in the order in which the server sees them.")
     host: values.Text = _key("Compute host it must run on; for administrators.")
     availability_zone: values.Zone = _key("Availability zone it must run in.")

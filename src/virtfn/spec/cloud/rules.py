@@ -118,7 +118,7 @@ def _names(server: ServerEntry) -> Iterator[str]:
 
 def _check_alone(path: Path, port: PortEntry, server: ServerEntry, findings: Findings, once: _Once) -> None:
     for key, what in (("mac", "MAC"), ("fixed_ip", "IP address")):
-        if key not in port.model_fields_set:
+        if key not in port.model_fields_set or getattr(port, key) is None:
             continue
         if server.count > 1:
             remedy = "leave it out, or give each server an entry of its own"
@@ -129,7 +129,7 @@ def _check_alone(path: Path, port: PortEntry, server: ServerEntry, findings: Fin
 
 
 def _check_address(path: Path, port: PortEntry, network: NetworkEntry | None, findings: Findings) -> None:
-    if "fixed_ip" not in port.model_fields_set or network is None:
+    if network is None or "fixed_ip" not in port.model_fields_set or port.fixed_ip is None:
         return
     if not any(_is_in(port.fixed_ip, _range(subnet)) for subnet in network.subnets):
         ranges = ", ".join(subnet.cidr for subnet in network.subnets) or "no subnet"

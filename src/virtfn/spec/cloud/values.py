@@ -67,7 +67,7 @@ def _address(value: object) -> str:
         raise refused(f"{quoted(value)} is not an IP address", 'write it like "192.0.2.10"') from error
 
 
-def _gateway(value: object) -> str | None:
+def _address_or_none(value: object) -> str | None:
     return None if value == NONE else _address(value)
 
 
@@ -111,7 +111,7 @@ ServerName: TypeAlias = Annotated[
     str, PlainValidator(_server_name), WithJsonSchema({"type": "string", "pattern": SERVER_NAME})
 ]
 Address: TypeAlias = Annotated[str, PlainValidator(_address), _TEXT]
-Gateway: TypeAlias = Annotated[str | None, PlainValidator(_gateway), _TEXT]
+AddressOrNone: TypeAlias = Annotated[str | None, PlainValidator(_address_or_none), _TEXT]
 Cidr: TypeAlias = Annotated[str, PlainValidator(_cidr), _TEXT]
 Pool: TypeAlias = Annotated[tuple[str, str], PlainValidator(_pool), _TEXT]
 UserData: TypeAlias = Annotated[str, PlainValidator(_user_data), _TEXT]

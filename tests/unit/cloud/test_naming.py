@@ -1,0 +1,162 @@
+"""Images, flavors and networks by name or id: the same thing is meant, made, and found again."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.cloud.rig import FIELD_NOTE, Rig, desired
+
+from virtfn.errors import ConflictError, SpecError
+from virtfn.model.cloud import CloudObject, Kind
+from virtfn.model.cloud.references import References
+from virtfn.model.cloud.survey import Flavor, Image
+from virtfn.model.plan import Value
+from virtfn.planning.cloud.naming import settled
+from virtfn.testing import FakeCloud, FakeRules
+
+OLD, NEW = Image("cirros", id="image-old"), Image("cirros", id="image-new")
+BY_ID = FIELD_NOTE.replace("cirros", "image-old").replace("m1.tiny", "flavor-m1.tiny")
+POOLS: dict[str, Value] = {"pools": [["192.0.2.10", "192.0.2.20"]]}
+ON_THEIRS = """
+virtfn: cloud/1
+name: note
+servers: [{name: vm, image: cirros, flavor: m1.tiny, ports: [{network: NETWORK}]}]
+"""
+
+
+def rig(*images: Image) -> Rig:
+    return Rig(FakeCloud(FakeRules(images=images or (OLD,))))
+
+
+def with_network(made: Rig, name: str, physical: str) -> str:
+    """A network of somebody else with a subnet; its id."""
+    before = {one.id for one in made.cloud.everything()}
+    made.cloud.add_foreign(Kind.NETWORK, name, {"type": "flat", "physical_network": physical})
+    (one,) = {one.id for one in made.cloud.everything()} - before
+    made.cloud.add_foreign(Kind.SUBNET, "theirs-v4", {"network": one, "cidr": "192.0.2.0/24", **POOLS})
+    return one
+
+
+def server(made: Rig, name: str = "vm-1") -> CloudObject:
+    return made.ours()[Kind.SERVER, name]
+
+
+@pytest.mark.parametrize("text", [FIELD_NOTE, BY_ID])
+@pytest.mark.parametrize("again", [FIELD_NOTE, BY_ID])
+def test_names_and_ids_mean_the_same(text: str, again: str) -> None:
+    made = rig()
+    made.up(text)
+    assert (server(made).fields["image"], server(made).fields["flavor"]) == ("cirros", "m1.tiny")
+    assert made.clouds.plan(desired(again)).is_empty
+    assert made.clouds.show(desired(again)).differences == ()
+    assert made.up(again).id is None
+    made.down()
+    assert made.cloud.everything() == ()
+
+
+def test_a_name_that_two_images_have_is_refused_with_their_ids_and_an_id_is_not() -> None:
+    made = rig(OLD, NEW)
+    with pytest.raises(SpecError) as refused:
+        made.up()
+    assert "there are 2 images of the name cirros: name one by its id (image-new, image-old)" in str(refused.value)
+    made.up(BY_ID)
+    assert server(made).fields["image"] == "image-old"
+    assert made.clouds.plan(desired(BY_ID)).is_empty
+    other = BY_ID.replace("image-old", "image-new")
+    with pytest.raises(ConflictError, match="server vm-1 has image image-old, not image-new"):
+        made.clouds.plan(desired(other))
+    made.down()
+    assert made.cloud.everything() == ()
+
+
+@pytest.mark.parametrize("text", [FIELD_NOTE, BY_ID])
+def test_a_second_image_of_the_name_makes_no_difference_to_what_stands(text: str) -> None:
+    made = rig()
+    made.up(text)
+    made.cloud.rules.images = (OLD, NEW)
+    assert made.clouds.plan(desired(text)).is_empty
+    assert made.clouds.show(desired(text)).differences == ()
+
+
+def test_a_flavor_whose_id_is_anothers_name_is_told_from_it() -> None:
+    made = Rig(FakeCloud(FakeRules(flavors=(Flavor("small", id="1"), Flavor("1", id="2")))))
+    made.up(FIELD_NOTE.replace("m1.tiny", '"1"'))
+    assert server(made).fields["flavor"] == "small"
+    made.down()
+    made.up(FIELD_NOTE.replace("m1.tiny", '"2"'))
+    assert server(made).fields["flavor"] == "2"
+
+
+@pytest.mark.parametrize("name", ["theirs", ""])
+def test_a_network_may_be_named_by_its_id(name: str) -> None:
+    made = rig()
+    network = with_network(made, name, "physnet1")
+    text = ON_THEIRS.replace("NETWORK", network)
+    plan = made.clouds.plan(desired(text))
+    assert any("how many VFs of physnet1 are free" in note for note in plan.notes), "its physical network is known"
+    made.up(text)
+    assert made.ours()[Kind.PORT, "vm-0"].fields["network"] == (name or network)
+    assert made.clouds.plan(desired(text)).is_empty
+
+
+def test_of_two_networks_of_a_name_one_is_named_by_its_id() -> None:
+    made = rig()
+    first, second = with_network(made, "theirs", "physnet1"), with_network(made, "theirs", "physnet2")
+    with pytest.raises(SpecError) as refused:
+        made.up(ON_THEIRS.replace("NETWORK", "theirs"))
+    assert f"there are 2 networks of the name theirs: name one by its id ({first}, {second})" in str(refused.value)
+    text = ON_THEIRS.replace("NETWORK", first)
+    made.up(text)
+    assert made.clouds.plan(desired(text)).is_empty
+
+
+def test_a_second_network_of_the_name_makes_no_difference_to_ports_that_stand() -> None:
+    made = rig()
+    with_network(made, "theirs", "physnet1")
+    text = ON_THEIRS.replace("NETWORK", "theirs")
+    made.up(text)
+    with_network(made, "theirs", "physnet2")
+    assert made.clouds.plan(desired(text)).is_empty
+
+
+def test_a_name_means_our_own_network_and_an_id_that_of_others() -> None:
+    made = rig()
+    theirs = with_network(made, "flat", "physnet2")
+    made.up()
+    assert made.clouds.plan(desired()).is_empty
+    own = made.ours()[Kind.NETWORK, "flat"].id
+    assert made.clouds.plan(desired(FIELD_NOTE.replace("{network: flat,", f"{{network: {own},"))).is_empty
+    with pytest.raises(ConflictError, match=f"port vm-1-0 has network flat, not {theirs}"):
+        made.clouds.plan(desired(FIELD_NOTE.replace("{network: flat,", f"{{network: {theirs},")))
+
+
+def test_the_network_of_others_is_meant_by_its_id_before_ours_of_that_name_is_made() -> None:
+    made = rig()
+    theirs = with_network(made, "flat", "physnet1")
+    text = FIELD_NOTE.replace("{network: flat,", f"{{network: {theirs},").replace(
+        "physical_network: physnet1", "physical_network: physnet2"
+    )
+    assert [one.network for one in settled(desired(text), made.cloud.observe("note")).servers[0].ports] == [theirs]
+    made.up(text)
+    assert made.ours()[Kind.PORT, "vm-1-0"].fields["network"] == theirs
+    assert made.clouds.plan(desired(text)).is_empty
+
+
+def test_what_is_not_there_is_said_of_ids_as_of_names() -> None:
+    with pytest.raises(SpecError) as refused:
+        rig().up(ON_THEIRS.replace("NETWORK", "6a9f7bd2").replace("cirros", "0a3c4d55"))
+    said = "\n".join(refused.value.problems)
+    assert "there is no image 0a3c4d55 (there is: cirros)" in said
+    assert "there is no network 6a9f7bd2 (there is: none)" in said
+
+
+WORDS = st.sampled_from(["a", "b", "c", "d"])
+
+
+@given(st.dictionaries(WORDS, WORDS | st.just("")), st.sets(WORDS), WORDS)
+def test_a_normal_form_means_one_thing_and_is_its_own(names: dict[str, str], first: set[str], word: str) -> None:
+    known = References(names, frozenset(first & names.keys()))
+    for one in names:
+        assert known.meant(known.word(one)) == (one,)
+    assert known.meant(known.settled(word)) == known.meant(word)
+    assert known.settled(known.settled(word)) == known.settled(word)
+    assert all(known.is_called(one, word) for one in known.meant(word))
