@@ -168,7 +168,7 @@ class Clouds:
         notes = [
             f"transaction {entry.id} ({entry.plan.title}) was cut short, or is at work: "
             + (
-                "it has made all; that is kept if it gets ready"
+                "all that it was to make is there; that is kept if it gets ready"
                 if self._is_whole(entry, plan, spec)
                 else "what it has made is deleted first, and made anew where the spec wants it"
             )
@@ -177,14 +177,19 @@ class Clouds:
         return replace(plan, notes=(*notes, *plan.notes))
 
     def _is_whole(self, entry: Transaction, plan: Plan, spec: str) -> bool:
-        """Whether a run that was cut short had made all, it is as it was left, and nothing else is wanted."""
+        """Whether all that a run that was cut short was to make is there as it was to be, and nothing else is wanted.
+
+        It need not have made all itself: the call that it died in may have come through, or a run on another machine
+        may have made the rest, whose servers must then not be deleted for this one's sake.
+        """
         ours = plan.kind == entry.plan.kind == UP and entry.plan.subject.get("spec") == spec
-        made = entry.status is Status.OPEN and len(entry.done) == len(entry.plan.steps)
-        return ours and made and plan.is_empty and not self._engine.drift(entry)
+        return ours and plan.is_empty and entry.status is Status.OPEN and not self._engine.drift(entry)
 
     def _keep(self, entry: Transaction, desired: DesiredCloud) -> None:
-        """Finish a run that had made all: wait until it is ready and commit it, or take it back and raise."""
-        self._progress(f"transaction {entry.id} ({entry.plan.title}) was cut short when all was made: finishing it")
+        """Finish a run of which all is there: wait until it is ready and commit it, or take it back and raise."""
+        self._progress(
+            f"transaction {entry.id} ({entry.plan.title}) was cut short, and all of it is there: finishing it"
+        )
         try:
             entry = self._journal.attach(entry, placement(*self._ready(desired)))
         except BaseException:

@@ -7,6 +7,7 @@ meet in plain fields, in the normal form in which the cloud is read and written 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 from virtfn.model.addresses import MacAddress
 from virtfn.model.cloud.references import References, references
@@ -157,7 +158,7 @@ class ObservedCloud:
     images: References = field(default_factory=References)
     flavors: References = field(default_factory=References)
 
-    @property
+    @cached_property
     def networks(self) -> References:
         """What networks are called; a name means ours before that of others."""
         ours = [one for one in self.ours if one.kind is Kind.NETWORK]
