@@ -2,6 +2,7 @@
 
 import http.client
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,14 +16,17 @@ _HOP_BY_HOP = ("transfer-encoding", "connection", "content-length")
 class Faulty:
     """Answers ``status`` to the first request with this method and path ending, and forwards all others.
 
-    0: the connection is closed without an answer, after the request has been carried out.
+    0: the connection is closed without an answer, after the request has been carried out. ``late_s``: the request is
+    carried out that much later than it is answered with ``status``.
     """
 
     method: str
     ending: str
     status: int
+    late_s: float | None = None
     url: str = ""
     failed: list[str] = field(default_factory=list)
+    carried_out: threading.Event = field(default_factory=threading.Event)
 
     def fails(self, method: str, path: str) -> bool:
         """Whether this request is the one; only once."""
@@ -43,7 +47,10 @@ def in_front_of(service: str, faulty: Faulty) -> Iterator[Faulty]:
             fails = faulty.fails(self.command, self.path)
             if fails and faulty.status:
                 self._answer(faulty.status, [("Content-Type", "text/html")], b"<html>the proxy says no</html>")
-                return
+                if faulty.late_s is None:
+                    return
+                self.wfile.flush()
+                time.sleep(faulty.late_s)
             upstream = http.client.HTTPConnection(target.hostname or "", target.port, timeout=60)
             try:
                 upstream.request(self.command, self.path, body, dict(self.headers.items()))
@@ -53,6 +60,7 @@ def in_front_of(service: str, faulty: Faulty) -> Iterator[Faulty]:
                 upstream.close()
             if fails:
                 self.close_connection = True
+                faulty.carried_out.set()
                 return
             self._answer(status, [pair for pair in headers if pair[0].lower() not in _HOP_BY_HOP], data)
 

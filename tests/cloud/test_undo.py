@@ -1,12 +1,17 @@
 """A run that fails at any object leaves the cloud as it was; what cannot be undone is named, and finished later."""
 
+import os
 from collections.abc import Sequence
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from tests.cloud.control_plane.configs import CLOUD
+from tests.cloud.control_plane.places import url
 from tests.cloud.operating import FLAVOR, IMAGE, Operator
+from tests.cloud.proxy import Faulty, in_front_of
 
 from virtfn.cloud.openstack import OpenStackCloud
 from virtfn.errors import CloudError, ExitCode, RollbackIncomplete
@@ -35,6 +40,9 @@ servers:
 """
 OBJECTS = ("flat", "flat-v4", "vm-1-0", "vm-2-0", "apart", "vm-1", "vm-2")
 """In the order in which they are made."""
+
+
+PATHS = {"nova": "/v2.1", "neutron": "/v2.0"}
 
 
 class When(Enum):
@@ -103,6 +111,24 @@ def test_a_failure_at_any_object_leaves_the_cloud_as_it_was(
     (entry,) = operator.journal.all()
     assert entry.status is Status.ROLLED_BACK
     assert not entry.remaining
+
+
+@pytest.mark.parametrize(("service", "kind", "name"), [("nova", "servers", "compute"), ("neutron", "networks", "network")])
+def test_what_a_gateway_gave_up_on_is_taken_back_when_it_comes(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch, service: str, kind: str, name: str
+) -> None:
+    """The gateway says 504, and the service does what it was asked for some seconds later."""
+    before = operator.everything()
+    with in_front_of(url(service), Faulty("POST", f"/{kind}", 504, late_s=4.0)) as faulty:
+        clouds = yaml.safe_load(Path(os.environ["OS_CLIENT_CONFIG_FILE"]).read_text())
+        clouds["clouds"][CLOUD][f"{name}_endpoint_override"] = faulty.url + PATHS[service]
+        mine = operator.folder / "clouds.yaml"
+        mine.write_text(yaml.safe_dump(clouds))
+        monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(mine))
+        code = operator.virtfn("up", "-f", operator.spec(SPEC), "--os-cloud", CLOUD, "--yes", "-q", "--parallel", "1")
+        assert code == ExitCode.UNREACHABLE
+        assert faulty.carried_out.wait(30)
+    assert operator.everything() == before
 
 
 def fail_to_undo(operator: Operator) -> RollbackIncomplete:

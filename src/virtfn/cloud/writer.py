@@ -9,13 +9,18 @@ from virtfn.cloud import making
 from virtfn.cloud.listing import Listing
 from virtfn.cloud.refusals import refusals
 from virtfn.cloud.together import together
-from virtfn.errors import CloudError
+from virtfn.errors import CloudError, CloudUnreachable, UsageError
 from virtfn.model.cloud import CloudObject, Kind, meant_by
 from virtfn.model.cloud.fields import find, whole
 from virtfn.model.plan import DEFINITION, Target, Value
 
 DELETION_S = 180.0
+LATE_S = 15.0
+"""How long what was asked for, and never answered, is looked for before it is taken as not made."""
 _PAUSE_S = 0.5
+_LOOKING_PAUSE_S = 1.0
+_UNANSWERED = (0, 504)
+"""HTTP status where the request may still be at work: no answer at all, or a gateway that waits no longer."""
 
 Fields = Mapping[str, Value]
 Ours = Callable[[str, Kind], list[CloudObject]]
@@ -92,6 +97,34 @@ class Writer:
         return found
 
     def _write(self, one: _Work, deleted: list[_Work]) -> None:
+        try:
+            self._ask(one, deleted)
+        except CloudUnreachable as fault:
+            if one.makes and fault.status in _UNANSWERED and not self._comes_late(one.target):
+                fault.add_note(
+                    f"{one.target} was asked for and may still come. It then bears our mark: `virtfn cloud down` "
+                    "deletes it"
+                )
+            raise
+
+    def _comes_late(self, target: Target) -> bool:
+        """Whether it is there after all, within some seconds: only then can it be taken back."""
+        spec, kind, _ = meant_by(target)
+        deadline = time.monotonic() + LATE_S
+        while True:
+            try:
+                with refusals(str(target)):
+                    if find(self._ours(spec, kind), target):
+                        return True
+            except CloudError:  # nothing answers there now
+                return False
+            except UsageError:  # several of the name
+                return True
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_LOOKING_PAUSE_S)
+
+    def _ask(self, one: _Work, deleted: list[_Work]) -> None:
         spec, kind, name = meant_by(one.target)
         with refusals(str(one.target)):
             if one.makes:

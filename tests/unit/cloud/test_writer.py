@@ -9,7 +9,7 @@ import pytest
 
 from virtfn.cloud.listing import Listing
 from virtfn.cloud.writer import Writer
-from virtfn.errors import CloudError
+from virtfn.errors import CloudError, CloudUnreachable
 from virtfn.model.cloud import CloudObject, Kind, cloud_target
 from virtfn.model.plan import DEFINITION, Target, Value
 
@@ -189,6 +189,34 @@ def test_an_sdk_fault_in_a_thread_leaves_as_an_error_of_ours_that_names_its_obje
         writer(sdk, Ours(), 2).write([port("a"), port("b")])
     assert caught.value.status == 409
     assert sdk.asked["tags"] == 1, "the port beside it was made to its end"
+
+
+class Unanswered(Sdk):
+    """A gateway gives up on a port; with ``comes`` it is there all the same."""
+
+    def __init__(self, ours: "Ours", status: int, *, comes: bool) -> None:
+        super().__init__()
+        self.ours, self.status, self.comes = ours, status, comes
+
+    def create_port(self, **fields: Any) -> Any:
+        from openstack.exceptions import HttpException
+
+        if self.comes:
+            self.ours.objects.append(CloudObject(Kind.PORT, fields["name"], "late", {}))
+        raise HttpException(details="the gateway gives up", http_status=self.status)
+
+
+@pytest.mark.parametrize(("status", "comes", "told"), [(504, True, False), (504, False, True), (503, False, False)])
+def test_what_a_gateway_gave_up_on_is_looked_for_and_told_if_it_does_not_come(
+    monkeypatch: pytest.MonkeyPatch, status: int, comes: bool, told: bool
+) -> None:
+    monkeypatch.setattr("virtfn.cloud.writer.LATE_S", 0.0)
+    ours = Ours(CloudObject(Kind.NETWORK, "flat", "n1", {}))
+    with pytest.raises(CloudUnreachable) as caught:
+        writer(Unanswered(ours, status, comes=comes), ours).write([port("a")])
+    assert ours.listed[Kind.PORT] == (1 if status == 504 else 0)
+    said = getattr(caught.value, "__notes__", [])
+    assert any(one.startswith("port a was asked for and may still come") for one in said) == told
 
 
 def test_servers_that_were_deleted_beside_a_refused_one_are_waited_for() -> None:
