@@ -4,17 +4,16 @@ Restarts and the death of an agent are what takes time, so each is there once, f
 """
 
 import json
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.cloud.control_plane.cloud import ControlPlane
 from tests.cloud.control_plane.configs import CLOUD
-from tests.cloud.control_plane.places import PASSWORD, url
+from tests.cloud.control_plane.places import url
 from tests.cloud.control_plane.vfs import HOST, VFS_A_PF
-from tests.cloud.operating import FLAVOR, IMAGE, Operator
+from tests.cloud.mistaken import THEIRS, Mistaken, disabled, entry, ids, network, provider_network, server, several
+from tests.cloud.operating import FLAVOR, IMAGE
 from tests.cloud.proxy import Faulty, in_front_of
 
 from virtfn.api import Cloud
@@ -26,119 +25,6 @@ if TYPE_CHECKING:
     from openstack.connection import Connection
 
 pytestmark = pytest.mark.cloud
-
-THEIRS = "theirs"
-MEMBER = "virtfn-member"
-Said = dict[str, Any]
-
-
-def network(physical: str = "physnet1", more: str = "") -> str:
-    return (
-        "networks:\n"
-        f"  - {{name: ours, physical_network: {physical}{more}, subnets: [{{name: ours-v4, cidr: 192.0.2.0/24}}]}}\n"
-    )
-
-
-def server(on: str = "ours", *, port: str = "", more: str = "", flavor: str = FLAVOR) -> str:
-    ports = f"ports: [{{network: {on}{port}}}]"
-    return f"servers:\n  - {{name: 'vm-{{n}}', count: 1, image: {IMAGE}, flavor: {flavor}{more}, {ports}}}\n"
-
-
-def several(number: int, text: str) -> str:
-    return text.replace("count: 1", f"count: {number}")
-
-
-@pytest.fixture
-def mistaken(operator: Operator, capsys: pytest.CaptureFixture[str]) -> "Mistaken":
-    return Mistaken(operator, capsys)
-
-
-class Mistaken:
-    """Runs specs that cannot work and gives back what virtfn said."""
-
-    def __init__(self, operator: Operator, capsys: pytest.CaptureFixture[str]) -> None:
-        self.operator = operator
-        self._capsys = capsys
-
-    def spec(self, *parts: str) -> str:
-        return self.operator.spec("virtfn: cloud/1\nname: wrong\n" + "".join(parts))
-
-    def up(self, *parts: str, cloud: str = CLOUD, exits: ExitCode = ExitCode.FAILED) -> list[Said]:
-        """The causes of a failed ``up``, as its document tells them; the cloud is as it was before."""
-        before = self.operator.everything()
-        spec = self.spec(*parts)
-        self._capsys.readouterr()
-        assert self.operator.virtfn("up", "-f", spec, "--os-cloud", cloud, "--yes", "-q", "-o", "json") == exits
-        said = self._capsys.readouterr()
-        assert set(_ids(self.operator.everything())) == set(_ids(before)), "nothing is left behind"
-        assert "Traceback" not in said.err
-        document = json.loads(said.out)
-        assert (document["kind"], document["exit_code"]) == ("cloud-failure", exits)
-        for cause in document["causes"]:
-            assert cause["what"] in said.err
-            assert all(f"seen: {line}" in said.err for line in cause["seen"])
-            assert f"do: {cause['do']}" in said.err
-        return list(document["causes"])
-
-    def refused(self, *parts: str, cloud: str = CLOUD, exits: ExitCode = ExitCode.BAD_SPEC) -> str:
-        """What ``up`` says as it refuses before anything is made."""
-        before = self.operator.everything()
-        spec = self.spec(*parts)
-        self._capsys.readouterr()
-        assert self.operator.virtfn("up", "-f", spec, "--os-cloud", cloud, "--yes", "-q") == exits
-        assert self.operator.everything() == before
-        return self._capsys.readouterr().err
-
-    def plan(self, *parts: str, cloud: str = CLOUD) -> list[str]:
-        """The notes of the plan."""
-        spec = self.spec(*parts)
-        self._capsys.readouterr()
-        assert self.operator.virtfn("plan", "-f", spec, "--os-cloud", cloud, "-q", "-o", "json") == 0
-        return list(json.loads(self._capsys.readouterr().out)["plan"]["notes"])
-
-    def show(self, *parts: str, exits: ExitCode) -> Said:
-        spec = self.spec(*parts)
-        self._capsys.readouterr()
-        assert self.operator.virtfn("show", "-f", spec, "--exit-code", "-q", "-o", "json") == exits
-        return dict(json.loads(self._capsys.readouterr().out)["readiness"])
-
-
-@pytest.fixture
-def theirs(operator: Operator, connection: "Connection") -> str:
-    """The id of a network on physnet1 that everybody may use, and that is not ours; with what a member boots."""
-    sdk: Any = connection
-    return str(_provider_network(sdk, THEIRS, "physnet1", is_shared=True).id)
-
-
-@pytest.fixture
-def member(
-    operator: Operator, connection: "Connection", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[str]:
-    """An ordinary member of a project of their own: their entry in clouds.yaml, beside the administrator's."""
-    sdk: Any = connection
-    project = sdk.identity.create_project(name=MEMBER, domain_id="default")
-    user = sdk.identity.create_user(name=MEMBER, password=PASSWORD, domain_id="default")
-    sdk.identity.assign_project_role_to_user(project, user, sdk.identity.find_role("member"))
-    image = sdk.image.find_image(IMAGE)
-    sdk.image.update_image(image, visibility="public")
-    clouds = tmp_path / "clouds.yaml"
-    clouds.write_text(json.dumps({"clouds": {MEMBER: _entry(MEMBER), CLOUD: _entry("admin")}}))
-    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(clouds))
-    yield MEMBER
-    sdk.identity.delete_user(user)
-    sdk.identity.delete_project(project)
-
-
-@pytest.fixture
-def flavors(operator: Operator, connection: "Connection") -> Iterator[None]:
-    """One with a disk, as a member may boot no other, and one with more disk than the host has."""
-    sdk: Any = connection
-    made = [
-        sdk.compute.create_flavor(name=name, ram=64, vcpus=1, disk=disk) for name, disk in (("disk", 1), ("vast", 9999))
-    ]
-    yield
-    for one in made:
-        sdk.compute.delete_flavor(one)
 
 
 def test_what_no_network_can_be_is_refused_by_the_spec_itself(mistaken: Mistaken) -> None:
@@ -180,9 +66,9 @@ def test_other_words_of_the_services_are_understood(connection: "Connection", th
     sdk: Any = connection
     profile = {"network_id": theirs, "binding_vnic_type": "direct", "binding_profile": {"trusted": "true"}}
     assert _meaning(lambda: sdk.network.create_port(**profile)) is CauseKind.NOT_ALLOWED
-    _provider_network(sdk, "a vlan", "physnet1", provider_network_type="vlan", provider_segmentation_id=150)
+    provider_network(sdk, "a vlan", "physnet1", provider_network_type="vlan", provider_segmentation_id=150)
     again = {"provider_network_type": "vlan", "provider_segmentation_id": 150}
-    assert _meaning(lambda: _provider_network(sdk, "again", "physnet1", **again)) is CauseKind.SEGMENT_TAKEN
+    assert _meaning(lambda: provider_network(sdk, "again", "physnet1", **again)) is CauseKind.SEGMENT_TAKEN
 
 
 def test_a_network_that_neutron_refuses_names_the_option(mistaken: Mistaken) -> None:
@@ -202,7 +88,7 @@ def test_a_taken_physical_network_names_who_has_it(mistaken: Mistaken, connectio
     assert "cloud.yaml:4: physnet1 carries the flat network theirs already" in said
     assert "use it (network: theirs)" in said
     sdk: Any = connection
-    _provider_network(sdk, "a vlan", "physnet2", provider_network_type="vlan", provider_segmentation_id=120)
+    provider_network(sdk, "a vlan", "physnet2", provider_network_type="vlan", provider_segmentation_id=120)
     said = mistaken.refused(network("physnet2", ", type: vlan, segmentation_id: 120"), server())
     assert "cloud.yaml:4: VLAN 120 of physnet2 is that of network a vlan" in said
 
@@ -214,7 +100,7 @@ def test_somebody_quicker_on_the_physical_network_is_said_by_neutron(
     spec = Path(mistaken.spec(network("physnet1")))
     with Cloud.connect(CLOUD) as cloud:
         plan = cloud.plan(spec)
-        quicker = _provider_network(sdk, "quicker", "physnet1")
+        quicker = provider_network(sdk, "quicker", "physnet1")
         with pytest.raises(CloudError) as caught:
             cloud.apply(plan)
     (cause,) = caught.value.causes
@@ -249,15 +135,40 @@ def test_a_quota_that_does_not_do_is_said_with_figures(mistaken: Mistaken, their
     assert "the project's quota is too small: servers: 12 needed, 10 left (limit 10, used 0)" in said
 
 
+def test_a_quota_that_is_used_up_meanwhile_is_said_by_nova(
+    mistaken: Mistaken, connection: "Connection", theirs: str
+) -> None:
+    sdk: Any = connection
+    project = sdk.current_project_id
+    limit = sdk.compute.get_quota_set(project).instances
+    with Cloud.connect(CLOUD) as cloud:
+        plan = cloud.plan(Path(mistaken.spec(server(THEIRS))))
+        sdk.compute.update_quota_set(project, instances=0)
+        try:
+            with pytest.raises(CloudError) as caught:
+                cloud.apply(plan)
+        finally:
+            sdk.compute.update_quota_set(project, instances=limit)
+    (cause,) = caught.value.causes
+    assert isinstance(cause, Cause)
+    assert (cause.kind, caught.value.exit_code) == (CauseKind.QUOTA, ExitCode.FAILED)
+    assert cause.seen == ("HTTP 403: Quota exceeded for instances: Requested 1, but already used 0 of 0 instances",)
+
+
 def test_no_room_on_any_host_is_told_from_no_vf(
-    mistaken: Mistaken, connection: "Connection", theirs: str, flavors: None
+    mistaken: Mistaken, connection: "Connection", theirs: str, member: str, flavors: None
 ) -> None:
     vast = server(THEIRS, flavor="vast")
     assert any(note.startswith("no host has room for flavor vast; ") for note in mistaken.plan(vast))
     (cause,) = mistaken.up(vast)
     assert cause["kind"] == "flavor_fits_nowhere"
     assert cause["seen"] == ["Placement: no resource provider has 1 vCPU, 64 MiB of memory and 9999 GiB of disk free"]
-    with _disabled(connection):
+    guess = mistaken.failure(vast, cloud=member)
+    assert guess["error"].rstrip().endswith("No valid host was found.")
+    (cause,) = guess["causes"]
+    assert cause["kind"] == "flavor_fits_nowhere"
+    assert cause["what"].startswith("Placement offers no host: perhaps no host has room for flavor vast, or ")
+    with disabled(connection):
         assert any(note.startswith("no compute host takes servers; ") for note in mistaken.plan(server(THEIRS)))
 
 
@@ -325,10 +236,12 @@ def test_a_dead_agent_and_one_with_other_mappings_are_named(
     assert sdk.network.get_port(witness).binding_vif_type == "binding_failed", "it does not heal by itself"
 
 
-def test_a_type_that_is_off_and_a_physical_network_that_only_neutron_knows(
-    mistaken: Mistaken, cloud: ControlPlane
+def test_what_only_neutron_knows_of_types_and_physical_networks(
+    mistaken: Mistaken, cloud: ControlPlane, connection: "Connection"
 ) -> None:
-    with cloud.neutron_with(type_drivers="vlan", network_vlan_ranges="physnet1:100:199,physnet3:100:199"):
+    sdk: Any = connection
+    vlans = "physnet1:100:199,physnet3:100:199"
+    with cloud.neutron_with(type_drivers="vlan,local,vxlan", network_vlan_ranges=vlans):
         (off,) = mistaken.up(network(), server())
         assert (off["kind"], off["what"]) == (
             "type_off",
@@ -338,12 +251,21 @@ def test_a_type_that_is_off_and_a_physical_network_that_only_neutron_knows(
         unmapped, no_vf = mistaken.up(network("physnet3", ", type: vlan"), server())
         assert (unmapped["kind"], no_vf["kind"]) == ("no_agent", "no_free_vf")
         assert unmapped["what"].startswith("no NIC Switch agent serves physnet3")
+        for kind, more in (("local", {}), ("vxlan", {"provider_segmentation_id": 5001})):
+            made = provider_network(connection, kind, None, provider_network_type=kind, **more)
+            what = f"network {kind} is of type {kind}: Neutron's sriovnicswitch binds VFs on flat and vlan only"
+            try:
+                assert any(note.startswith(f"{what}; ") for note in mistaken.plan(server(kind)))
+                (unbound,) = mistaken.up(server(kind))
+            finally:  # now, as only a Neutron with its type driver gives a segment back
+                sdk.network.delete_network(made)
+            assert (unbound["kind"], unbound["what"]) == ("type_not_bound", what)
 
 
 def test_wrong_credentials_are_about_permission(
     mistaken: Mistaken, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wrong = _entry("admin")
+    wrong = entry("admin")
     wrong["auth"]["password"] = "wrong"
     clouds = tmp_path / "clouds.yaml"
     clouds.write_text(json.dumps({"clouds": {CLOUD: wrong}}))
@@ -370,26 +292,15 @@ def test_a_fault_in_the_middle_leaves_nothing(
     exits: ExitCode,
 ) -> None:
     with in_front_of(url("neutron"), Faulty(method, ending, status)) as faulty:
-        entry = {**_entry("admin"), "network_endpoint_override": f"{faulty.url}/v2.0"}
+        ours = {**entry("admin"), "network_endpoint_override": f"{faulty.url}/v2.0"}
         clouds = tmp_path / "clouds.yaml"
-        clouds.write_text(json.dumps({"clouds": {CLOUD: entry}}))
+        clouds.write_text(json.dumps({"clouds": {CLOUD: ours}}))
         monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(clouds))
-        before = set(_ids(mistaken.operator.everything()))
+        before = set(ids(mistaken.operator.everything()))
         spec = mistaken.spec(network(), server())
         assert mistaken.operator.virtfn("up", "-f", spec, "--os-cloud", CLOUD, "--yes", "-q") == exits
         assert len(faulty.failed) == 1
-        assert set(_ids(mistaken.operator.everything())) == before
-
-
-def _ids(everything: Any) -> Iterator[str]:
-    return (number for kind in everything.values() for number in kind)
-
-
-def _provider_network(sdk: Any, name: str, physical: str, **fields: Any) -> Any:
-    kind = {"provider_network_type": "flat", "provider_physical_network": physical, **fields}
-    made = sdk.network.create_network(name=name, **kind)
-    sdk.network.create_subnet(network_id=made.id, cidr="198.51.100.0/24", ip_version=4)
-    return made
+        assert set(ids(mistaken.operator.everything())) == before
 
 
 def _bound_to_the_dead(sdk: Any, network_id: str, name: str, **fields: Any) -> Any:
@@ -407,20 +318,3 @@ def _meaning(ask: Any) -> CauseKind | None:
         ask()
     found = meaning_of(str(refused.value.details), int(refused.value.status_code or 0))
     return found.kind if found else None
-
-
-@contextmanager
-def _disabled(connection: "Connection") -> Iterator[None]:
-    sdk: Any = connection
-    with ExitStack() as undo:
-        for service in list(sdk.compute.services(binary="nova-compute")):
-            sdk.compute.disable_service(service, disabled_reason="a test")
-            undo.callback(sdk.compute.enable_service, service)
-        yield
-
-
-def _entry(user: str) -> dict[str, Any]:
-    """An entry of clouds.yaml for a user in the project of the same name."""
-    domain = {"user_domain_id": "default", "project_domain_id": "default"}
-    auth = {"auth_url": f"{url('keystone')}/v3", "username": user, "password": PASSWORD, "project_name": user}
-    return {"region_name": "RegionOne", "auth": {**auth, **domain}}

@@ -23,6 +23,8 @@ _ON_A_NETWORK = (Kind.PORT, Kind.SUBNET)
 _WORDS = ("network", "image", "flavor")
 Hook = Callable[[str, Target, str, Value], None]
 _NO_HOST = "No valid host was found. There are not enough hosts available."
+_NO_CANDIDATE = "No valid host was found. "
+"""Placement's word, before anybody looks at VFs: no host has room for the flavor, or all that have are disabled."""
 _NO_RETRY = (
     "Exceeded maximum number of retries. Exhausted all hosts available for retrying build failures for instance {}."
 )
@@ -276,7 +278,7 @@ class FakeCloud:
                 return
             self._run(server, ports, taken)
             return
-        self._fail(server, _NO_HOST)
+        self._fail(server, _NO_HOST if self._is_offered_a_host(server) else _NO_CANDIDATE)
 
     def _may_run(self, server: _Kept, host: str) -> bool:
         group, asked = server.seen.fields.get("server_group"), server.seen.facts.get("asked")
@@ -285,9 +287,12 @@ class FakeCloud:
             for one in self._of(Kind.SERVER)
             if group and one.id != server.seen.id and one.fields.get("server_group") == group
         ]
-        flavor = self._called("flavor", server.spec).names.get(server.made_of["flavor"])
-        fits = self.rules.takes_servers(host) and flavor not in self.rules.too_small_for
+        fits = self.rules.takes_servers(host) and self._is_offered_a_host(server)
         return fits and asked in (None, host) and host not in mates
+
+    def _is_offered_a_host(self, server: _Kept) -> bool:
+        flavor = self._called("flavor", server.spec).names.get(server.made_of["flavor"])
+        return flavor not in self.rules.too_small_for and any(one.enabled for one in self.rules.hosts)
 
     def _fitting(self, host: str, ports: Sequence[_Kept]) -> list[tuple[str, str, str]] | None:
         taken: list[tuple[str, str, str]] = []

@@ -12,7 +12,7 @@ from tests.cloud.control_plane.database import Database
 from tests.cloud.control_plane.faults import ControlPlaneError
 from tests.cloud.control_plane.furniture import furnish
 from tests.cloud.control_plane.messaging import Messaging
-from tests.cloud.control_plane.occupancy import take_all_vfs
+from tests.cloud.control_plane.occupancy import take_vfs
 from tests.cloud.control_plane.ownership import (
     claim_folder,
     empty_folder,
@@ -24,7 +24,7 @@ from tests.cloud.control_plane.ownership import (
 from tests.cloud.control_plane.places import PORTS, Places
 from tests.cloud.control_plane.processes import Processes, port_answers, refuse_busy_ports, wait_until
 from tests.cloud.control_plane.programs import install_programs
-from tests.cloud.control_plane.release import Release, chosen_release, install
+from tests.cloud.control_plane.release import Release, chosen_release, install, record_release, recorded_release
 from tests.cloud.control_plane.rest import (
     Rest,
     forget_host,
@@ -47,9 +47,13 @@ _AGENT_START_S = 90
 class ControlPlane:
     """One real OpenStack in one folder. Ports are fixed, so there is one at a time on a machine."""
 
-    def __init__(self, folder: Path | None = None, say: Callable[[str], None] = print) -> None:
+    def __init__(
+        self, folder: Path | None = None, say: Callable[[str], None] = print, release: Release | None = None
+    ) -> None:
+        """``release`` is what ``start`` starts, the chosen one if None; what runs already stays what it is."""
         self.places = Places(folder.resolve()) if folder else Places.usual()
         self._say = say
+        self._wanted = release
         self._processes = Processes(self.places.run, self.places.log)
         self._rest = Rest()
 
@@ -66,9 +70,11 @@ class ControlPlane:
         with one_at_a_time(self.places):
             self._refuse_or_clear_what_runs()
             refuse_busy_ports(PORTS)
-            release = self.install()
+            release = self._wanted or chosen_release()
+            self.install(release)
             empty_folder(self.places)
             record_owner(self.places, owner)
+            record_release(self.places, release)
             try:
                 self._start_all(release)
             except BaseException:
@@ -76,13 +82,11 @@ class ControlPlane:
                 raise
         self._say(f"OpenStack {release.name} is ready after {time.monotonic() - begun:.0f} s")
 
-    def install(self) -> Release:
+    def install(self, release: Release) -> None:
         """Install what is missing, and say so; quick when nothing is. Raises ControlPlaneError, LabError."""
-        release = chosen_release()
         with turn_in_the_cache():
             install_programs(self._say)
             install(release, self._say)
-        return release
 
     def stop(self) -> None:
         """Does nothing where nothing runs. Logs, configuration and databases stay until the next start."""
@@ -136,7 +140,7 @@ class ControlPlane:
         snapshot.save(self.places, database)
 
     def _start_service(self, service: Service) -> None:
-        env = environment(self.places, chosen_release().environment, service.host)
+        env = environment(self.places, self.release.environment, service.host)
         self._processes.start(service.name, service.argv, env)
 
     def _wait_until_ready(self, missing: Callable[[Rest], list[str]] = what_is_missing) -> None:
@@ -188,9 +192,14 @@ class ControlPlane:
         furnish(self._rest)
 
     @property
+    def release(self) -> Release:
+        """The one that was started last in this folder; before that, the one that would be."""
+        return recorded_release(self.places) or self._wanted or chosen_release()
+
+    @property
     def client(self) -> Path:
         """The release's own ``openstack`` command."""
-        return chosen_release().environment / "bin" / "openstack"
+        return self.release.environment / "bin" / "openstack"
 
     def vf_features(self, address: str) -> dict[str, object]:
         """What the agent has set on a VF of the first host: ``spoofchk``, ``link_state``, rates.
@@ -236,10 +245,36 @@ class ControlPlane:
             self._processes.wait_port(name, every[name].port, _API_S)
 
     @contextmanager
-    def second_host(self) -> Iterator[str]:
+    def suspended(self, name: str) -> Iterator[None]:
+        """While in the block a service hangs: it does not answer, and nobody is told. Raises ControlPlaneError."""
+        if not self._processes.alive(name):
+            raise ControlPlaneError("does not run", where=name)
+        self._processes.suspend(name)
+        try:
+            yield
+        finally:
+            self._processes.resume(name)
+
+    @contextmanager
+    def vfs_kept_by_the_host(self, physnet: str) -> Iterator[None]:
+        """While in the block the first host's own driver holds the free VFs of a physical network.
+
+        Each then has a netdev.
+        """
+        sysfs = FakeSysfs(self.places.sysfs)
+        for address in sysfs.free(physnet):
+            sysfs.keep_by_the_host(address)
+        try:
+            yield
+        finally:
+            sysfs.let_go()
+
+    @contextmanager
+    def second_host(self, **options: str) -> Iterator[str]:
         """While in the block there is a second compute host with a NIC like the first one's; its name.
 
-        Its servers must be gone when the block ends. Raises ControlPlaneError.
+        ``options`` are of its own file, ``host.conf``. Its servers must be gone when the block ends. Raises
+        ControlPlaneError.
         """
         services = compute_host(self.places, SECOND_HOST)
         sysfs = self.places.sysfs_of(SECOND_HOST)
@@ -247,9 +282,10 @@ class ControlPlane:
         self._rest.log_in()
         try:
             FakeSysfs(sysfs).create()
-            for service in services:
-                self._start_service(service)
-            self._wait_until_ready(lambda rest: what_is_missing_on(rest, SECOND_HOST))
+            with _changed(options, self.places.etc / f"{SECOND_HOST}.conf"):
+                for service in services:
+                    self._start_service(service)
+                self._wait_until_ready(lambda rest: what_is_missing_on(rest, SECOND_HOST))
             yield SECOND_HOST
         finally:
             self._processes.kill([service.name for service in services])
@@ -257,10 +293,13 @@ class ControlPlane:
             shutil.rmtree(sysfs.parent)
 
     @contextmanager
-    def use_up_vfs(self, network_id: str) -> Iterator[list[str]]:
-        """While in the block, a server of ours has every VF of the network's physical network that was free."""
+    def use_up_vfs(self, network_id: str, *, but: int = 0) -> Iterator[list[str]]:
+        """While in the block, a server of ours has the VFs of the network's physical network that were free.
+
+        All ``but`` so many; which they are.
+        """
         self._rest.log_in()
-        holder = take_all_vfs(self._rest, FakeSysfs(self.places.sysfs), network_id)
+        holder = take_vfs(self._rest, FakeSysfs(self.places.sysfs), network_id, but)
         try:
             yield holder.vfs
         finally:

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import nova.cmd.compute  # type: ignore[import-not-found]  # first: it decides about monkey patching
+import nova.conf  # type: ignore[import-not-found]
+from nova import exception
 from nova.virt import fake  # type: ignore[import-not-found]
 from oslo_serialization import jsonutils  # type: ignore[import-not-found]
 from tests.cloud.control_plane.vfs import (
@@ -22,6 +24,8 @@ from tests.cloud.control_plane.vfs import (
     FakeSysfs,
 )
 
+CONF = nova.conf.CONF
+
 
 class VfDriver(fake.FakeDriverWithPciResources):  # type: ignore[misc]
     """Reports PFs and VFs; a server that gets a VF gives it its MAC, as libvirt does."""
@@ -35,12 +39,25 @@ class VfDriver(fake.FakeDriverWithPciResources):  # type: ignore[misc]
 
     def spawn(self, context: Any, instance: Any, *args: Any, **kwargs: Any) -> None:
         super().spawn(context, instance, *args, **kwargs)
-        network_info = kwargs.get("network_info", args[4] if len(args) > 4 else None)
-        _give_macs(network_info)
+        self._plug(instance, kwargs.get("network_info", args[4] if len(args) > 4 else None))
 
     def destroy(self, context: Any, instance: Any, network_info: Any, *args: Any, **kwargs: Any) -> None:
         super().destroy(context, instance, network_info, *args, **kwargs)
         _take_macs(network_info)
+
+    def _plug(self, instance: Any, network_info: Any) -> None:
+        """Give the VFs their MACs. With a ``vif_plugging_timeout``, wait for Neutron to say that their ports are up.
+
+        libvirt's driver does so.
+        """
+        timeout = CONF.vif_plugging_timeout
+        down = [vif for vif in network_info or [] if timeout and not vif.get("active", True)]
+        events = [("network-vif-plugged", vif["id"]) for vif in down]
+        try:
+            with self.virtapi.wait_for_instance_event(instance, events, timeout=timeout):
+                _give_macs(network_info)
+        except exception.InstanceEventTimeout as late:
+            raise exception.VirtualInterfaceCreateException() from late
 
     def attach_interface(self, context: Any, instance: Any, image_meta: Any, vif: Any) -> None:
         super().attach_interface(context, instance, image_meta, vif)

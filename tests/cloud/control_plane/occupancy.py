@@ -1,4 +1,4 @@
-"""Servers that hold VFs until none is left, for tests of what happens then."""
+"""A server that holds VFs until none or few are left, for tests of what happens then."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -25,14 +25,18 @@ class Holder:
         self.undo.close()
 
 
-def take_all_vfs(rest: Rest, sysfs: FakeSysfs, network_id: str) -> Holder:
-    """Boot a server with all free VFs of the network's physical network. Raises ControlPlaneError; nothing is left."""
+def take_vfs(rest: Rest, sysfs: FakeSysfs, network_id: str, but: int = 0) -> Holder:
+    """Boot a server with all free VFs of the network's physical network ``but`` some. Raises ControlPlaneError.
+
+    Nothing is left then.
+    """
     network = rest.get("neutron", f"/networks/{network_id}")["network"]
-    vfs = sysfs.free(network["provider:physical_network"])
+    free = sysfs.free(network["provider:physical_network"])
     with ExitStack() as undo:
-        if vfs:
-            _boot(rest, _Maker(rest, undo), network_id, len(vfs))
-        return Holder(vfs, undo.pop_all())
+        if len(free) > but:
+            _boot(rest, _Maker(rest, undo), network_id, len(free) - but)
+        left = sysfs.free(network["provider:physical_network"])
+        return Holder([one for one in free if one not in left], undo.pop_all())
 
 
 @dataclass(frozen=True)

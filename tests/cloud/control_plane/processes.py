@@ -158,9 +158,21 @@ class Processes:
                 child.wait(5)
             self._record(name).unlink(missing_ok=True)
 
+    def suspend(self, name: str) -> None:
+        """SIGSTOP to it and to all it forked: it is there, and does nothing."""
+        self._signal_all(name, signal.SIGSTOP)
+
+    def resume(self, name: str) -> None:
+        """It carries on where it was suspended."""
+        self._signal_all(name, signal.SIGCONT)
+
     def memory_mib(self) -> dict[str, int]:
         """Each process with all it forked: the proportional set size, which counts a shared page once."""
         return {name: sum(_pss_kib(pid) for pid in self._members(name)) // 1024 for name in self.names()}
+
+    def _signal_all(self, name: str, number: signal.Signals) -> None:
+        for pid in self._members(name):
+            _signal(pid, number)
 
     def _record(self, name: str) -> Path:
         return self._run / f"{name}.pid"

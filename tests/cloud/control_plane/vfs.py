@@ -6,6 +6,7 @@ Three sides read this: the launcher makes the folder, nova's driver writes a VF'
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +76,15 @@ class FakeSysfs:
         found = self.find(address)
         if found:
             _replace(self.root / f"{found[0].name}.vf{found[1]}.mac", mac)
+
+    def keep_by_the_host(self, address: str) -> None:
+        """Give a VF a netdev, as the host's own driver does that has not let go of it."""
+        (self.root / "pci" / address / "net" / "vf").mkdir(parents=True)
+
+    def let_go(self) -> None:
+        """No VF has a netdev, as it is usual here."""
+        if (self.root / "pci").is_dir():
+            shutil.rmtree(self.root / "pci")
 
     def features(self, pf: str, index: int) -> dict[str, object]:
         """What the agent has set: ``spoofchk``, ``link_state``, rates."""

@@ -206,10 +206,17 @@ def test_no_host_fits(rules: FakeRules, more: str, kind: CauseKind) -> None:
 
 def test_room_that_is_not_told_for_a_flavor_leaves_the_cause_a_guess() -> None:
     dedicated = Flavor("m1.tiny", extra_specs=("hw:cpu_policy",))
-    (cause,) = failed_up(FakeRules(flavors=(dedicated,), too_small_for=("m1.tiny",), vfs=[]))
+    (cause,) = failed_up(FakeRules(flavors=(dedicated,), vfs=[]))
     assert cause.kind is CauseKind.NO_FREE_VF
     assert cause.what == "perhaps no VF of physnet1 is free, or no host fits the flavor"
     assert not any("has room" in line for line in cause.seen)
+
+
+def test_where_placement_offers_no_host_the_cause_is_no_vf() -> None:
+    dedicated = Flavor("m1.tiny", extra_specs=("hw:cpu_policy",))
+    (cause,) = failed_up(FakeRules(flavors=(dedicated,), too_small_for=("m1.tiny",)))
+    assert cause.kind is CauseKind.FLAVOR_FITS_NOWHERE
+    assert cause.what.startswith("Placement offers no host: perhaps no host has room for flavor m1.tiny, or ")
 
 
 def test_what_a_flavor_needs_is_said_with_its_ephemeral_disk_and_swap() -> None:
@@ -223,6 +230,79 @@ def test_a_group_too_large_for_the_hosts_that_take_servers() -> None:
     (cause,) = failed_up(FakeRules(hosts=hosts), FIELD_NOTE)
     assert cause.kind is CauseKind.GROUP_TOO_LARGE
     assert "nova-compute on compute2 (zone nova): up, disabled" in cause.seen
+
+
+def test_a_group_too_large_whose_servers_passed_the_scheduler_together() -> None:
+    hosts = (ComputeHost("compute1", "nova"), ComputeHost("compute2", "nova", enabled=False))
+    survey = CloudSurvey(agents=(LIVE,), hosts=hosts, uses={("physnet1", "compute1"): 1}, tried={"vm-1": ("compute1",)})
+    (cause,) = seen_as(ERROR, UNBOUND, survey, FIELD_NOTE)
+    assert cause.kind is CauseKind.GROUP_TOO_LARGE
+    assert cause.seen[-1] == "nova chose a host and could not build the server there: compute1"
+
+
+OFFERED_NONE: Mapping[str, Value] = {"status": "ERROR", "fault": "No valid host was found. "}
+
+
+def test_a_word_without_a_reason_is_not_about_vfs() -> None:
+    (cause,) = seen_as(OFFERED_NONE, UNBOUND, CloudSurvey())
+    assert (cause.kind, cause.what) == (
+        CauseKind.FLAVOR_FITS_NOWHERE,
+        "Placement offers no host: perhaps no host has room for flavor m1.tiny, or the hosts are disabled, "
+        "or image, flavor or zone ask for what no host has (traits, aggregates)",
+    )
+    assert cause.seen == ("nova's word gives no reason: its scheduler did not come to look at VFs",)
+
+
+def test_what_is_known_to_fit_is_not_what_placement_missed() -> None:
+    survey = CloudSurvey(hosts=(ComputeHost("compute1", "nova"),), room={"m1.tiny": ("compute1",)})
+    (cause,) = seen_as(OFFERED_NONE, UNBOUND, survey)
+    assert cause.what.startswith("Placement offers no host: perhaps image, flavor or zone ask for ")
+    assert cause.seen[1:] == ("takes servers: compute1", "has room for flavor m1.tiny: compute1")
+
+
+GIVEN_UP: Mapping[str, Value] = {
+    "status": "ERROR",
+    "fault": "Build of instance x aborted: Failed to allocate the network(s), not rescheduling.",
+}
+
+
+def test_nova_that_waited_for_its_ports_in_vain() -> None:
+    tried = {"vm-1": ("compute1",)}
+    (alive,) = seen_as(GIVEN_UP, UNBOUND, CloudSurvey(agents=(LIVE,), tried=tried))
+    assert alive.kind is CauseKind.VF_NOT_SEEN
+    assert alive.what.startswith("perhaps the NIC Switch agent on compute1 has not seen the server's VFs ")
+    assert alive.seen[-1] == "it sees 4 VFs in use"
+    (dead,) = seen_as(GIVEN_UP, UNBOUND, CloudSurvey(agents=(DEAD,), tried=tried))
+    assert dead.kind is CauseKind.AGENT_DEAD
+    assert dead.what.endswith("(on compute1): nobody sets up the VFs there")
+    (elsewhere,) = seen_as(GIVEN_UP, UNBOUND, CloudSurvey(agents=(DEAD,)))
+    assert elsewhere.kind is CauseKind.VF_NOT_SEEN
+    (member,) = seen_as(GIVEN_UP, UNBOUND, CloudSurvey())
+    assert member.what.startswith("perhaps nobody has set up the server's VFs ")
+    assert "ask an administrator" in member.do
+
+
+BUILD: Mapping[str, Value] = {"status": "BUILD", "host": None}
+SILENT = ComputeHost("compute1", "nova", up=False)
+
+
+def test_a_server_that_stays_in_build_on_a_host_that_does_not_answer() -> None:
+    hosts = (SILENT, ComputeHost("compute2", "nova"))
+    (only,) = seen_as(BUILD, UNBOUND, CloudSurvey(hosts=(SILENT,)))
+    (chosen,) = seen_as({**BUILD, "host": "compute1"}, UNBOUND, CloudSurvey(hosts=hosts))
+    assert only == chosen
+    assert (only.kind, only.what) == (
+        CauseKind.HOST_OUT_OF_SERVICE,
+        "nova has given it to a host that does not answer: compute1",
+    )
+    assert only.seen == ("server vm-1: BUILD", "nova-compute on compute1 (zone nova): down, enabled")
+
+
+@pytest.mark.parametrize("host", [None, "compute2"])
+def test_a_server_in_build_that_may_be_on_a_host_that_answers_is_only_late(host: str | None) -> None:
+    hosts = (SILENT, ComputeHost("compute2", "nova"))
+    assert seen_as({**BUILD, "host": host}, UNBOUND, CloudSurvey(hosts=hosts)) == ()
+    assert seen_as({**BUILD, "host": host}, UNBOUND, CloudSurvey()) == ()
 
 
 def test_a_member_gets_no_more_than_a_guess_and_whom_to_ask() -> None:

@@ -13,7 +13,7 @@ from virtfn.model.cloud.survey import CloudSurvey
 from virtfn.model.inventory import Unknown
 from virtfn.planning.cloud.agents import LIST_AGENTS, agent_causes, network_causes, said_of
 from virtfn.planning.cloud.objects import physical_network_of
-from virtfn.planning.cloud.scheduling import GIVE_VFS, said_uses
+from virtfn.planning.cloud.scheduling import GIVE_VFS, said_uses, too_many
 
 _WORDS = ("Exceeded maximum number of retries", "Exceeded max scheduling attempts", "Exhausted all hosts")
 _NOT_CLAIMED = "Claim pci failed"
@@ -28,18 +28,28 @@ def is_of_a_build(fault: str) -> bool:
     return any(word in fault for word in _WORDS)
 
 
+def hosts_that_tried(server: DesiredServer, survey: CloudSurvey) -> tuple[str, ...]:
+    """Where nova began to build the server, as far as it is told."""
+    tried = survey.tried.get(server.name, ())
+    return () if isinstance(tried, Unknown) else tuple(host for host in tried if host)
+
+
 def not_built_causes(
     server: DesiredServer, desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey
 ) -> Iterator[Cause]:
-    """What is wrong with the agents there or the network, and nova's last exception; else what it may have been."""
+    """What is wrong with its group, the agents or the network, and nova's last exception; else what it may have been.
+
+    Servers of a group that begin at once pass the scheduler together: the second is then refused by the host.
+    """
     found = observed.find(Kind.SERVER, server.name)
     fault = str(found.facts.get("fault") or "") if found else ""
-    hosts = _tried(server, survey)
+    hosts = hosts_that_tried(server, survey)
     agents = () if isinstance(survey.agents, Unknown) else survey.agents
     on = [(port, physical_network_of(port, desired, observed)) for port in server.ports]
     names = tuple(dict.fromkeys(physical or _NOT_TOLD for _, physical in on))
     seen = f"nova chose a host and could not build the server there{': ' if hosts else ''}{', '.join(hosts)}"
-    causes = [cause for port, _ in on for cause in network_causes(port, desired, observed)]
+    causes = [*too_many(server, desired, survey)]
+    causes += [cause for port, _ in on for cause in network_causes(port, desired, observed)]
     if not isinstance(survey.agents, Unknown):
         causes += [one for port, name in on if name for one in agent_causes(port, name, agents, hosts)]
     yield from (Cause(one.kind, one.what, (*one.seen, seen), one.do) for one in causes)
@@ -79,11 +89,6 @@ def _perhaps(names: Sequence[str], hosts: Sequence[str], seen: tuple[str, ...], 
         (*seen[:1], *_uses(names, survey), *seen[1:]),
         f"nova-compute's log{there} says which; where it has `{_NOT_CLAIMED}`: {GIVE_VFS}",
     )
-
-
-def _tried(server: DesiredServer, survey: CloudSurvey) -> tuple[str, ...]:
-    tried = survey.tried.get(server.name, ())
-    return () if isinstance(tried, Unknown) else tuple(host for host in tried if host)
 
 
 def _is_unused(names: Sequence[str], hosts: Sequence[str], survey: CloudSurvey) -> bool:

@@ -6,21 +6,21 @@ before, and nova's log of the server's actions then has the build as a success. 
 came: with the first no host fitted, with the second one was chosen, and the server could not be built there.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from virtfn.model.cloud import CloudObject, DesiredCloud, DesiredPort, DesiredServer, Kind, ObservedCloud
+from virtfn.model.cloud import DesiredCloud, DesiredPort, DesiredServer, Kind, ObservedCloud
 from virtfn.model.cloud.causes import Cause, CauseKind
 from virtfn.model.cloud.survey import CloudSurvey
 from virtfn.model.inventory import Unknown
 from virtfn.planning.cloud.agents import agent_causes, network_causes, said_of
 from virtfn.planning.cloud.building import is_of_a_build, not_built_causes
 from virtfn.planning.cloud.objects import physical_network_of
+from virtfn.planning.cloud.plugging import is_of_plugging, silence_causes, unplugged_causes
 from virtfn.planning.cloud.readiness import BINDING_FAILED
-from virtfn.planning.cloud.scheduling import no_host_causes
+from virtfn.planning.cloud.scheduling import no_host_causes, not_taken_up
 
 _NO_HOST = "No valid host"
-_BOUND = ("hw_veb", "hostdev_physical", "macvtap")
 _BIND_AGAIN = "delete the server, and `virtfn cloud up` makes it anew; Neutron's log says why (`Failed to bind port`)"
 
 
@@ -30,7 +30,13 @@ def diagnosis(desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurve
     Nothing where the cloud's own word says it all.
     """
     failed = [cause for server in desired.servers for cause in _of_a_failure(server, desired, observed, survey)]
-    return _merged(failed or _of_silence(desired, observed, survey))
+    return _merged(failed or _of_waiting(desired, observed, survey))
+
+
+def _of_waiting(desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey) -> Iterator[Cause]:
+    for server in desired.servers:
+        yield from not_taken_up(server, observed, survey)
+    yield from silence_causes(desired, observed, survey)
 
 
 def _merged(causes: Iterable[Cause]) -> tuple[Cause, ...]:
@@ -49,6 +55,8 @@ def _of_a_failure(
     fault = str(found.facts.get("fault") or "") if found else ""
     if is_of_a_build(fault) or BINDING_FAILED in fault:
         yield from not_built_causes(server, desired, observed, survey)
+    elif is_of_plugging(fault):
+        yield from unplugged_causes(server, desired, observed, survey)
     elif _NO_HOST in fault:
         yield from no_host_causes(server, desired, observed, survey)
     for port in server.ports:
@@ -68,41 +76,3 @@ def _not_bound(port: DesiredPort, physical: str | None, host: str, seen: str, su
         return
     of_host = tuple(said_of(one) for one in agents if one.host == host)
     yield Cause(CauseKind.BINDING_FAILED, f"Neutron could not bind a port on {host}", (seen, *of_host), _BIND_AGAIN)
-
-
-def _of_silence(desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey) -> Iterator[Cause]:
-    """Of ports that are bound and stay DOWN: nobody has set up their VF."""
-    down: dict[tuple[str, str], list[str]] = {}
-    for server in desired.servers:
-        for port in server.ports:
-            at = observed.find(Kind.PORT, port.name)
-            if at is not None and _is_silent(at):
-                physical = physical_network_of(port, desired, observed) or "its network"
-                down.setdefault((physical, str(at.facts.get("host"))), []).append(port.name)
-    for (physical, host), ports in down.items():
-        yield _not_seen(physical, host, ports, survey)
-
-
-def _is_silent(port: CloudObject) -> bool:
-    return port.facts.get("vif_type") in _BOUND and port.facts.get("status") == "DOWN"
-
-
-def _not_seen(physical: str, host: str, ports: Sequence[str], survey: CloudSurvey) -> Cause:
-    agents = [] if isinstance(survey.agents, Unknown) else [one for one in survey.agents if one.host == host]
-    bound = f"bound on {host} and DOWN: port {', '.join(ports)}"
-    dead = [one for one in agents if not one.alive]
-    if dead:
-        return Cause(
-            CauseKind.AGENT_DEAD,
-            f"the NIC Switch agent for {physical} does not answer (on {host}): nobody sets up the VFs there",
-            (bound, *map(said_of, dead)),
-            f"start neutron-sriov-nic-agent on {host}; the ports then become ACTIVE by themselves",
-        )
-    counts = [f"it sees {one.vfs_in_use} VFs in use" for one in agents if one.vfs_in_use is not None]
-    return Cause(
-        CauseKind.VF_NOT_SEEN,
-        f"the NIC Switch agent on {host} has not seen the VFs of ports that are bound there",
-        (bound, *map(said_of, agents), *counts),
-        "wait a few seconds, as it looks in turns; where it stays so, "
-        f"`ip link` on {host} must show a VF with each port's MAC and no netdev of it, and exclude_devices not name it",
-    )

@@ -1,8 +1,13 @@
-"""Why nova's scheduler found no host: what is known to fit is struck out, and what is left is named. Pure."""
+"""Why nova's scheduler found no host: what is known to fit is struck out, and what is left is named. Pure.
+
+nova's word tells how far the scheduler came. "There are not enough hosts available" is its filters', which look at VFs,
+at hosts that are down and at groups; without a reason it is Placement's, which was asked before them and had no host
+with room for the flavor that is not disabled (nova, scheduler/manager.py; tried on release 2026.2).
+"""
 
 from collections.abc import Iterator
 
-from virtfn.model.cloud import DesiredCloud, DesiredServer, ObservedCloud, VnicType
+from virtfn.model.cloud import DesiredCloud, DesiredServer, Kind, ObservedCloud, VnicType
 from virtfn.model.cloud.causes import Cause, CauseKind
 from virtfn.model.cloud.references import called
 from virtfn.model.cloud.survey import CloudSurvey, ComputeHost, Flavor
@@ -15,6 +20,8 @@ GIVE_VFS = (
     "free VFs, or give nova more: its [pci] device_spec must name the NIC with this physical_network, "
     "and sriov_numvfs of the PF makes them"
 )
+_BUILD = "BUILD"
+_WITHOUT_REASON = "No valid host was found."
 _GIVE_PFS = "free a PF, or give nova one without VFs: its [pci] device_spec must name it with this physical_network"
 
 
@@ -25,9 +32,33 @@ def no_host_causes(
     known = [*out_of_service(server, survey), *too_small(server, survey), *too_many(server, desired, survey)]
     known += [cause for port in server.ports for cause in network_causes(port, desired, observed)]
     yield from known
-    if not known:
-        yield from _unmapped(server, desired, observed, survey)
-        yield _no_vf(server, desired, observed, survey)
+    if known:
+        return
+    if _is_placements(server, observed):
+        yield _no_candidate(server, survey)
+        return
+    yield from _unmapped(server, desired, observed, survey)
+    yield _no_vf(server, desired, observed, survey)
+
+
+def _is_placements(server: DesiredServer, observed: ObservedCloud) -> bool:
+    found = observed.find(Kind.SERVER, server.name)
+    return found is not None and str(found.facts.get("fault") or "").rstrip().endswith(_WITHOUT_REASON)
+
+
+def _no_candidate(server: DesiredServer, survey: CloudSurvey) -> Cause:
+    """What Placement may have missed, less what is known to be there. No VF: it knows of none."""
+    may = ["image, flavor or zone ask for what no host has (traits, aggregates)"]
+    if isinstance(survey.hosts, Unknown):
+        may.insert(0, "the hosts are disabled")
+    if isinstance(survey.room_for(server.flavor), Unknown):
+        may.insert(0, f"no host has room for flavor {server.flavor}")
+    return Cause(
+        CauseKind.FLAVOR_FITS_NOWHERE,
+        f"Placement offers no host: perhaps {', or '.join(may)}",
+        ("nova's word gives no reason: its scheduler did not come to look at VFs", *_fitting(server, survey)),
+        "take another flavor, or ask an administrator what Placement has free and which hosts are disabled",
+    )
 
 
 def _unmapped(
@@ -58,6 +89,26 @@ def out_of_service(server: DesiredServer, survey: CloudSurvey) -> Iterator[Cause
     yield Cause(
         kind, what, seen, "start nova-compute there, or `openstack compute service set --enable HOST nova-compute`"
     )
+
+
+def not_taken_up(server: DesiredServer, observed: ObservedCloud, survey: CloudSurvey) -> Iterator[Cause]:
+    """The server stays in BUILD, as no host that it can be on answers.
+
+    nova believes in a host for a minute ([DEFAULT] service_down_time), and what it has given to one stays there. Where
+    others answer nobody tells on which it is, and a host that is long dead is no cause.
+    """
+    found = observed.find(Kind.SERVER, server.name)
+    if found is None or found.facts.get("status") != _BUILD or isinstance(survey.hosts, Unknown):
+        return
+    on = found.facts.get("host")
+    its = [one for one in allowed_hosts(server, survey.hosts) if not on or one.name == on]
+    if its and not any(one.up for one in its):
+        yield Cause(
+            CauseKind.HOST_OUT_OF_SERVICE,
+            f"nova has given it to a host that does not answer: {', '.join(one.name for one in its)}",
+            (f"server {server.name}: {_BUILD}", *map(_said, its)),
+            "start nova-compute there: it then builds what it was given",
+        )
 
 
 def too_small(server: DesiredServer, survey: CloudSurvey) -> Iterator[Cause]:

@@ -1,6 +1,7 @@
 """What the words mean with which Neutron and nova refuse something: cause and remedy. Pure.
 
-Every pattern was read in the answer of release 2026.2, but for the VLAN in use (neutron-lib, exceptions.VlanIdInUse).
+Every pattern was read in the answer of release 2026.2. 2025.2 says the same: `tests/cloud/test_mistakes.py` on it, and
+for quotas and zero disks nova 32's source.
 """
 
 import re
