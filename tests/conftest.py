@@ -1,6 +1,7 @@
 """Where a test may run: ``guest`` tests inside the lab only, ``lab`` tests on a host that can boot it.
 
 ``cloud`` tests run last: the OpenStack that they share is started for the first of them, and is in nobody's way before.
+Those that want another release come after them, because ports are fixed: the one before is stopped for them.
 """
 
 import os
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 IN_LAB = "VIRTFN_IN_LAB" in os.environ
+RUNNING_CLOUD = os.environ.get("VIRTFN_TEST_CLOUD")
 
 StartLab = Callable[..., AbstractContextManager[Machine]]
 
@@ -35,11 +37,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     elsewhere = ("lab", "cloud") if IN_LAB else ("guest",)
     config.hook.pytest_deselected(items=[item for item in items if _is_marked(item, *elsewhere)])
     items[:] = [item for item in items if not _is_marked(item, *elsewhere)]
-    items.sort(key=lambda item: _is_marked(item, "cloud"))
+    if RUNNING_CLOUD:
+        config.hook.pytest_deselected(items=[item for item in items if _release_of(item)])
+        items[:] = [item for item in items if not _release_of(item)]
+    items.sort(key=lambda item: (_is_marked(item, "cloud"), _release_of(item)))
 
 
 def _is_marked(item: pytest.Item, *markers: str) -> bool:
     return any(item.get_closest_marker(marker) for marker in markers)
+
+
+def _release_of(item: pytest.Item) -> str:
+    """The OpenStack that it was given as the parameter of ``cloud``; "" for the one of the session."""
+    call = getattr(item, "callspec", None)
+    return call.params["cloud"].name if call and "cloud" in call.params else ""
 
 
 def _say(text: str) -> None:
@@ -95,14 +106,15 @@ def fresh_lab(start_lab: StartLab) -> Iterator[Machine]:
 def cloud(request: pytest.FixtureRequest) -> "Iterator[ControlPlane]":
     """A running OpenStack control plane for the whole session; it is stopped at the end, after Ctrl-C too.
 
-    ``VIRTFN_TEST_CLOUD`` names the folder of one that is up, which then stays up.
+    ``VIRTFN_TEST_CLOUD`` names the folder of one that is up, which then stays up. Tests that give a ``Release`` as the
+    parameter get that one; the one before is stopped first.
     """
     from tests.cloud.control_plane.cloud import ControlPlane
 
-    running = os.environ.get("VIRTFN_TEST_CLOUD")
-    plane = ControlPlane(Path(running) if running else None, lambda text: _say_aloud(request.config, text))
-    if running:
-        assert plane.running(), f"VIRTFN_TEST_CLOUD: nothing is up in {running}"
+    folder = Path(RUNNING_CLOUD) if RUNNING_CLOUD else None
+    plane = ControlPlane(folder, lambda text: _say_aloud(request.config, text), getattr(request, "param", None))
+    if RUNNING_CLOUD:
+        assert plane.running(), f"VIRTFN_TEST_CLOUD: nothing is up in {RUNNING_CLOUD}"
         yield plane
         return
     try:

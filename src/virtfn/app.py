@@ -128,14 +128,14 @@ class App:
         ``timeout_s``: what servers may take. ``parallel``: how many objects of one kind are at work at once.
         """
         from virtfn.cloud.openstack import OpenStackCloud
-        from virtfn.services.clouds import Clouds, Patience
+        from virtfn.services.clouds import Clouds, Patience, Wording
         from virtfn.services.transaction import Settle, Transactions
 
-        cloud = OpenStackCloud(os_cloud, parallel=parallel)
+        cloud, told = OpenStackCloud(os_cloud, parallel=parallel), Wording(progress)
         journal = self.cloud_journal(os_cloud)
-        engine = Transactions(cloud, journal, progress=progress, cancelled=cancelled, settle=Settle(*_CLOUD_SETTLES))
+        engine = Transactions(cloud, journal, progress=told, cancelled=cancelled, settle=Settle(*_CLOUD_SETTLES))
         patience = Patience(deadline_s=timeout_s)
-        return Clouds(cloud, journal, engine, progress=progress, cancelled=cancelled, patience=patience)
+        return Clouds(cloud, journal, engine, progress=told, cancelled=cancelled, patience=patience)
 
     def records(self, progress: "Progress", cancelled: "Cancelled | None" = None) -> "Records":
         """This machine's journal, and what can be done with what is in it."""

@@ -6,12 +6,21 @@ import socket
 from pathlib import Path
 
 import pytest
+from tests.cloud.control_plane.cloud import ControlPlane
 from tests.cloud.control_plane.configs import CONFIG_FILES, write_configs
 from tests.cloud.control_plane.faults import ControlPlaneError
 from tests.cloud.control_plane.ownership import claim_folder, empty_folder, is_orphan, record_owner
 from tests.cloud.control_plane.places import Places
 from tests.cloud.control_plane.processes import Processes, look_at, refuse_busy_ports, wait_until
-from tests.cloud.control_plane.release import RELEASES, read_release
+from tests.cloud.control_plane.release import (
+    CHOICE,
+    RELEASES,
+    chosen_release,
+    every_release,
+    read_release,
+    record_release,
+    recorded_release,
+)
 from tests.cloud.control_plane.vfs import PFS, VFS_A_PF, FakeSysfs
 
 
@@ -112,6 +121,55 @@ def test_a_run_is_an_orphan_when_its_owner_is_dead(places: Places, processes: Pr
 @pytest.mark.parametrize("file", sorted(RELEASES.glob("*.txt")), ids=lambda file: str(file.stem))
 def test_a_release_is_plain_pins(file: Path) -> None:
     assert read_release(file).name == file.stem
+
+
+def test_releases_pin_the_same_packages_and_differ_in_versions_only() -> None:
+    """So that a release can be tried by changing numbers; one that needs another package says so here."""
+    pins = {file.stem: [_pin(line) for line in file.read_text().splitlines()] for file in RELEASES.glob("*.txt")}
+    assert len(pins) > 1
+    names = {release: [name for name, _ in lines] for release, lines in pins.items()}
+    for release, lines in names.items():
+        assert lines == sorted(set(lines)), f"{release}: each package once, in order"
+        assert lines == names[max(names)], release
+    for project in ("keystone", "glance", "neutron", "nova", "openstack-placement", "tap-as-a-service"):
+        versions = [dict(lines)[project] for lines in pins.values()]
+        assert len(set(versions)) == len(versions), f"{project} is the same in two releases"
+
+
+def _pin(line: str) -> tuple[str, str]:
+    name, _, version = line.partition("==")
+    return name, version
+
+
+def test_the_newest_release_is_used_and_the_others_come_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(CHOICE, raising=False)
+    names = [release.name for release in every_release()]
+    assert names == sorted((file.stem for file in RELEASES.glob("*.txt")), reverse=True)
+    assert chosen_release().name == names[0]
+    monkeypatch.setenv(CHOICE, names[-1])
+    assert [release.name for release in every_release()] == [names[-1], *names[:-1]]
+    monkeypatch.setenv(CHOICE, "1999.1")
+    with pytest.raises(ControlPlaneError, match=f"1999.1: there is .*{names[0]}"):
+        chosen_release()
+
+
+def test_a_folder_tells_of_which_release_its_control_plane_is(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(CHOICE, raising=False)
+    assert recorded_release(places) is None
+    oldest = every_release()[-1]
+    assert ControlPlane(places.root).release == chosen_release()
+    assert ControlPlane(places.root, release=oldest).release == oldest
+    record_release(places, oldest)
+    assert ControlPlane(places.root).release == oldest
+
+
+def test_the_logs_of_the_run_before_are_kept(places: Places) -> None:
+    (places.log / "nova-api.log").write_text("last words")
+    empty_folder(places)
+    assert not list(places.log.iterdir())
+    assert (places.log_before / "nova-api.log").read_text() == "last words"
+    empty_folder(places)
+    assert not list(places.log_before.iterdir())
 
 
 def test_a_line_that_is_no_pin_is_refused(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from virtfn.errors import CloudError, ExitCode, RollbackIncomplete
 from virtfn.model.cloud import DesiredCloud, meant_by
 from virtfn.model.plan import DEFINITION, Target, Value
 from virtfn.model.transaction import Status
-from virtfn.services.clouds import Clouds, Patience
+from virtfn.services.clouds import Clouds, Patience, Wording
 from virtfn.services.transaction import Settle, Transactions
 from virtfn.spec.cloud import load_cloud
 
@@ -80,7 +80,7 @@ def clouds(world: Unreliable, operator: Operator) -> Clouds:
     """virtfn as its own composition root makes it, on this world."""
     journal = operator.journal
     engine = Transactions(world, journal, progress=print, settle=Settle(30.0, 0.2))
-    return Clouds(world, journal, engine, progress=print, patience=Patience(90.0, 0.2))
+    return Clouds(world, journal, engine, progress=Wording(print), patience=Patience(90.0, 0.2))
 
 
 def up(world: Unreliable, operator: Operator, desired: DesiredCloud) -> None:
@@ -113,7 +113,9 @@ def test_a_failure_at_any_object_leaves_the_cloud_as_it_was(
     assert not entry.remaining
 
 
-@pytest.mark.parametrize(("service", "kind", "name"), [("nova", "servers", "compute"), ("neutron", "networks", "network")])
+@pytest.mark.parametrize(
+    ("service", "kind", "name"), [("nova", "servers", "compute"), ("neutron", "networks", "network")]
+)
 def test_what_a_gateway_gave_up_on_is_taken_back_when_it_comes(
     operator: Operator, monkeypatch: pytest.MonkeyPatch, service: str, kind: str, name: str
 ) -> None:

@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.cloud.control_plane.cloud import ControlPlane
+from tests.cloud.control_plane.configs import CLOUD
 from tests.cloud.control_plane.vfs import VFS_A_PF
 
+from virtfn.api import Cloud
 from virtfn.cli.main import main
 from virtfn.errors import ExitCode
 
@@ -127,24 +130,35 @@ servers:
 """
 
 
-def test_ids_stand_for_what_has_no_name_of_its_own(
-    connection: "Connection", spec: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A hidden image of the name of another, and one of two networks of a name."""
-    sdk: Any = connection
+@contextmanager
+def others_things(sdk: Any, image: str) -> Iterator[tuple[Any, list[Any]]]:
+    """A hidden image of this name, and two networks of one name."""
     how = {"disk_format": "raw", "container_format": "bare", "use_import": False}
-    image = sdk.image.create_image(name="virtfn-proof", data=b"vm\n", **how)
-    sdk.image.update_image(image, is_hidden=True)
+    made = sdk.image.create_image(name=image, data=b"vm\n", **how)
+    sdk.image.update_image(made, is_hidden=True)
     networks = [
         sdk.network.create_network(name="theirs", provider_network_type="flat", provider_physical_network=physical)
         for physical in ("physnet1", "physnet2")
     ]
     for one in networks:
         sdk.network.create_subnet(network_id=one.id, ip_version=4, cidr="198.51.100.0/24")
-    before = left(connection)
-    flavor = sdk.compute.find_flavor("virtfn-proof")
-    Path(spec).write_text(BY_ID.format(image=image.id, flavor=flavor.id, network=networks[1].id))
     try:
+        yield made, networks
+    finally:
+        for one in networks:
+            sdk.network.delete_network(one)
+        sdk.image.delete_image(made)
+
+
+@pytest.mark.parametrize("name", ["virtfn-proof", "virtfn-hidden"])
+def test_ids_stand_for_what_has_no_name_of_its_own(
+    connection: "Connection", spec: str, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    sdk: Any = connection
+    with others_things(sdk, name) as (image, networks):
+        before = left(connection)
+        flavor = sdk.compute.find_flavor("virtfn-proof")
+        Path(spec).write_text(BY_ID.format(image=image.id, flavor=flavor.id, network=networks[1].id))
         assert main(["cloud", "up", "-f", spec, "--yes", "-q"]) == 0
         (server,) = [one for one in sdk.compute.servers() if one.name == "vm"]
         assert server.image.id == image.id
@@ -154,16 +168,41 @@ def test_ids_stand_for_what_has_no_name_of_its_own(
         assert main(["cloud", "up", "-f", spec]) == 0, "there is nothing to do, so nothing is asked"
         Path(spec).write_text(BY_ID.format(image="virtfn-proof", flavor="virtfn-proof", network="theirs"))
         capsys.readouterr()
-        assert main(["cloud", "plan", "-f", spec, "--exit-code"]) == 0, "what stands has these names, too"
+        assert main(["cloud", "plan", "-f", spec, "--exit-code"]) == 0, (
+            "its network has this name, and it keeps its image"
+        )
         assert main(["cloud", "down", "-f", spec, "--yes", "-q"]) == 0
         assert left(connection) == before
         assert main(["cloud", "plan", "-f", spec]) == ExitCode.BAD_SPEC
         assert f"name one by its id ({', '.join(sorted(one.id for one in networks))})" in capsys.readouterr().err
-    finally:
-        main(["cloud", "down", "-f", spec, "--yes", "-q"])
-        for one in networks:
-            sdk.network.delete_network(one)
-        sdk.image.delete_image(image)
+
+
+def test_names_that_go_to_others_change_neither_what_is_made_nor_what_is_taken_back(
+    connection: "Connection", spec: str
+) -> None:
+    sdk: Any = connection
+    with others_things(sdk, "virtfn-old") as (_, (first, second)), Cloud.connect(CLOUD) as mine:
+        sdk.network.update_network(first, name="mine")
+        Path(spec).write_text(BY_ID.format(image="virtfn-proof", flavor="virtfn-proof", network="mine"))
+        (image,) = sdk.image.images(name="virtfn-proof")
+        plan = mine.plan(Path(spec))
+        sdk.network.update_network(first, name="not-mine")
+        sdk.network.update_network(second, name="mine")
+        sdk.image.update_image(image, name="virtfn-before")
+        other = sdk.image.create_image(
+            name="virtfn-proof", disk_format="raw", container_format="bare", data=b"another\n", use_import=False
+        )
+        try:
+            before = left(connection)
+            mine.apply(plan)
+            (server,) = [one for one in sdk.compute.servers() if one.name == "vm"]
+            (port,) = sdk.network.ports(device_id=server.id)
+            assert (server.image.id, port.network_id) == (image.id, first.id)
+            mine.rollback()
+            assert left(connection) == before
+        finally:
+            sdk.image.delete_image(other)
+            sdk.image.update_image(image, name="virtfn-proof")
 
 
 BARE = """

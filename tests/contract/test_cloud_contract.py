@@ -24,7 +24,6 @@ FLAT: dict[str, Value] = {"type": "flat", "physical_network": "physnet1"}
 SUBNET: dict[str, Value] = {"network": "net", "cidr": "192.0.2.0/24"}
 PORT: dict[str, Value] = {"network": "net", "vnic_type": "direct"}
 GROUP: dict[str, Value] = {"policy": "anti-affinity"}
-SERVER: dict[str, Value] = {"image": IMAGE, "flavor": FLAVOR, "ports": ["vm-0"]}
 RUNS_S = 120
 
 
@@ -47,6 +46,11 @@ class Subject:
         self.cloud.write_all([(target, DEFINITION, definition), *others])
         return target
 
+    def server(self) -> dict[str, Value]:
+        """The fields of a server: its image is meant by id."""
+        (image,) = self.cloud.observe(SPEC).images.meant(IMAGE)
+        return {"image": image, "flavor": FLAVOR, "ports": ["vm-0"]}
+
     def make_all(self) -> dict[Kind, Target]:
         """A network with its subnet, a port, a group and a server."""
         return {
@@ -54,7 +58,7 @@ class Subject:
             Kind.SUBNET: self.make(Kind.SUBNET, "net-v4", SUBNET),
             Kind.PORT: self.make(Kind.PORT, "vm-0", PORT),
             Kind.SERVER_GROUP: self.make(Kind.SERVER_GROUP, "apart", GROUP),
-            Kind.SERVER: self.make(Kind.SERVER, "vm", {**SERVER, "server_group": "apart"}),
+            Kind.SERVER: self.make(Kind.SERVER, "vm", {**self.server(), "server_group": "apart"}),
         }
 
     def delete(self, target: Target) -> None:
@@ -154,7 +158,7 @@ def test_objects_are_made_and_deleted_by_their_definitions(subject: Subject) -> 
     assert subject.definition(made[Kind.SUBNET]) == SUBNET
     assert subject.definition(made[Kind.PORT]) == PORT
     assert subject.definition(made[Kind.SERVER_GROUP]) == GROUP
-    assert subject.definition(made[Kind.SERVER]) == {"image": IMAGE, "flavor": FLAVOR}
+    assert subject.definition(made[Kind.SERVER]) == {"image": subject.server()["image"], "flavor": FLAVOR}
     assert subject.cloud.read(made[Kind.SERVER], "server_group") == "apart"
     for target in reversed(list(made.values())):
         subject.delete(target)
@@ -350,56 +354,56 @@ def test_what_is_not_ours_is_neither_read_nor_deleted(subject: Subject) -> None:
     assert subject.everything() == before
 
 
-def test_a_port_may_be_on_a_network_of_others_and_prefers_our_own(subject: Subject) -> None:
+def test_a_name_means_our_own_network_and_an_id_that_of_others(subject: Subject) -> None:
     subject.add_foreign(Kind.NETWORK, "net", FLAT)
-    theirs = subject.make(Kind.PORT, "first", PORT)
-    assert subject.definition(theirs) == PORT
+    (theirs,) = (one.id for one in subject.cloud.observe(SPEC).foreign_networks())
+    first = subject.make(Kind.PORT, "first", {**PORT, "network": theirs})
     subject.make(Kind.NETWORK, "net", {"type": "flat", "physical_network": "physnet2"})
-    subject.make(Kind.PORT, "second", PORT)
-    network = cloud_target(SPEC, Kind.NETWORK, "net")
-    with pytest.raises(CloudError):
-        subject.delete(network)
-    subject.delete(cloud_target(SPEC, Kind.PORT, "second"))
-    subject.delete(network)
-    assert subject.definition(theirs) == PORT
+    second = subject.make(Kind.PORT, "second", PORT)
+    assert subject.definition(second) == PORT
+    assert subject.definition(first) == {**PORT, "network": theirs}
+    subject.delete(second)
+    subject.delete(cloud_target(SPEC, Kind.NETWORK, "net"))
+    assert subject.definition(first) == {**PORT, "network": theirs}
 
 
-def test_a_network_of_others_is_named_by_its_id_where_its_name_means_several(subject: Subject) -> None:
+def test_networks_of_others_and_images_are_meant_by_id_whatever_they_are_called(subject: Subject) -> None:
     subject.add_foreign(Kind.NETWORK, "theirs", FLAT)
     (first,) = (one.id for one in subject.cloud.observe(SPEC).foreign_networks())
-    by_id = subject.make(Kind.PORT, "by-id", {**PORT, "network": first})
-    assert subject.definition(by_id) == {**PORT, "network": "theirs"}, "the name means it alone"
+    port = subject.make(Kind.PORT, "by-id", {**PORT, "network": first})
+    assert subject.definition(port) == {**PORT, "network": first}
+    assert subject.cloud.observe(SPEC).networks.said(first) == "theirs"
     subject.add_foreign(Kind.NETWORK, "theirs", {"type": "flat", "physical_network": "physnet2"})
-    assert subject.cloud.observe(SPEC).networks.settled(first) == first
-    assert subject.definition(by_id) == {**PORT, "network": first}
+    assert subject.cloud.observe(SPEC).networks.said(first) == first, "the name means several now"
+    assert subject.definition(port) == {**PORT, "network": first}
     before = subject.everything()
-    with pytest.raises(CloudError, match="there are 2 of the name theirs"):
+    with pytest.raises(CloudError, match="there is none of the name theirs"):
         subject.make(Kind.PORT, "by-name", {**PORT, "network": "theirs"})
     assert subject.everything() == before
 
 
-def test_a_server_is_made_of_an_image_and_a_flavor_by_id(subject: Subject) -> None:
+def test_a_second_image_of_the_name_makes_no_other_server_of_it(subject: Subject) -> None:
     subject.make(Kind.NETWORK, "net", FLAT)
     subject.make(Kind.SUBNET, "net-v4", SUBNET)
     subject.make(Kind.PORT, "vm-0", PORT)
-    observed = subject.cloud.observe(SPEC)
-    (image,), (flavor,) = observed.images.meant(IMAGE), observed.flavors.meant(FLAVOR)
-    server = subject.make(Kind.SERVER, "vm", {**SERVER, "image": image, "flavor": flavor})
-    assert subject.definition(server) == {"image": IMAGE, "flavor": FLAVOR}
-
-
-def test_of_two_images_of_a_name_one_is_meant_by_its_id(subject: Subject) -> None:
-    subject.make(Kind.NETWORK, "net", FLAT)
-    subject.make(Kind.SUBNET, "net-v4", SUBNET)
-    subject.make(Kind.PORT, "vm-0", PORT)
+    server = subject.make(Kind.SERVER, "vm", subject.server())
+    before = subject.definition(server)
     second = subject.add_image(IMAGE)
-    before = subject.everything()
-    with pytest.raises(CloudError, match=f"there are 2 of the name {IMAGE}"):
-        subject.make(Kind.SERVER, "vm", SERVER)
-    assert subject.everything() == before
-    server = subject.make(Kind.SERVER, "vm", {**SERVER, "image": second})
-    assert subject.definition(server) == {"image": second, "flavor": FLAVOR}
+    assert subject.definition(server) == before
+    assert len(subject.cloud.observe(SPEC).images.meant(IMAGE)) == 2
     assert second in subject.cloud.observe(SPEC).images.meant(IMAGE)
+
+
+def test_a_port_that_a_server_has_is_not_taken_from_it(subject: Subject) -> None:
+    made = subject.make_all()
+    subject.running()
+    with pytest.raises(CloudError, match="server vm has it") as raised:
+        subject.delete(made[Kind.PORT])
+    assert raised.value.status == 409
+    assert subject.definition(made[Kind.PORT]) == PORT
+    subject.delete(made[Kind.SERVER])
+    subject.delete(made[Kind.PORT])
+    assert subject.definition(made[Kind.PORT]) is None
 
 
 @pytest.mark.parametrize("fields", [PORT, {**PORT, "fixed_ip": None}])
@@ -411,7 +415,7 @@ def test_nova_takes_no_port_without_an_address_where_neutron_does_not_tell_why(
     assert subject.cloud.read(port, "fixed_ip") is None
     assert found(subject.cloud.observe(SPEC), Kind.NETWORK, "net").facts["subnets"] == 0
     with pytest.raises(CloudError, match="requires a FixedIP") as raised:
-        subject.make(Kind.SERVER, "vm", SERVER)
+        subject.make(Kind.SERVER, "vm", subject.server())
     assert raised.value.status == 400
     subject.make(Kind.SUBNET, "net-v4", SUBNET)
     assert found(subject.cloud.observe(SPEC), Kind.NETWORK, "net").facts["subnets"] == 1

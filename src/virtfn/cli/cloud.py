@@ -86,8 +86,9 @@ def plan(file: str, os_cloud: str | None, quiet: bool, explain: bool, exit_code:
     how, desired = OutputFormat(output), _read(file)
     with causes_on_failure(how), _clouds(os_cloud, quiet) as (clouds, _):
         found = clouds.plan(desired)
+        is_done = found.is_empty and not clouds.has_unfinished(desired.name)
     _print_plan(found, how, explain=explain)
-    if exit_code and not found.is_empty:
+    if exit_code and not is_done:
         raise click.exceptions.Exit(ExitCode.DIFFERENT)
 
 

@@ -1,7 +1,7 @@
 """Where everything of a cloud spec is: a line a network, a line a direct port from its server to its VF."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -43,10 +43,11 @@ def print_networks(out: Console, objects: Sequence[CloudObject]) -> None:
         print_table(out, table)
 
 
-def print_servers(out: Console, objects: Sequence[CloudObject]) -> None:
+def print_servers(out: Console, objects: Sequence[CloudObject], names: Mapping[str, str]) -> None:
     """A line a direct port: server, host, PCI address of the VF, network, MAC, IP; nothing where there is none.
 
     The PCI address is that of the VF (of the PF for a direct-physical port). That all is ACTIVE is not said for each.
+    ``names``: those of networks that are not the spec's, by id.
     """
     rows = list(_rows(objects))
     if not rows:
@@ -55,7 +56,8 @@ def print_servers(out: Console, objects: Sequence[CloudObject]) -> None:
     table = grid("SERVER", "HOST", "PCI ADDRESS", "NETWORK", "MAC", "IP", *(["STATUS"] if told else []))
     for row in rows:
         status = [Text(row.status, style="red" if row.status == "ERROR" else "")] if told else []
-        table.add_row(row.server, row.host, row.slot, row.network, row.mac, row.ips, *status)
+        network = names.get(row.network, row.network)
+        table.add_row(row.server, row.host, row.slot, network, row.mac, row.ips, *status)
     print_table(out, table)
 
 

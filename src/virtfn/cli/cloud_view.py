@@ -10,7 +10,7 @@ from virtfn.cli.cloud_table import print_networks, print_servers
 from virtfn.cli.output import grid, print_table
 from virtfn.model.cloud import CloudObject, Kind
 from virtfn.model.plan import DEFINITION, Plan, Step, Value
-from virtfn.model.saying import say
+from virtfn.model.saying import by_names, say
 from virtfn.services.clouds import CloudView
 
 _STYLE = {"+": "green", "-": "red", "~": "yellow"}
@@ -23,7 +23,7 @@ def print_cloud_plan(out: Console, plan: Plan, *, explain: bool = False) -> None
     for steps in _by_object(plan):
         symbol = steps[0].symbol if steps[0].field == DEFINITION else "~"
         line = Text(f"  {symbol} ", style=_STYLE[symbol])
-        line.append(f"{steps[0].target}: {_said(steps)}", style="default")
+        line.append(f"{steps[0].target}: {by_names(_said(steps), plan.names)}", style="default")
         out.print(line, soft_wrap=True)
         for note in (step.impact_note for step in steps if step.impact_note):
             out.print(Text(f"      {note}", style="yellow"), soft_wrap=True)
@@ -41,7 +41,7 @@ def print_cloud(out: Console, view: CloudView) -> None:
     print_networks(out, view.objects)
     if {Kind.NETWORK, Kind.SUBNET} & {one.kind for one in view.objects}:
         out.print()
-    print_servers(out, view.objects)
+    print_servers(out, view.objects, view.names)
     _print_remarks(out, view)
 
 
@@ -53,7 +53,8 @@ def print_cloud_objects(out: Console, view: CloudView) -> None:
     for one in view.objects:
         status = str(one.facts.get("status") or "-")
         style = "red" if status == "ERROR" else ""
-        table.add_row(one.kind.value, one.name, Text(status, style=style), _where(one), _what(one))
+        what = by_names(_what(one), view.names)
+        table.add_row(one.kind.value, one.name, Text(status, style=style), _where(one), what)
     print_table(out, table)
     _print_remarks(out, view)
 

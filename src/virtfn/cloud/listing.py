@@ -1,9 +1,8 @@
 """What the cloud lists, as the SDK gives it: each question is asked of the whole project, not of each object."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
-from uuid import UUID
 
 from virtfn.cloud import reading
 from virtfn.model.cloud import tag_of
@@ -16,12 +15,11 @@ _IDS_A_CALL = 100
 
 
 class Listing:
-    """Lists of one connection. Images, flavors and what networks are called are remembered until ``forget``."""
+    """Lists of one connection. What images, flavors and networks are called is remembered until ``forget``."""
 
     def __init__(self, sdk: Any) -> None:
         self._sdk = sdk
         self._networks: list[Any] = []
-        self._unlisted: dict[str, Any] = {}
 
     def forget_networks(self) -> None:
         """Some were made or deleted, so a name may mean others now."""
@@ -29,61 +27,34 @@ class Listing:
 
     def forget(self) -> None:
         """Others may have made some, deleted them or given them other names: list them anew."""
-        for name in ("_images", "flavors"):
-            self.__dict__.pop(name, None)
+        self.__dict__.pop("images", None)
+        self.__dict__.pop("flavors", None)
         self.forget_networks()
-        self._unlisted = {}
 
     @cached_property
     def _project(self) -> str:
         return str(self._sdk.current_project_id)
 
     @cached_property
-    def _images(self) -> list[Any]:
-        return list(self._sdk.image.images())
+    def images(self) -> References:
+        """What images are called that Glance lists: neither hidden ones, nor community images of others."""
+        return references(self._sdk.image.images())
 
     @cached_property
     def flavors(self) -> References:
         """What flavors are called; those that are not public, too, as far as they are told to us."""
         return references(self._sdk.compute.flavors(details=False, is_public=None))
 
-    def images(self, ids: Iterable[str] = ()) -> References:
-        """What images are called, and those with these ids, where Glance has them but lists them not.
-
-        It lists neither hidden images nor community images of others, and both may be used by their ids.
-        """
-        listed = {one.id for one in self._images}
-        for one in set(ids) - listed - self._unlisted.keys():
-            self._unlisted[one] = self.unlisted_image(one)
-        unlisted = [one for one in self._unlisted.values() if one]
-        return references([*self._images, *unlisted], first=listed)
-
-    def unlisted_image(self, word: str) -> Any | None:
-        """The image with this id; None where there is none, or the word is no id."""
-        from openstack.exceptions import NotFoundException
-
-        try:
-            return self._sdk.image.get_image(word) if is_uuid(word) else None
-        except NotFoundException:
-            return None
-
     def networks(self) -> list[Any]:
         """All that we may see, ours or not."""
         self._networks = list(self._sdk.network.networks())
         return self._networks
 
-    def network_names(self, spec: str, of: Iterable[Any]) -> References:
-        """What the networks are called that these subnets or ports are on; a name means the spec's own first."""
+    def own_networks(self, spec: str, of: Iterable[Any]) -> Mapping[str, str]:
+        """The names by id of those networks that bear the spec's mark, where these subnets or ports are on any."""
         if not {one.network_id for one in of} <= {one.id for one in self._networks}:
             self._networks = list(self._sdk.network.networks(fields=list(_NAMING)))
-        own = (one.id for one in self._networks if self.is_marked(one, spec))
-        return references(self._networks, first=own)
-
-    def foreign_networks(self, word: str) -> list[str]:
-        """The ids of those with this id or name, whoever made them."""
-        networks = self._sdk.network.networks
-        by_id = list(networks(id=word)) if is_uuid(word) else []
-        return [one.id for one in by_id or networks(name=word)]
+        return {one.id: one.name for one in self._networks if self.is_marked(one, spec)}
 
     def subnets(self, spec: str) -> list[Any]:
         """Those that bear the spec's mark."""
@@ -115,12 +86,26 @@ class Listing:
         ]
 
     def servers(self, spec: str) -> list[Any]:
-        """Those that bear the spec's mark."""
-        return [one for one in self._sdk.compute.servers() if (one.metadata or {}).get(reading.MARK) == spec]
+        """Those that bear the spec's mark, those in ERROR with what nova says of it."""
+        ours = [one for one in self._sdk.compute.servers() if (one.metadata or {}).get(reading.MARK) == spec]
+        return [self._with_fault(one) if one.status == "ERROR" and not one.fault else one for one in ours]
 
-    def server_ids(self) -> set[str]:
-        """Of all servers of the project that are not gone yet; this is a short answer."""
-        return {one.id for one in self._sdk.compute.servers(details=False)}
+    def _with_fault(self, server: Any) -> Any:
+        """The same asked for by itself.
+
+        The list has faults of one cell only, the one whose database is nova-api's own, and a server that no host took
+        is in cell0 (nova 32, objects/instance.py, fill_faults; nova 34 looks into every cell).
+        """
+        from openstack.exceptions import NotFoundException
+
+        try:
+            return self._sdk.compute.get_server(server.id)
+        except NotFoundException:  # it has just gone
+            return server
+
+    def server_names(self) -> Mapping[str, str]:
+        """By id, of all servers of the project that are not gone yet; this is a short answer."""
+        return {one.id: one.name for one in self._sdk.compute.servers(details=False)}
 
     def is_marked(self, one: Any, spec: str) -> bool:
         """Whether a network or subnet is of our project and bears the tag, or has it as description.
@@ -129,11 +114,3 @@ class Listing:
         """
         tag = tag_of(spec)
         return one.project_id == self._project and (tag in (one.tags or ()) or one.description == tag)
-
-
-def is_uuid(word: str) -> bool:
-    """Whether a word may be an id of Neutron, Glance or nova; flavors have ids of any form."""
-    try:
-        return str(UUID(word)) == word.lower()
-    except ValueError:
-        return False

@@ -24,10 +24,9 @@ _SUBNET = {"cidr": "cidr", "gateway": "gateway_ip", "dhcp": "is_dhcp_enabled", "
 
 @dataclass(frozen=True)
 class Ids:
-    """What names mean: our object of a kind, or a network that is not ours; an image; a flavor."""
+    """What names mean: our object of a kind (a network that is not ours is its id already); a flavor."""
 
     of: Callable[[Kind, str], str]
-    image: Callable[[str], str]
     flavor: Callable[[str], str]
 
 
@@ -107,7 +106,7 @@ def _port(fields: Mapping[str, Value], ids: Ids) -> dict[str, Any]:
 
 def _server(fields: Mapping[str, Value], ids: Ids) -> dict[str, Any]:
     values: dict[str, Any] = {
-        "image_id": ids.image(str(fields["image"])),
+        "image_id": fields["image"],
         "flavor_id": ids.flavor(str(fields["flavor"])),
         "networks": [{"port": ids.of(Kind.PORT, port)} for port in _names(fields["ports"])],
         **{key: fields[key] for key in ("host", "availability_zone", "key_name") if key in fields},

@@ -14,7 +14,6 @@ from virtfn.cloud.writer import Writer
 from virtfn.errors import VirtfnError
 from virtfn.model.cloud import CloudObject, DesiredCloud, Kind, ObservedCloud, meant_by
 from virtfn.model.cloud.fields import by_kind, field_of, find
-from virtfn.model.cloud.references import References
 from virtfn.model.cloud.survey import CloudSurvey
 from virtfn.model.plan import DEFINITION, Target, Value
 
@@ -53,7 +52,7 @@ class OpenStackCloud:
             networks = self._listing.networks()
             ours = self._ours(spec, Kind, networks=networks)
             others = self._others(spec, networks, ours)
-            names = self._listing.images(), self._listing.flavors
+            names = self._listing.images, self._listing.flavors
             return ObservedCloud(self._cloud or "env", tuple(ours), tuple(others), *names)
 
     def survey(self, desired: DesiredCloud, observed: ObservedCloud) -> CloudSurvey:
@@ -67,13 +66,12 @@ class OpenStackCloud:
             servers = self._listing.servers(spec)  # before their ports, which are then as late as what they say
             ports = self._listing.ports_again(spec, ids[Kind.PORT])
             names = reading.Names(
-                networks=self._listing.network_names(spec, ports),
-                images=before.images,
-                flavors=before.flavors,
+                flavors=before.flavors.names,
                 groups={one.id: str(group) for one in before.ours if (group := one.fields.get("server_group"))},
                 ports=reading.ports_by_server(ports),
             )
-        now = [reading.port_object(one, names.networks) for one in ports]
+            own = self._listing.own_networks(spec, ports)
+        now = [reading.port_object(one, own) for one in ports]
         now += [reading.server_object(one, names) for one in servers]
         kept = [one for one in before.ours if one.kind not in (Kind.PORT, Kind.SERVER)]
         return replace(before, ours=tuple(one for kind in Kind for one in (*kept, *now) if one.kind is kind))
@@ -131,18 +129,16 @@ class OpenStackCloud:
         ports = listing.ports(spec) if Kind.PORT in asked or (has_servers and "ports" in fields) else []
         grouped = Kind.SERVER_GROUP in asked or (has_servers and "server_group" in fields)
         groups = listing.groups(spec) if grouped else []
-        used = [one.image.id for one in servers if one.image and one.image.id]
+        own = listing.own_networks(spec, [*subnets, *ports])
         names = reading.Names(
-            networks=listing.network_names(spec, [*subnets, *ports]),
-            images=listing.images(used) if has_servers else References(),
-            flavors=listing.flavors if has_servers else References(),
+            flavors=listing.flavors.names if has_servers else {},
             groups={member: name for one, name in groups for member in one.member_ids or ()},
             ports=reading.ports_by_server(ports),
         )
         found = {
             Kind.NETWORK: [reading.network_object(one) for one in networks or () if listing.is_marked(one, spec)],
-            Kind.SUBNET: [reading.subnet_object(one, names.networks) for one in subnets],
-            Kind.PORT: [reading.port_object(one, names.networks) for one in ports],
+            Kind.SUBNET: [reading.subnet_object(one, own) for one in subnets],
+            Kind.PORT: [reading.port_object(one, own) for one in ports],
             Kind.SERVER_GROUP: [reading.group_object(*pair) for pair in groups],
             Kind.SERVER: [reading.server_object(one, names) for one in servers],
         }
@@ -153,10 +149,10 @@ class OpenStackCloud:
         ids = {one.id for one in ours}
         mine = [one.id for one in ours if one.kind is Kind.NETWORK]
         ports = self._listing.ports_on(mine)
-        names = self._listing.network_names(spec, ports)
+        own = self._listing.own_networks(spec, ports)
         return [
             *(reading.network_object(one) for one in networks if one.id not in ids),
-            *(reading.port_object(one, names) for one in ports if one.id not in ids),
+            *(reading.port_object(one, own) for one in ports if one.id not in ids),
         ]
 
 

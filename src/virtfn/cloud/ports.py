@@ -10,6 +10,7 @@ from virtfn.cloud.refusals import refusals
 from virtfn.errors import CloudDenied, CloudError, UsageError
 from virtfn.model.addresses import PciAddress
 from virtfn.model.cloud.ports import CloudPort, Named, NicSwitch, PortNetwork, PortOwner, Project
+from virtfn.model.cloud.references import is_uuid
 from virtfn.model.inventory import Known, Unknown
 
 T = TypeVar("T")
@@ -17,7 +18,6 @@ T = TypeVar("T")
 _ADMIN_ONLY = Unknown("it is told to administrators only")
 _NO_SINGLE_SEGMENT = Unknown("it is told to administrators only, and of networks with one segment")
 _NIC_SWITCH = "NIC Switch agent"
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _PLAIN = re.compile(r"[\w. -]+")
 """Names that nova's filter, a regular expression, finds as they stand; for others all servers are looked through."""
 
@@ -40,10 +40,14 @@ class OpenStackPorts:
         return connect(self._cloud)
 
     def named(self, word: str) -> Named:
-        """All ports and servers with this name, or with this id. Raises CloudError."""
+        """All ports and servers with this name; those with this id alone, where there are any. Raises CloudError."""
         with refusals(self._label):
             ports = {one.id: one for one in self._matching_ports(word)}
             servers = {one.id: one for one in self._matching_servers(word)}
+            number = word.lower()
+            if number in ports or number in servers:  # an id goes before names that others have chosen
+                ports = {one: port for one, port in ports.items() if one == number}
+                servers = {one: server for one, server in servers.items() if one == number}
             return Named(
                 tuple(self._port(one) for one in ports.values()),
                 tuple((self._owner_of(one), self._ports_of(one.id)) for one in servers.values()),
@@ -58,13 +62,13 @@ class OpenStackPorts:
             return _ADMIN_ONLY
 
     def _matching_ports(self, word: str) -> Iterator[Any]:
-        if _UUID.fullmatch(word):
-            yield from self._sdk.network.ports(id=word)
+        if is_uuid(word):
+            yield from self._sdk.network.ports(id=word.lower())
         yield from self._sdk.network.ports(name=word)
 
     def _matching_servers(self, word: str) -> Iterator[Any]:
-        if _UUID.fullmatch(word):
-            found = self._or_none(lambda: self._sdk.compute.get_server(word))
+        if is_uuid(word):
+            found = self._or_none(lambda: self._sdk.compute.get_server(word.lower()))
             yield from () if found is None else (found,)
         for one in self._servers({"name": word} if _PLAIN.fullmatch(word) else {}):
             if one.name == word:

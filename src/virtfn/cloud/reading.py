@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from virtfn.model.cloud import CloudObject, Kind, NicAgent
-from virtfn.model.cloud.references import References
 from virtfn.model.cloud.survey import Allowance, ComputeHost, Flavor, Image, SegmentRange, Zone
 from virtfn.model.plan import Value
 from virtfn.planning.cloud.commands import cloud_name
@@ -21,11 +20,10 @@ MARK = "virtfn"
 
 @dataclass(frozen=True)
 class Names:
-    """What is called how, for what refers to another object."""
+    """How servers refer to other objects."""
 
-    networks: References
-    images: References
-    flavors: References
+    flavors: Mapping[str, str]
+    """Names by id."""
     groups: Mapping[str, str]
     """Server groups by the id of each member: servers in a list do not name theirs (nova API reference, 2.71)."""
     ports: Mapping[str, tuple[str, ...]]
@@ -46,11 +44,11 @@ def network_object(one: Any) -> CloudObject:
     return CloudObject(Kind.NETWORK, one.name, one.id, fields, facts)
 
 
-def subnet_object(one: Any, networks: References) -> CloudObject:
-    """A subnet; its pools in the order of their addresses."""
+def subnet_object(one: Any, own: Mapping[str, str]) -> CloudObject:
+    """A subnet; its pools in the order of their addresses. ``own``: names of the spec's networks, by id."""
     pools = [[pool["start"], pool["end"]] for pool in one.allocation_pools or ()]
     fields: dict[str, Value] = {
-        "network": networks.word(one.network_id),
+        "network": own.get(one.network_id, one.network_id),
         "cidr": str(ipaddress.ip_network(one.cidr)),
         "pools": [list(pool) for pool in sorted(pools, key=address_order)],
         "gateway": one.gateway_ip or None,
@@ -60,11 +58,11 @@ def subnet_object(one: Any, networks: References) -> CloudObject:
     return CloudObject(Kind.SUBNET, one.name, one.id, fields)
 
 
-def port_object(one: Any, networks: References) -> CloudObject:
-    """A port; where it is bound is told to administrators only."""
+def port_object(one: Any, own: Mapping[str, str]) -> CloudObject:
+    """A port; where it is bound is told to administrators only. ``own``: names of the spec's networks, by id."""
     ips = [str(ipaddress.ip_address(entry["ip_address"])) for entry in one.fixed_ips or ()]
     fields: dict[str, Value] = {
-        "network": networks.word(one.network_id),
+        "network": own.get(one.network_id, one.network_id),
         "vnic_type": one.binding_vnic_type,
         "mac": one.mac_address,
         "fixed_ip": ips[0] if ips else None,
@@ -91,17 +89,15 @@ def group_name(spec: str, full: str) -> str | None:
 
 
 def server_object(one: Any, names: Names) -> CloudObject:
-    """A server; its ports are told while it runs only, and its image while that is there (nova keeps the id alone)."""
-    image = one.image.id if one.image else None
+    """A server; its ports are told while it runs only, its image also when that is gone."""
     fields: dict[str, Value] = {
-        "flavor": names.flavors.settled(one.flavor.original_name or one.flavor.id),
+        "image": (one.image.id if one.image else None) or None,
+        "flavor": one.flavor.original_name or names.flavors.get(one.flavor.id, one.flavor.id),
         "host": one.compute_host,
         "availability_zone": one.availability_zone or None,
         "key_name": one.key_name,
         "server_group": names.groups.get(one.id),
     }
-    if image is None or image in names.images.names:
-        fields["image"] = names.images.word(image) if image else None
     if one.status == "ACTIVE":
         fields["ports"] = list(names.ports.get(one.id, ()))
     facts: dict[str, Value] = {"status": one.status, "host": one.compute_host}
@@ -122,7 +118,7 @@ def nic_agent(one: Any) -> NicAgent:
 
 def image(one: Any) -> Image:
     """An image with what it asks of a flavor."""
-    return Image(one.name, one.status, int(one.min_disk or 0), int(one.min_ram or 0), one.id)
+    return Image(one.name or "", one.status, int(one.min_disk or 0), int(one.min_ram or 0), one.id)
 
 
 def flavor(one: Any) -> Flavor:

@@ -15,7 +15,7 @@ from virtfn.cloud.listing import Listing
 from virtfn.cloud.refusals import refusals
 from virtfn.errors import CloudDenied, CloudError, VirtfnError
 from virtfn.model.cloud import CloudObject, DesiredCloud, Kind, NicAgent, ObservedCloud
-from virtfn.model.cloud.references import called
+from virtfn.model.cloud.references import is_uuid
 from virtfn.model.cloud.survey import Allowance, CloudSurvey, ComputeHost, Flavor, Image, SegmentRange, Uses
 from virtfn.model.inventory import Known, Unknown
 from virtfn.planning.cloud.objects import physical_networks
@@ -53,7 +53,7 @@ class Surveyor:
         has_ranges = isinstance(extensions, frozenset) and _RANGES in extensions
         wanted = frozenset(one.flavor for one in desired.servers)
         flavors = self._part(lambda: self._flavors(wanted))
-        asked = {} if isinstance(flavors, Unknown) else {one: called(flavors, one) for one in wanted}
+        asked = () if isinstance(flavors, Unknown) else tuple(one for one in flavors if one.name in wanted)
         return CloudSurvey(
             roles=roles,
             extensions=extensions,
@@ -116,9 +116,16 @@ class Surveyor:
     def _images(self, wanted: Set[str]) -> tuple[Image, ...]:
         """Those that are listed, and of the rest those that are wanted by their ids."""
         listed = list(self._sdk.image.images())
-        known = {word for one in listed for word in (one.id, one.name)}
-        unlisted = map(Listing(self._sdk).unlisted_image, sorted(wanted - known))
+        unlisted = map(self._image, sorted(filter(is_uuid, wanted - {one.id for one in listed})))
         return tuple(reading.image(one) for one in (*listed, *unlisted) if one)
+
+    def _image(self, number: str) -> Any | None:
+        from openstack.exceptions import NotFoundException
+
+        try:
+            return self._sdk.image.get_image(number)
+        except NotFoundException:
+            return None
 
     def _flavors(self, wanted: frozenset[str]) -> tuple[Flavor, ...]:
         """All, public or not; who is no administrator is told the public ones and theirs, whatever is asked."""
@@ -127,7 +134,7 @@ class Surveyor:
     def _flavor(self, one: Any, wanted: frozenset[str]) -> Flavor:
         """Lists have extra specs from compute API 2.61 on, so those of a wanted flavor are asked for by themselves."""
         specs: Known[tuple[str, ...]] = tuple(sorted(one.extra_specs or ()))
-        if not wanted.isdisjoint((one.id, one.name)) and not specs:
+        if one.name in wanted and not specs:
             specs = self._part(lambda: tuple(sorted(self._sdk.compute.fetch_flavor_extra_specs(one).extra_specs or ())))
         ephemeral, swap = int(one.ephemeral or 0), int(one.swap or 0)
         return replace(reading.flavor(one), ephemeral_gib=ephemeral, swap_mib=swap, extra_specs=specs)
@@ -158,13 +165,8 @@ class Surveyor:
             if port.binding_vnic_type in _ON_A_VF and (port.binding_profile or {}).get("pci_slot")
         )
 
-    def _room(self, asked: Mapping[str, tuple[Flavor, ...]]) -> Mapping[str, Known[tuple[str, ...]]]:
-        """By what the spec calls each flavor."""
-        return {
-            word: one.beyond_its_size or self._hosts_with_room(one)
-            for word, flavors in asked.items()
-            for one in flavors
-        }
+    def _room(self, flavors: tuple[Flavor, ...]) -> Mapping[str, Known[tuple[str, ...]]]:
+        return {one.name: one.beyond_its_size or self._hosts_with_room(one) for one in flavors}
 
     def _hosts_with_room(self, flavor: Flavor) -> tuple[str, ...]:
         """Placement names a provider by its hypervisor, which is mostly the host's name."""

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from virtfn.cloud import making
@@ -12,6 +12,7 @@ from virtfn.cloud.together import together
 from virtfn.errors import CloudError, CloudUnreachable, UsageError
 from virtfn.model.cloud import CloudObject, Kind, meant_by
 from virtfn.model.cloud.fields import find, whole
+from virtfn.model.cloud.references import is_uuid
 from virtfn.model.plan import DEFINITION, Target, Value
 
 DELETION_S = 180.0
@@ -29,11 +30,15 @@ Ours = Callable[[str, Kind], list[CloudObject]]
 
 @dataclass(frozen=True)
 class _Work:
-    """One object with the fields to be written; ``found`` is what there is of it, where that matters."""
+    """One object with the fields to be written; ``found`` is what there is of it, where that matters.
+
+    ``holder`` is the server that has a port which is to be deleted.
+    """
 
     target: Target
     fields: Fields
     found: CloudObject | None = None
+    holder: str = ""
 
     @property
     def makes(self) -> bool:
@@ -64,7 +69,7 @@ class Writer:
 
         All that was begun has ended then. After a refusal nothing more is begun.
         """
-        work = self._with_found([_Work(target, fields) for target, fields in objects])
+        work = self._with_holders(self._with_found([_Work(target, fields) for target, fields in objects]))
         with refusals(str(work[0].target)):
             _ = self._sdk.network, self._sdk.compute  # the SDK makes them at first use, which threads must not share
             self._look_up([one for one in work if one.makes])
@@ -95,6 +100,15 @@ class Writer:
                     listed[spec] = self._ours(spec, kind)
                 found.append(_Work(one.target, one.fields, find(listed[spec], one.target)))
         return found
+
+    def _with_holders(self, work: Sequence[_Work]) -> list[_Work]:
+        """Neutron would take a port from a server that runs: a server that could not be deleted keeps its ports."""
+        devices = [str(one.found.facts.get("device") or "") if one.deletes and one.found else "" for one in work]
+        if not any(devices):
+            return list(work)
+        with refusals(str(work[0].target)):
+            servers = self._listing.server_names()
+        return [replace(one, holder=servers.get(device, "")) for one, device in zip(work, devices, strict=True)]
 
     def _write(self, one: _Work, deleted: list[_Work]) -> None:
         try:
@@ -128,9 +142,13 @@ class Writer:
         spec, kind, name = meant_by(one.target)
         with refusals(str(one.target)):
             if one.makes:
-                ids = making.Ids(lambda *asked: self._ids[spec, *asked], self._image, self._flavor)
+                ids = making.Ids(lambda *asked: self._ids[spec, *asked], self._flavor)
                 self._ids[spec, kind, name] = making.create(self._sdk, spec, kind, name, whole(one.fields), ids)
             elif one.deletes:
+                if one.holder:
+                    raise CloudError(
+                        f"server {one.holder} has it, and is still there", where=str(one.target), status=409
+                    )
                 self._ids.pop((spec, kind, name), None)
                 if one.found is not None:
                     making.delete(self._sdk, one.found)
@@ -146,7 +164,7 @@ class Writer:
         for one in work:
             spec, kind, _ = meant_by(one.target)
             if kind is Kind.SERVER:
-                _ = self._listing.flavors, self._listing.images([str(whole(one.fields)["image"])])
+                _ = self._listing.flavors
             for asked, name in making.referred(kind, whole(one.fields)):
                 if (spec, asked, name) in self._ids:
                     continue
@@ -156,13 +174,11 @@ class Writer:
                 self._ids[spec, asked, name] = _only(asked.value, name, own or self._foreign(asked, name))
 
     def _foreign(self, kind: Kind, name: str) -> list[str]:
-        return self._listing.foreign_networks(name) if kind is Kind.NETWORK else []
+        """A network of others is named by its id."""
+        return [name] if kind is Kind.NETWORK and is_uuid(name) else []
 
-    def _image(self, word: str) -> str:
-        return _only("image", word, self._listing.images().meant(word))
-
-    def _flavor(self, word: str) -> str:
-        return _only("flavor", word, self._listing.flavors.meant(word))
+    def _flavor(self, name: str) -> str:
+        return _only("flavor", name, [one for one, known in self._listing.flavors.names.items() if known == name])
 
     def _wait_until_gone(self, deleted: Sequence[_Work]) -> None:
         """Servers only: their ports and networks are next. One list for all of them tells it."""
@@ -171,7 +187,7 @@ class Writer:
         deadline = time.monotonic() + patience_s
         while ids:
             with refusals(str(next(iter(ids.values())))):
-                there = self._listing.server_ids()
+                there = self._listing.server_names()
             ids = {one: target for one, target in ids.items() if one in there}
             if not ids:
                 return
@@ -184,7 +200,7 @@ class Writer:
 
 def _only(kind: str, name: str, ids: Sequence[str]) -> str:
     if not ids:
-        raise CloudError(f"there is none of the name or id {name}", where=kind.replace("_", " "), status=404)
+        raise CloudError(f"there is none of the name {name}", where=kind.replace("_", " "), status=404)
     if len(ids) > 1:
         raise CloudError(f"there are {len(ids)} of the name {name}", where=kind.replace("_", " "))
     return ids[0]

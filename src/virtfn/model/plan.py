@@ -107,6 +107,12 @@ class Plan:
     subject: Mapping[str, Value] = field(default_factory=dict)
 
     @property
+    def names(self) -> Mapping[str, str]:
+        """What a person calls the objects that its values mean by their ids."""
+        told = self.subject.get("names")
+        return {one: str(name) for one, name in told.items()} if isinstance(told, Mapping) else {}
+
+    @property
     def is_empty(self) -> bool:
         """Nothing to do."""
         return not self.steps

@@ -30,6 +30,13 @@ def say_change(target: Target, field: str, before: Value, after: Value) -> str:
     return f"{target}: {field} {say(before, field)} -> {say(after, field)}"
 
 
+def by_names(text: str, names: Mapping[str, str]) -> str:
+    """The text with names in the place of these ids."""
+    for one, name in names.items():
+        text = text.replace(one, name)
+    return text
+
+
 def _say_mapping(value: Mapping[str, Value]) -> str:
     if {"id", "qos", "protocol"} == set(value):
         qos = f" qos {value['qos']}" if value["qos"] else ""

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from virtfn.errors import CloudError, ConflictError, Interrupted, RollbackIncomplete, VerifyFailed, VirtfnError
 from virtfn.model.cloud import CloudObject, DesiredCloud, ObservedCloud
 from virtfn.model.plan import Plan
+from virtfn.model.saying import by_names
 from virtfn.model.transaction import Status, Transaction
 from virtfn.planning.cloud.diagnosis import diagnosis
-from virtfn.planning.cloud.naming import settled
+from virtfn.planning.cloud.naming import meant_by_id, renewed_images, settled, spoken
 from virtfn.planning.cloud.plan import UP, differences, plan_down, plan_up
 from virtfn.planning.cloud.readiness import Readiness, placement, readiness
 from virtfn.planning.cloud.standing import standing
@@ -33,13 +34,17 @@ class Patience:
 
 @dataclass(frozen=True)
 class CloudView:
-    """What bears the spec's tag now, how it differs from the spec, and what is not ready."""
+    """What bears the spec's tag now, how it differs from the spec, and what is not ready.
+
+    ``names`` are those of images and networks that the objects mean by their ids.
+    """
 
     cloud: str
     spec: str
     objects: tuple[CloudObject, ...]
     differences: tuple[str, ...]
     readiness: Readiness
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,18 @@ class UpReceipt(CloudReceipt):
     now: CloudView = field(kw_only=True)
 
 
+class Wording:
+    """Progress in which objects are called by their names; ``names`` are those of a plan, by id."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.names: Mapping[str, str] = {}
+
+    def __call__(self, text: str) -> None:
+        """Tell it."""
+        self._progress(by_names(text, self.names))
+
+
 class Clouds:
     """One cloud, shaped from declared states. Every method observes it anew."""
 
@@ -66,7 +83,7 @@ class Clouds:
         journal: Journal,
         engine: Transactions,
         *,
-        progress: Progress,
+        progress: Wording,
         cancelled: Cancelled = never_cancelled,
         patience: Patience | None = None,
     ) -> None:
@@ -142,8 +159,9 @@ class Clouds:
             return receipt
 
     def _plan_up(self, desired: DesiredCloud) -> Plan:
-        desired, observed = self._observe(desired)
-        return plan_up(desired, observed, self._cloud.survey(desired, observed))
+        named, observed = self._observe(desired)
+        plan = plan_up(named, observed, self._cloud.survey(named, observed))
+        return replace(plan, notes=(*plan.notes, *renewed_images(desired, observed)))
 
     def _observe(self, desired: DesiredCloud) -> tuple[DesiredCloud, ObservedCloud]:
         """What there is, and the spec in its words."""
@@ -153,6 +171,7 @@ class Clouds:
     def _run(self, plan: Plan, prove: Callable[[], Evidence] | None = None) -> CloudReceipt:
         if plan.is_empty:
             return CloudReceipt(plan)
+        self._progress.names = plan.names
         try:
             waves = ends_of_waves(plan.steps, self._cloud.parallel)
             return CloudReceipt(plan, self._engine.run(plan, stops=waves, prove=prove).id)
@@ -260,7 +279,8 @@ class Clouds:
 
 
 def _view(desired: DesiredCloud, observed: ObservedCloud, state: Readiness) -> CloudView:
-    return CloudView(observed.cloud, desired.name, observed.ours, differences(desired, observed), state)
+    ours, names = observed.ours, spoken(observed, meant_by_id(one.fields for one in observed.ours))
+    return CloudView(observed.cloud, desired.name, ours, differences(desired, observed), state, names)
 
 
 def _failed(state: Readiness) -> VirtfnError:

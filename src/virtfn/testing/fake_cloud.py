@@ -20,7 +20,6 @@ from virtfn.model.plan import DEFINITION, Target, Value
 from virtfn.testing.fake_cloud_rules import MADE_BY_NEUTRON, FakeRules, free_address, unbound
 
 _ON_A_NETWORK = (Kind.PORT, Kind.SUBNET)
-_WORDS = ("network", "image", "flavor")
 Hook = Callable[[str, Target, str, Value], None]
 _NO_HOST = "No valid host was found. There are not enough hosts available."
 _NO_CANDIDATE = "No valid host was found. "
@@ -32,23 +31,18 @@ _NO_RETRY = (
 
 @dataclass
 class _Kept:
-    """An object of the cloud; ``spec`` is "" for what others made. ``made_of``: ids of its network, image, flavor.
+    """An object of the cloud; ``spec`` is "" for what others made. ``network``: the id of a port's or subnet's.
 
     ``has_no_address``: it is a port that was to have none.
     """
 
     spec: str
     seen: CloudObject
-    made_of: Mapping[str, str] = field(default_factory=dict)
+    network: str = ""
     has_no_address: bool = False
     looks: int = 0
     tried: tuple[str, ...] = ()
     vfs: list[tuple[str, str, str]] = field(default_factory=list)
-
-    @property
-    def network(self) -> str:
-        """The id of a port's or subnet's network, "" of all else."""
-        return self.made_of.get("network", "")
 
 
 class FakeCloud:
@@ -76,14 +70,15 @@ class FakeCloud:
             if kept.spec != spec
             and (kept.seen.kind is Kind.NETWORK or (kept.seen.kind is Kind.PORT and kept.network in ids))
         )
-        return ObservedCloud("fake", ours, others, self._called("image", spec), self._called("flavor", spec))
+        images, flavors = references(self.rules.known_images), references(self.rules.known_flavors)
+        return ObservedCloud("fake", ours, others, images, flavors)
 
     def survey(self, desired: DesiredCloud, observed: ObservedCloud) -> CloudSurvey:
         """What the rules say, what is used of it, and where servers of ours that failed were tried."""
         used = Counter(QUOTAS[one.kind] for one in self.everything())
         uses = Counter((physical, host) for kept in self._kept.values() for host, physical, _ in kept.vfs)
         tried = {one.seen.name: one.tried for one in self._kept.values() if one.spec == desired.name and one.tried}
-        return self.rules.survey(used, uses, tried)
+        return self.rules.survey(used, uses, tried, {one.image for one in desired.servers})
 
     def refresh(self, spec: str, before: ObservedCloud) -> ObservedCloud:
         """The same with our ports and servers as they are now. Servers are built meanwhile."""
@@ -96,7 +91,8 @@ class FakeCloud:
     def add_foreign(self, kind: Kind, name: str, fields: Mapping[str, Value], **facts: Value) -> None:
         """Something that another user has made."""
         one = CloudObject(kind, name, self._new_id(kind), dict(fields), dict(facts))
-        self._kept[one.id] = _Kept("", one, self._made_of("", kind, fields))
+        network = self._networks("").meant(str(fields["network"]))[0] if kind in _ON_A_NETWORK else ""
+        self._kept[one.id] = _Kept("", one, network)
 
     def break_server(self, name: str, fault: str) -> None:
         """What becomes of a server that ran, when its host fails it."""
@@ -171,36 +167,37 @@ class FakeCloud:
     def _create(self, spec: str, kind: Kind, name: str, fields: dict[str, Value]) -> None:
         if kind is Kind.NETWORK:
             self._check_network(fields)
-        made_of = self._made_of(spec, kind, fields)
+        network = self._network_of(spec, fields) if kind in _ON_A_NETWORK else ""
         one = CloudObject(kind, name, self._new_id(kind), {**MADE_BY_NEUTRON.get(kind, {}), **fields})
         if kind is Kind.PORT:
-            self._check_port(made_of["network"], fields)
-            one = replace(one, fields={**one.fields, **self._addresses(made_of["network"]), **fields})
+            self._check_port(network, fields)
+            one = replace(one, fields={**one.fields, **self._addresses(network), **fields})
             one = replace(one, facts=unbound(one))
         if kind is Kind.SERVER:
+            self.rules.check_server(fields)
             self._check_addresses(self._ports_of(_Kept(spec, one)))
             facts = {"status": "BUILD", "asked": fields.get("host")}
             one = replace(one, fields={**fields, "host": None, "availability_zone": None}, facts=facts)
-        self._kept[one.id] = _Kept(spec, one, made_of, "fixed_ip" in fields and fields["fixed_ip"] is None)
+        self._kept[one.id] = _Kept(spec, one, network, "fixed_ip" in fields and fields["fixed_ip"] is None)
 
-    def _made_of(self, spec: str, kind: Kind, fields: Mapping[str, Value]) -> dict[str, str]:
-        """What an object with these fields refers to, by id."""
-        words = [word for word in _WORDS if word in fields and kind in (*_ON_A_NETWORK, Kind.SERVER)]
-        return {word: _only(word, self._called(word, spec), str(fields[word])) for word in words}
+    def _network_of(self, spec: str, fields: Mapping[str, Value]) -> str:
+        """By the name of one of the spec's own, or by the id of one of others."""
+        word = str(fields["network"])
+        for one in self._of(Kind.NETWORK):
+            own = self._kept[one.id].spec == spec
+            if word == (one.name if own else one.id):
+                return one.id
+        raise CloudError(f"there is none of the name {word}", where="network", status=404)
 
     def _ours(self, spec: str) -> tuple[CloudObject, ...]:
         return tuple(self._shown(kept, spec) for kept in self._kept.values() if kept.spec == spec)
 
     def _shown(self, kept: _Kept, spec: str) -> CloudObject:
-        """As the spec sees it: what it is made of by the words that mean it now. Nova tells no image that is gone."""
-        fields = dict(kept.seen.fields)
-        for word, one in kept.made_of.items():
-            known = self._called(word, spec)
-            if one in known.names:
-                fields[word] = known.word(one)
-            elif word == "image":
-                del fields[word]
-        facts = dict(kept.seen.facts)
+        """As the spec sees it: its own networks by name, those of others by id."""
+        fields, facts = dict(kept.seen.fields), dict(kept.seen.facts)
+        if kept.network:
+            on = self._kept[kept.network]
+            fields["network"] = on.seen.name if on.spec == spec else on.seen.id
         if kept.seen.kind is Kind.NETWORK:
             facts["subnets"] = len(self._on(kept.seen, Kind.SUBNET))
         return replace(kept.seen, fields=fields, facts=facts)
@@ -238,6 +235,10 @@ class FakeCloud:
         self._kept[found.id].seen = replace(found, fields={**found.fields, **fields})
 
     def _delete(self, found: CloudObject) -> None:
+        holder = self._kept.get(str(found.facts.get("device")))
+        if holder:
+            message = f"server {holder.seen.name} has it, and is still there"
+            raise CloudError(message, where=f"port {found.name}", status=409)
         if found.kind is Kind.NETWORK and self._on(found, Kind.PORT):
             message = f"Unable to complete operation on network {found.id}. "
             raise CloudError(
@@ -291,7 +292,7 @@ class FakeCloud:
         return fits and asked in (None, host) and host not in mates
 
     def _is_offered_a_host(self, server: _Kept) -> bool:
-        flavor = self._called("flavor", server.spec).names.get(server.made_of["flavor"])
+        flavor = server.seen.fields.get("flavor")
         return flavor not in self.rules.too_small_for and any(one.enabled for one in self.rules.hosts)
 
     def _fitting(self, host: str, ports: Sequence[_Kept]) -> list[tuple[str, str, str]] | None:
@@ -344,10 +345,8 @@ class FakeCloud:
     def _physical(self, port: _Kept) -> str:
         return str(self._kept[port.network].seen.fields["physical_network"])
 
-    def _called(self, what: str, spec: str) -> References:
-        """What images, flavors or networks are called; a name means the spec's own network first."""
-        if what != "network":
-            return references(self.rules.known_images if what == "image" else self.rules.known_flavors)
+    def _networks(self, spec: str) -> References:
+        """What networks are called; a name means the spec's own first."""
         own = (one.seen.id for one in self._kept.values() if one.spec == spec)
         return references(self._of(Kind.NETWORK), first=own)
 
@@ -359,13 +358,3 @@ class FakeCloud:
 
     def _new_id(self, kind: Kind) -> str:
         return f"{kind.value}-{next(self._numbers)}"
-
-
-def _only(what: str, known: References, word: str) -> str:
-    """The id that a word for a network, an image or a flavor means."""
-    meant = known.meant(word)
-    if not meant:
-        raise CloudError(f"there is none of the name or id {word}", where=what, status=404)
-    if len(meant) > 1:
-        raise CloudError(f"there are {len(meant)} of the name {word}", where=what)
-    return meant[0]

@@ -37,13 +37,14 @@ class FakeRules:
 
     ``roles`` without ``admin``: what is for administrators is not told. ``limits`` are quotas by the names that
     ``CloudSurvey.quota`` has. ``too_small_for``: flavors that no host has room for. ``ranges``: None where Neutron has
-    not the extension that tells them.
+    not the extension that tells them. ``hidden_images`` are not listed, and can be used by their ids.
     """
 
     type_drivers: tuple[str, ...] = ("flat", "vlan")
     flat_networks: tuple[str, ...] = ("physnet1", "physnet2")
     vlan_networks: tuple[str, ...] = ("physnet1",)
     images: tuple[str | Image, ...] = ("cirros",)
+    hidden_images: tuple[Image, ...] = ()
     flavors: tuple[str | Flavor, ...] = ("m1.tiny",)
     key_names: tuple[str, ...] = ("operator",)
     roles: tuple[str, ...] = ("admin", "member", "reader")
@@ -85,8 +86,13 @@ class FakeRules:
         """Whether nova-compute of this host answers and is enabled."""
         return all(one.up and one.enabled for one in self.hosts if one.name == host)
 
-    def survey(self, used: Counter[str], uses: Uses, tried: Mapping[str, tuple[str, ...]]) -> CloudSurvey:
-        """What this cloud tells of itself, with what its quotas count, the VFs in use, and where servers were tried."""
+    def survey(
+        self, used: Counter[str], uses: Uses, tried: Mapping[str, tuple[str, ...]], images: Collection[str] = ()
+    ) -> CloudSurvey:
+        """What this cloud tells of itself, with what its quotas count, the VFs in use, and where servers were tried.
+
+        Hidden images are told where ``images`` names their ids.
+        """
         flavors = self.known_flavors
         room = tuple(one.name for one in self.hosts)
         zones = dict.fromkeys(one.zone for one in self.hosts)
@@ -94,7 +100,7 @@ class FakeRules:
             roles=self.roles,
             extensions=self.extensions,
             quota={name: Allowance(limit, used[name]) for name, limit in self.limits.items()},
-            images=self.known_images,
+            images=(*self.known_images, *(one for one in self.hidden_images if one.id in images)),
             flavors=flavors,
             key_names=self.key_names,
             agents=self.agents if self.is_seen_by_admin else _ADMIN_ONLY,
@@ -107,6 +113,16 @@ class FakeRules:
             else _ADMIN_ONLY,
             tried={name: hosts if self.is_seen_by_admin else ("",) * bool(hosts) for name, hosts in tried.items()},
         )
+
+    def check_server(self, fields: Mapping[str, Value]) -> None:
+        """Raise CloudError for an image, by its id, or a flavor, by its name, that is not there."""
+        known = {
+            "image": {one.id for one in (*self.known_images, *self.hidden_images)},
+            "flavor": {one.name for one in self.known_flavors},
+        }
+        for what, there in known.items():
+            if fields[what] not in there:
+                raise CloudError(f"there is none of the name {fields[what]}", where=what, status=404)
 
     def check_network(self, fields: Mapping[str, Value]) -> None:
         """Raise CloudError where ML2's type drivers refuse a network with these fields."""

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.cloud.control_plane.cloud import ControlPlane
+from tests.cloud.control_plane.release import every_release
 
 from virtfn.errors import ExitCode, VirtfnError
 
@@ -33,8 +34,10 @@ def main() -> int:
 
 
 def _install(cloud: ControlPlane) -> int:
-    release = cloud.install()
-    print(f"OpenStack {release.name} is installed in {release.environment}", file=sys.stderr)
+    """Every release that is pinned, as the tests run on each of them."""
+    for release in every_release():
+        cloud.install(release)
+        print(f"OpenStack {release.name} is installed in {release.environment}", file=sys.stderr)
     return 0
 
 

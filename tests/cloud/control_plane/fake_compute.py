@@ -54,7 +54,7 @@ class VfDriver(fake.FakeDriverWithPciResources):  # type: ignore[misc]
         down = [vif for vif in network_info or [] if timeout and not vif.get("active", True)]
         events = [("network-vif-plugged", vif["id"]) for vif in down]
         try:
-            with self.virtapi.wait_for_instance_event(instance, events, timeout=timeout):
+            with self.virtapi.wait_for_instance_event(instance, events, timeout):  # nova 32 calls it deadline
                 _give_macs(network_info)
         except exception.InstanceEventTimeout as late:
             raise exception.VirtualInterfaceCreateException() from late

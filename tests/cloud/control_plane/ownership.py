@@ -24,7 +24,10 @@ def claim_folder(places: Places) -> None:
 
 
 def empty_folder(places: Places) -> None:
-    """Remove what an earlier run left there, logs too, and make all folders anew."""
+    """Remove what an earlier run left there, put its logs aside, and make all folders anew."""
+    if places.log.exists():
+        shutil.rmtree(places.log_before, ignore_errors=True)
+        places.log.rename(places.log_before)
     for folder in places.every:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)

@@ -56,6 +56,11 @@ class Places:
         return self.root / "log"
 
     @property
+    def log_before(self) -> Path:
+        """The logs of the run before this one."""
+        return self.root / "log-before"
+
+    @property
     def run(self) -> Path:
         return self.root / "run"
 

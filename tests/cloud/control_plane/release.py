@@ -1,7 +1,7 @@
 """Which OpenStack: a file of pins, and the virtual environment that is made from it once.
 
 A release is one file, ``releases/NAME.txt``, with every package of the environment as ``name==version``. The newest
-file is used unless ``VIRTFN_CLOUD_RELEASE`` names another.
+file is used unless ``VIRTFN_CLOUD_RELEASE`` names another. A control plane's folder tells of which release it is.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cloud.control_plane.faults import ControlPlaneError
-from tests.cloud.control_plane.places import cache_folder
+from tests.cloud.control_plane.places import Places, cache_folder
 
 from virtfn.errors import LabError
 from virtfn.lab.execution import execute
@@ -44,12 +44,41 @@ class Release:
         return (self.environment / ".complete").exists()
 
 
+def every_release() -> list[Release]:
+    """The chosen one first, then the others, newest first. Raises ControlPlaneError as ``chosen_release``."""
+    chosen = chosen_release()
+    others = (_named(name) for name in sorted(_files(), reverse=True) if name != chosen.name)
+    return [chosen, *others]
+
+
 def chosen_release() -> Release:
     """Raises ControlPlaneError for a release that has no file, and for a line that is not a pin."""
-    files = {path.stem: path for path in RELEASES.glob("*.txt")}
-    name = os.environ.get(CHOICE) or max(files)
+    return _named(os.environ.get(CHOICE) or max(_files()), CHOICE)
+
+
+def record_release(places: Places, release: Release) -> None:
+    """Write into its folder of which release a control plane is."""
+    _record(places).write_text(release.name)
+
+
+def recorded_release(places: Places) -> Release | None:
+    """Of which release the control plane in this folder is; None where none was started."""
+    path = _record(places)
+    return _named(path.read_text(), str(path)) if path.exists() else None
+
+
+def _record(places: Places) -> Path:
+    return places.root / "release"
+
+
+def _files() -> dict[str, Path]:
+    return {path.stem: path for path in RELEASES.glob("*.txt")}
+
+
+def _named(name: str, whose: str = "") -> Release:
+    files = _files()
     if name not in files:
-        raise ControlPlaneError(f"{CHOICE}={name}: there is {', '.join(sorted(files))}", where=str(RELEASES))
+        raise ControlPlaneError(f"{whose}={name}: there is {', '.join(sorted(files))}", where=str(RELEASES))
     return read_release(files[name])
 
 

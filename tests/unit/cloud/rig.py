@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 
 from virtfn.model.cloud import CloudObject, DesiredCloud, Kind
-from virtfn.services.clouds import CloudReceipt, Clouds, Patience, UpReceipt
+from virtfn.services.clouds import CloudReceipt, Clouds, Patience, UpReceipt, Wording
+from virtfn.services.records import Records
 from virtfn.services.transaction import Settle, Transactions
 from virtfn.spec.cloud import load_cloud
 from virtfn.testing import FakeCloud, MemoryJournal
@@ -44,10 +45,11 @@ class Rig:
 
     @property
     def clouds(self) -> Clouds:
+        told = Wording(self.told.append)
         engine = Transactions(
             self.cloud,
             self.journal,
-            progress=self.told.append,
+            progress=told,
             cancelled=self._cancelled,
             settle=Settle(0.0, 0.0),
         )
@@ -55,10 +57,15 @@ class Rig:
             self.cloud,
             self.journal,
             engine,
-            progress=self.told.append,
+            progress=told,
             cancelled=self._cancelled,
             patience=self.patience,
         )
+
+    @property
+    def records(self) -> Records:
+        engine = Transactions(self.cloud, self.journal, progress=self.told.append, settle=Settle(0.0, 0.0))
+        return Records(self.journal, engine)
 
     def up(self, text: str = FIELD_NOTE) -> UpReceipt:
         wanted = desired(text)

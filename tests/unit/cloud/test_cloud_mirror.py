@@ -347,6 +347,18 @@ def test_what_the_sdk_shows_becomes_a_port() -> None:
     assert found.network.physical_network == "physnet1"
 
 
+def test_an_id_goes_before_a_name_that_others_have_chosen() -> None:
+    number = "6a9f7bd2-0a3c-4d55-9d4e-0c5a4c6f1b11"
+    made = sdk(id=number)
+    listed = made.network.ports
+    made.network.ports = lambda **asked: listed(name="web") if asked == {"id": number} else listed(**asked)
+    made.compute.get_server = lambda _: SimpleNamespace(id="s1", name=number, project_id=PROOF.id, status="ACTIVE")
+    for word in (number, number.upper()):
+        found = ports_of(made).named(word)
+        assert [one.id for one in found.ports] == [number]
+        assert found.servers == ()
+
+
 def test_what_an_ordinary_user_is_not_shown_is_unknown() -> None:
     hidden = {"binding_vif_type": None, "binding_host_id": None, "binding_profile": None}
     ((_, (found,)),) = ports_of(sdk(**hidden, is_port_security_enabled=None)).named("vm").servers

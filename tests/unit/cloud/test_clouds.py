@@ -117,7 +117,7 @@ def test_what_can_be_changed_is_changed_in_place(rig: Rig) -> None:
         ("note/flat", "mtu", 1500, 9000),
         ("note/flat", "port_security", False, True),
     ]
-    assert plan.steps[0].command == "openstack network set --mtu 9000 flat"
+    assert plan.steps[0].command == f"openstack network set --mtu 9000 {rig.ours()[Kind.NETWORK, 'flat'].id}"
     rig.up(text)
     assert rig.clouds.plan(desired(text)).is_empty
 

@@ -15,6 +15,7 @@ from virtfn.errors import ExitCode
 from virtfn.model.cloud import Kind
 from virtfn.services.records import Records
 from virtfn.services.transaction import Transactions
+from virtfn.spec.cloud import load_cloud
 
 
 @pytest.fixture
@@ -48,10 +49,18 @@ def test_up_show_and_down(rig: Rig, spec: str, capsys: pytest.CaptureFixture[str
     assert main(["cloud", "show", "-f", spec, "--exit-code"]) == 0
     assert "vm-1    compute1  0000:3b:02.0  flat " in capsys.readouterr().out
     assert main(["cloud", "down", "-f", spec, "--yes", "--explain"]) == 0
-    assert "$ openstack server delete --wait vm-1" in capsys.readouterr().err
+    assert "$ openstack server delete --wait server-" in capsys.readouterr().err
     assert rig.cloud.everything() == ()
     assert main(["cloud", "show", "-f", spec]) == 0
     assert capsys.readouterr().out == "Nothing in cloud fake bears the tag virtfn:note.\n"
+
+
+def test_a_run_that_was_cut_short_is_something_to_do(rig: Rig, spec: str) -> None:
+    plan = rig.clouds.plan(load_cloud("cloud.yaml", FIELD_NOTE))
+    rig.up()
+    assert main(["cloud", "plan", "-f", spec, "--exit-code"]) == 0
+    rig.journal.begin(plan)
+    assert main(["cloud", "plan", "-f", spec, "--exit-code"]) == ExitCode.DIFFERENT
 
 
 def test_wide_shows_an_object_a_line(rig: Rig, spec: str, capsys: pytest.CaptureFixture[str]) -> None:

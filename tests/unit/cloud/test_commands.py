@@ -26,13 +26,22 @@ def test_up_has_a_command_for_each_object() -> None:
 def test_down_has_a_command_for_each_object_in_reverse() -> None:
     rig = Rig()
     rig.up(FIELD_NOTE.replace("count: 2", "count: 1"))
+    ids = {kind: one.id for (kind, _), one in rig.ours().items()}
     assert [step.command for step in rig.clouds.plan_down("note").steps] == [
-        "openstack server delete --wait vm-1",
-        "openstack server group delete virtfn:note/apart",
-        "openstack port delete vm-1-0",
-        "openstack subnet delete flat-v4",
-        "openstack network delete flat",
+        f"openstack server delete --wait {ids[Kind.SERVER]}",
+        f"openstack server group delete {ids[Kind.SERVER_GROUP]}",
+        f"openstack port delete {ids[Kind.PORT]}",
+        f"openstack subnet delete {ids[Kind.SUBNET]}",
+        f"openstack network delete {ids[Kind.NETWORK]}",
     ]
+
+
+def test_what_stands_is_changed_by_its_id() -> None:
+    rig = Rig()
+    rig.up()
+    (network,) = [one.id for (kind, _), one in rig.ours().items() if kind is Kind.NETWORK]
+    text = FIELD_NOTE.replace("port_security: false", "port_security: true")
+    assert commands(rig, text) == [f"openstack network set --enable-port-security {network}"]
 
 
 def test_user_data_comes_by_a_pipe_and_a_host_needs_a_newer_api() -> None:

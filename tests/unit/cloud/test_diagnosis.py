@@ -341,6 +341,11 @@ def test_a_fault_that_speaks_for_itself_gets_no_guess() -> None:
     assert seen_as(said, UNBOUND, CloudSurvey(agents=(DEAD,))) == ()
 
 
+def test_what_is_only_late_is_no_cause_where_nova_does_not_say_why_a_server_failed() -> None:
+    late: Mapping[str, Value] = {"status": "DOWN", "vif_type": "hw_veb", "host": "compute1"}
+    assert seen_as({"status": "ERROR"}, late, CloudSurvey(agents=(LIVE,))) == ()
+
+
 def test_what_is_too_late_carries_no_cause_that_is_not_known() -> None:
     with pytest.raises(VerifyFailed) as caught:
         Rig(FakeCloud(patience=10**6)).up(ALONE)

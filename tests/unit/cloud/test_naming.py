@@ -10,6 +10,7 @@ from virtfn.model.cloud import CloudObject, Kind
 from virtfn.model.cloud.references import References
 from virtfn.model.cloud.survey import Flavor, Image
 from virtfn.model.plan import Value
+from virtfn.model.transaction import Status
 from virtfn.planning.cloud.naming import settled
 from virtfn.testing import FakeCloud, FakeRules
 
@@ -45,7 +46,7 @@ def server(made: Rig, name: str = "vm-1") -> CloudObject:
 def test_names_and_ids_mean_the_same(text: str, again: str) -> None:
     made = rig()
     made.up(text)
-    assert (server(made).fields["image"], server(made).fields["flavor"]) == ("cirros", "m1.tiny")
+    assert (server(made).fields["image"], server(made).fields["flavor"]) == ("image-old", "m1.tiny")
     assert made.clouds.plan(desired(again)).is_empty
     assert made.clouds.show(desired(again)).differences == ()
     assert made.up(again).id is None
@@ -83,7 +84,8 @@ def test_a_flavor_whose_id_is_anothers_name_is_told_from_it() -> None:
     assert server(made).fields["flavor"] == "small"
     made.down()
     made.up(FIELD_NOTE.replace("m1.tiny", '"2"'))
-    assert server(made).fields["flavor"] == "2"
+    assert server(made).fields["flavor"] == "1"
+    assert made.clouds.plan(desired(FIELD_NOTE.replace("m1.tiny", '"2"'))).is_empty
 
 
 @pytest.mark.parametrize("name", ["theirs", ""])
@@ -94,8 +96,10 @@ def test_a_network_may_be_named_by_its_id(name: str) -> None:
     plan = made.clouds.plan(desired(text))
     assert any("how many VFs of physnet1 are free" in note for note in plan.notes), "its physical network is known"
     made.up(text)
-    assert made.ours()[Kind.PORT, "vm-0"].fields["network"] == (name or network)
-    assert made.clouds.plan(desired(text)).is_empty
+    assert made.ours()[Kind.PORT, "vm-0"].fields["network"] == network
+    view = made.clouds.show(desired(text))
+    assert view.differences == ()
+    assert view.names.get(network) == (name or None), "shown by its name, if it has one"
 
 
 def test_of_two_networks_of_a_name_one_is_named_by_its_id() -> None:
@@ -153,10 +157,69 @@ WORDS = st.sampled_from(["a", "b", "c", "d"])
 
 
 @given(st.dictionaries(WORDS, WORDS | st.just("")), st.sets(WORDS), WORDS)
-def test_a_normal_form_means_one_thing_and_is_its_own(names: dict[str, str], first: set[str], word: str) -> None:
+def test_what_a_thing_is_called_means_it_alone(names: dict[str, str], first: set[str], word: str) -> None:
     known = References(names, frozenset(first & names.keys()))
     for one in names:
-        assert known.meant(known.word(one)) == (one,)
-    assert known.meant(known.settled(word)) == known.meant(word)
-    assert known.settled(known.settled(word)) == known.settled(word)
-    assert all(known.is_called(one, word) for one in known.meant(word))
+        assert known.meant(known.said(one)) == (one,)
+        assert known.meant(one) == (one,), "an id comes before a name"
+    assert all(word in (one, names[one]) for one in known.meant(word))
+    assert known.meant("") == ()
+
+
+UUID_WORD = "6A9F7BD2-0A3C-4D55-9D4E-0C5A4C6F1B11"
+
+
+def test_a_uuid_may_be_written_in_capitals() -> None:
+    made = rig(Image("cirros", id=UUID_WORD.lower()))
+    text = FIELD_NOTE.replace("cirros", UUID_WORD)
+    made.up(text)
+    assert server(made).fields["image"] == UUID_WORD.lower()
+    assert made.clouds.plan(desired(text)).is_empty
+
+
+def test_an_image_that_is_not_listed_is_used_by_its_id() -> None:
+    hidden = Image("old", id="6a9f7bd2-0a3c-4d55-9d4e-0c5a4c6f1b11")
+    made = Rig(FakeCloud(FakeRules(hidden_images=(hidden,))))
+    text = FIELD_NOTE.replace("cirros", hidden.id)
+    made.up(text)
+    assert server(made).fields["image"] == hidden.id
+    assert made.clouds.plan(desired(text)).is_empty
+
+
+@pytest.mark.parametrize("images", [(OLD, NEW), (NEW,), (Image("cirros-old", id="image-old"), NEW), ()])
+def test_what_becomes_of_an_image_and_its_name_is_no_matter_of_what_stands(images: tuple[Image, ...]) -> None:
+    """A second one, deleted and uploaded anew, renamed and uploaded anew, deleted."""
+    made = rig()
+    made.up()
+    made.cloud.rules.images = images
+    plan = made.clouds.plan(desired())
+    assert plan.is_empty
+    if NEW in images and OLD not in images:
+        called = "cirros-old" if len(images) == 2 else "image-old"
+        assert f"server vm-1 keeps image {called}, which is not what cirros means now" in plan.notes
+    else:
+        assert not any("keeps image" in note for note in plan.notes)
+    records = made.records
+    assert records.rollback().status is Status.ROLLED_BACK
+    assert made.cloud.everything() == ()
+
+
+def test_what_was_planned_is_made_though_its_name_has_gone_to_another_since() -> None:
+    made = rig()
+    plan = made.clouds.plan(desired())
+    assert "image-old" not in "".join(step.command for step in plan.steps), "a person reads the name"
+    made.cloud.rules.images = (Image("was", id="image-old"), NEW)
+    made.clouds.up(desired(), plan)
+    assert server(made).fields["image"] == "image-old"
+
+
+def test_a_network_of_others_is_told_by_its_name_and_planned_by_its_id() -> None:
+    made = rig()
+    network = with_network(made, "theirs", "physnet1")
+    plan = made.clouds.plan(desired(ON_THEIRS.replace("NETWORK", "theirs")))
+    assert plan.names == {network: "theirs", "image-old": "cirros"}
+    (definition,) = [step.after for step in plan.steps if step.target.kind == "port" and isinstance(step.after, dict)]
+    assert definition["network"] == network
+    made.clouds.up(desired(ON_THEIRS.replace("NETWORK", "theirs")), plan)
+    assert any("network theirs" in line for line in made.told)
+    assert not any(network in line for line in made.told)

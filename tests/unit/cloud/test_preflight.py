@@ -57,7 +57,7 @@ def test_vfs_in_servers_hands_are_counted_by_host() -> None:
     made.up(FIELD_NOTE.replace("name: note", "name: other").replace("vm-{n}", "other-{n}"))
     made.cloud.rules.flat_networks = ("physnet1", "physnet2", "physnet3")
     text = FIELD_NOTE.replace("physical_network: physnet1", "physical_network: physnet1\n    type: vlan")
-    assert "VFs of physnet1 in servers' hands: 1 on compute1, 1 on compute2" in notes(made, text)[-1]
+    assert "VFs of physnet1 in servers' hands: 1 on compute1, 1 on compute2" in "".join(notes(made, text))
 
 
 def test_a_finished_cloud_needs_no_warning() -> None:
@@ -126,7 +126,9 @@ def test_a_server_that_stands_needs_its_image_flavor_and_key_pair_no_more() -> N
 
 
 def test_two_images_of_a_name_are_refused() -> None:
-    assert "there are 2 images of the name cirros" in refusal(rig(FakeRules(images=("cirros", "cirros"))))
+    assert "there are 2 images of the name cirros" in refusal(
+        rig(FakeRules(images=("cirros", Image("cirros", id="another"))))
+    )
 
 
 def test_places_that_are_not_there_are_refused() -> None:
@@ -247,6 +249,26 @@ def test_a_port_without_an_address_is_refused_where_nova_would(
     assert said.partition(": ")[2] == (
         f"port vm-0 has no address (network bare has no subnet), which nova takes only where {needed}: {GIVE_SUBNET}"
     )
+
+
+def test_a_subnet_that_is_not_in_the_spec_any_more_gives_addresses_as_before() -> None:
+    made = rig()
+    text = FIELD_NOTE.replace("count: 2", "count: 1")
+    made.up(text)
+    a, b = text.index("    subnets:"), text.index("servers:")
+    without = text[:a] + text[b:]
+    plan = made.clouds.plan(desired(without))
+    assert plan.is_empty
+    assert plan.notes == ("subnet flat-v4 bears our tag but is not in the spec; it stays until `virtfn cloud down`",)
+    made.up(without.replace("count: 1", "count: 2"))
+    assert made.ours()[Kind.PORT, "vm-2-0"].fields["fixed_ip"] is not None
+
+
+def test_port_security_that_was_turned_off_before_counts_where_the_spec_leaves_it_out() -> None:
+    made = rig(FakeRules(extensions=SEGMENTS))
+    made.up(BARE)
+    text = BARE.replace(", port_security: false", "").replace("{name: vm,", "{name: 'vm{n}', count: 2,")
+    assert made.clouds.plan(desired(text)).steps
 
 
 def test_no_address_on_a_network_that_has_some_is_refused_where_neutron_does_not_tell_why() -> None:

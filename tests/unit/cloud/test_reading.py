@@ -5,16 +5,9 @@ from typing import Any
 
 from virtfn.cloud import reading
 from virtfn.model.cloud import NicAgent
-from virtfn.model.cloud.references import References
 
-NETWORKS = References({"n1": "flat"})
-NAMES = reading.Names(
-    NETWORKS,
-    References({"i1": "cirros"}),
-    References({"f1": "m1.tiny"}),
-    {"s1": "apart"},
-    {"s1": ("vm-0", "vm-1")},
-)
+OWN = {"n1": "flat"}
+NAMES = reading.Names({"f1": "m1.tiny"}, {"s1": "apart"}, {"s1": ("vm-0", "vm-1")})
 BOUND = {"pci_vendor_info": "8086:154c", "pci_slot": "0000:3b:02.3", "physical_network": "physnet1"}
 
 
@@ -52,7 +45,7 @@ def server(**changed: Any) -> Any:
 
 
 def test_a_bound_port_tells_its_vf() -> None:
-    found = reading.port_object(port(), NETWORKS)
+    found = reading.port_object(port(), OWN)
     assert found.fields == {
         "network": "flat",
         "vnic_type": "direct",
@@ -68,7 +61,7 @@ def test_a_bound_port_tells_its_vf() -> None:
 
 def test_what_is_for_administrators_only_is_missing_not_empty() -> None:
     hidden = port(binding_vif_type=None, binding_host_id=None, binding_profile=None)
-    assert {"vif_type", "host", "pci_slot"}.isdisjoint(reading.port_object(hidden, NETWORKS).facts)
+    assert {"vif_type", "host", "pci_slot"}.isdisjoint(reading.port_object(hidden, OWN).facts)
 
 
 def test_a_subnet_is_in_normal_form() -> None:
@@ -85,7 +78,7 @@ def test_a_subnet_is_in_normal_form() -> None:
             {"start": "192.0.2.9", "end": "192.0.2.20"},
         ],
     )
-    assert reading.subnet_object(one, NETWORKS).fields == {
+    assert reading.subnet_object(one, OWN).fields == {
         "network": "flat",
         "cidr": "192.0.2.0/24",
         "pools": [["192.0.2.9", "192.0.2.20"], ["192.0.2.100", "192.0.2.120"]],
@@ -97,7 +90,7 @@ def test_a_subnet_is_in_normal_form() -> None:
 
 def test_a_server_names_what_it_is_made_of() -> None:
     found = reading.server_object(server(), NAMES)
-    assert (found.fields["image"], found.fields["flavor"]) == ("cirros", "m1.tiny")
+    assert (found.fields["image"], found.fields["flavor"]) == ("i1", "m1.tiny")
     assert (found.fields["server_group"], found.fields["ports"]) == ("apart", ["vm-0", "vm-1"])
 
 

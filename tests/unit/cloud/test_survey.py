@@ -136,15 +136,6 @@ def test_a_flavor_takes_its_ephemeral_disk_and_swap_as_well(tmp_path: Path, monk
     assert [one for one in asked if "DISK_GB%3A5" in one]
 
 
-def test_room_and_extra_specs_are_asked_for_a_flavor_that_is_named_by_its_id(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    by_id = FIELD_NOTE.replace("m1.tiny", '"f"')
-    found, asked = survey(with_flavor({}, {}), tmp_path, monkeypatch, spec=by_id)
-    assert found.room == {"f": ("compute1",)}
-    assert [one for one in asked if "/flavors/f/os-extra_specs" in one]
-
-
 def test_an_image_that_glance_does_not_list_is_asked_for_by_its_id(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

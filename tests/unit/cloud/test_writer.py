@@ -16,7 +16,9 @@ from virtfn.model.plan import DEFINITION, Target, Value
 pytest.importorskip("openstack")
 pytestmark = pytest.mark.filterwarnings("ignore:The 'http_status' parameter")
 PATIENCE_S = 20
+THEIRS = "6a9f7bd2-0a3c-4d55-9d4e-0c5a4c6f1b11"
 PORT = {DEFINITION: {"network": "flat", "vnic_type": "direct"}}
+ON_THEIRS = {DEFINITION: {"network": THEIRS, "vnic_type": "direct"}}
 
 
 class Sdk:
@@ -53,15 +55,7 @@ class Sdk:
         self._note("servers", None)
         with self._lock:
             there, self.dying = self.dying, []
-        return [SimpleNamespace(id=one) for one in there]
-
-    def networks(self, **_: Any) -> list[Any]:
-        self._note("networks", None)
-        return [SimpleNamespace(id="n1", name="flat")]
-
-    def images(self) -> list[Any]:
-        self._note("images", None)
-        return [SimpleNamespace(id="i1", name="cirros"), SimpleNamespace(id="i2", name="cirros-2")]
+        return [SimpleNamespace(id=one, name=one) for one in there]
 
     def flavors(self, **_: Any) -> list[Any]:
         self._note("flavors", None)
@@ -100,7 +94,7 @@ def port(name: str) -> tuple[Target, dict[str, Value]]:
 
 
 def server(name: str, *ports: str) -> tuple[Target, dict[str, Value]]:
-    fields: dict[str, Value] = {DEFINITION: {"image": "cirros", "flavor": "m1.tiny"}, "ports": list(ports)}
+    fields: dict[str, Value] = {DEFINITION: {"image": "i1", "flavor": "m1.tiny"}, "ports": list(ports)}
     return cloud_target("note", Kind.SERVER, name), fields
 
 
@@ -148,14 +142,16 @@ def test_the_id_of_what_was_made_is_not_asked_for() -> None:
     servers = {said["name"]: said for what, said in sdk.sent if what == "server"}
     assert servers["vm-2"]["networks"] == [{"port": "id of vm-2-0"}]
     assert (servers["vm-1"]["image_id"], servers["vm-1"]["metadata"]) == ("i1", {"virtfn": "note"})
-    assert (sdk.asked["images"], sdk.asked["flavors"]) == (1, 1)
+    assert sdk.asked["flavors"] == 1
 
 
-def test_a_network_that_is_not_ours_is_found_by_its_name() -> None:
+def test_a_network_that_is_not_ours_is_meant_by_its_id() -> None:
     sdk, ours = Sdk(), Ours()
-    writer(sdk, ours).write([port("a"), port("b")])
-    assert sdk.asked["networks"] == 1
-    assert {said["network_id"] for what, said in sdk.sent if what == "port"} == {"n1"}
+    target = cloud_target("note", Kind.PORT, "a")
+    writer(sdk, ours).write([(target, dict(ON_THEIRS))])
+    assert {said["network_id"] for what, said in sdk.sent if what == "port"} == {THEIRS}
+    with pytest.raises(CloudError, match="network: there is none of the name flat"):
+        writer(sdk, ours).write([port("b")])
 
 
 def test_what_was_remembered_is_asked_for_again_after_forgetting() -> None:
@@ -186,9 +182,29 @@ def test_an_sdk_fault_in_a_thread_leaves_as_an_error_of_ours_that_names_its_obje
 
     sdk = Full()
     with pytest.raises(CloudError, match="port b: no more ports") as caught:
-        writer(sdk, Ours(), 2).write([port("a"), port("b")])
+        writer(sdk, Ours(CloudObject(Kind.NETWORK, "flat", "n1", {})), 2).write([port("a"), port("b")])
     assert caught.value.status == 409
     assert sdk.asked["tags"] == 1, "the port beside it was made to its end"
+
+
+def test_a_port_of_a_server_that_is_still_there_is_not_deleted_and_one_of_a_server_that_is_gone_is() -> None:
+    class Neutron(Sdk):
+        def delete_port(self, one: str, **_: Any) -> None:
+            self._note("delete", one)
+
+    def held(name: str, device: str) -> CloudObject:
+        return CloudObject(Kind.PORT, name, f"id of {name}", {}, {"device": device})
+
+    sdk = Neutron()
+    sdk.dying = ["stays"]
+    ours = Ours(held("a", "gone"), held("b", ""))
+    writer(sdk, ours).write([gone(Kind.PORT, "a"), gone(Kind.PORT, "b")])
+    assert sorted(said for what, said in sdk.sent if what == "delete") == ["id of a", "id of b"]
+    sdk.dying = ["stays"]
+    with pytest.raises(CloudError, match="port c: server stays has it, and is still there") as caught:
+        writer(sdk, Ours(held("c", "stays"))).write([gone(Kind.PORT, "c")])
+    assert caught.value.status == 409
+    assert ("delete", "id of c") not in sdk.sent
 
 
 class Unanswered(Sdk):
@@ -242,7 +258,7 @@ class _Undying(Sdk):
 
     def servers(self, **_: Any) -> list[Any]:
         self._note("servers", None)
-        return [SimpleNamespace(id="id of vm-1")]
+        return [SimpleNamespace(id="id of vm-1", name="vm-1")]
 
 
 def test_a_server_that_was_waited_for_in_vain_is_not_waited_for_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,7 @@ other fields stand for themselves; those in ``LATER`` can be set afterwards, the
 | server | image, flavor | ports (names, in order), host, availability_zone, user_data, key_name, server_group |
 
 ``ports`` is not told of a server that does not run. MACs are in lower case, IP addresses in the form of RFC 5952;
-networks, images and flavors are what means them alone: their names where these are unique, else their ids (see
-``references``).
+networks of the same spec and flavors are names, other networks and images are ids: their names may come to mean others.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,13 +1,14 @@
 """What a person may call an image, a flavor or a network: its id, or a name that means it alone.
 
-Neutron and Glance let several have one name; names of flavors are unique. An id comes before a name, as with the
-``openstack`` command.
+Neutron and Glance let several have one name, and let a name go from one to another; flavors' names are unique and stay.
+An id comes before a name, as with the ``openstack`` command.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol, TypeVar
+from uuid import UUID
 
 
 class Named(Protocol):
@@ -19,7 +20,7 @@ class Named(Protocol):
 
     @property
     def name(self) -> str:
-        """Perhaps that of others, too."""
+        """Perhaps that of others, too; "" where it has none."""
 
 
 N = TypeVar("N", bound=Named)
@@ -27,10 +28,7 @@ N = TypeVar("N", bound=Named)
 
 @dataclass(frozen=True)
 class References:
-    """Names by id, of one kind. A name means those in ``first`` before all others.
-
-    These are our own, among networks; among images, those that the cloud lists.
-    """
+    """Names by id, of one kind. A name means those in ``first`` before all others: our own, among networks."""
 
     names: Mapping[str, str] = field(default_factory=dict)
     first: frozenset[str] = frozenset()
@@ -43,33 +41,37 @@ class References:
             same = found.setdefault(name, [])
             if not same or one in self.first or same[0] not in self.first:
                 same.append(one)
-        return {name: tuple(sorted(ids)) for name, ids in found.items()}
+        return {name: tuple(sorted(ids)) for name, ids in found.items() if name}
+
+    def with_id(self, word: str) -> str | None:
+        """The id that a word is, in whatever case a UUID is written; None where it is none."""
+        return next((one for one in (word, word.lower()) if one in self.names), None)
 
     def meant(self, word: str) -> tuple[str, ...]:
         """The ids of all that a word means: one, none, or several of this name."""
-        return (word,) if word in self.names else self._ids.get(word, ())
+        found = self.with_id(word)
+        return self._ids.get(word, ()) if found is None else (found,)
 
-    def is_called(self, one: str, word: str) -> bool:
-        """Whether a word is the id of this one, or its name, be that the name of others, too."""
-        return word in (one, self.names.get(one))
-
-    def word(self, of: str) -> str:
-        """The normal form of an id: the name where that means it alone, else the id."""
+    def said(self, of: str) -> str:
+        """How a person would call the one with this id: by its name where that means it alone, else by the id."""
         name = self.names.get(of, "")
-        return name if name and self.meant(name) == (of,) else of
-
-    def settled(self, word: str) -> str:
-        """The normal form of a word; a word that means none or several stays as it is."""
-        found = self.meant(word)
-        return self.word(found[0]) if len(found) == 1 else word
+        return name if self.meant(name) == (of,) else of
 
 
 def references(found: Iterable[Named], first: Iterable[str] = ()) -> References:
     """By what these are called."""
-    return References({one.id: one.name for one in found}, frozenset(first))
+    return References({one.id: one.name or "" for one in found}, frozenset(first))
 
 
 def called(found: Iterable[N], word: str) -> tuple[N, ...]:
     """Those that a word means."""
     known = tuple(found)
     return tuple(one for one in known if one.id == word) or tuple(one for one in known if one.name == word)
+
+
+def is_uuid(word: str) -> bool:
+    """Whether a word may be an id of Neutron, Glance or nova; flavors have ids of any form."""
+    try:
+        return str(UUID(word)) == word.lower()
+    except ValueError:
+        return False

@@ -110,8 +110,7 @@ Uses: TypeAlias = Mapping[tuple[str, str], int]
 
 @dataclass(frozen=True)
 class CloudSurvey:
-    """A cloud as far as its APIs tell. ``room``: hosts with vCPUs, memory and disk for a flavor, by what the
-    spec calls it.
+    """A cloud as far as its APIs tell. ``room``: hosts with vCPUs, memory and disk for a flavor, by its name.
 
     Where a flavor asks for more than its size, its room is Unknown. ``quota`` is by ``networks``, ``subnets``,
     ``ports``, ``servers``, ``vcpus``, ``ram_mib``, ``server_groups``; what is not told is missing. ``tried``: the hosts

@@ -13,10 +13,10 @@ from virtfn.model.cloud import (
     ObservedCloud,
 )
 from virtfn.model.cloud.references import Named, called
-from virtfn.model.cloud.survey import CloudSurvey
+from virtfn.model.cloud.survey import CloudSurvey, Flavor
 from virtfn.model.desired import UNSET
 from virtfn.model.inventory import Known, Unknown
-from virtfn.planning.cloud.objects import bare_networks, has_no_address, other_network_of
+from virtfn.planning.cloud.objects import bare_networks, other_network_of
 from virtfn.planning.matching import spec_error
 
 _SHOWN = 8
@@ -95,7 +95,8 @@ def _network_of_others(port: DesiredPort, own: Iterable[str], observed: Observed
     if meant:
         yield from _several("network", port.network, meant)
     else:
-        yield from _missing("network", port.network, (*own, *observed.networks.names.values()))
+        there = [name or one for one, name in observed.networks.names.items()]
+        yield from _missing("network", port.network, (*own, *there))
 
 
 def _no_address(
@@ -115,41 +116,42 @@ def _no_address(
         needed.append(f"Neutron has the extension {_ADDRESSLESS} (service plugin segments), which is not here")
     if bare and is_secured:
         needed.append("the network has port_security: false")
-    if bare and not has_no_address(port, bare_networks(desired)):
+    if bare and port.fixed_ip is not None:
         needed.append("the port has fixed_ip: none")
     if needed:
-        why = f"network {port.network} has no subnet" if bare else "fixed_ip is none"
+        why = f"network {observed.networks.said(port.network)} has no subnet" if bare else "fixed_ip is none"
         remedy = _GIVE_SUBNET if bare else "leave fixed_ip out"
         yield f"port {port.name} has no address ({why}), which nova takes only where {' and '.join(needed)}: {remedy}"
 
 
 def _bareness(port: DesiredPort, desired: DesiredCloud, observed: ObservedCloud) -> tuple[bool, bool]:
     """Whether a port's network has no subnets, as far as is known, and whether it has port security."""
-    for own in desired.networks:
-        if own.name == port.network:
-            return not own.subnets, own.port_security is not False
-    found = other_network_of(port, desired, observed)
-    if found is None:
-        return False, False
-    return found.facts.get("subnets") == 0, found.fields.get("port_security") is not False
+    own = next((network for network in desired.networks if network.name == port.network), None)
+    found = observed.find(Kind.NETWORK, own.name) if own else other_network_of(port, desired, observed)
+    told = found.fields.get("port_security") is not False if found else True
+    if own is None:
+        return found is not None and found.facts.get("subnets") == 0, told
+    is_secured = told if own.port_security is UNSET else own.port_security
+    return own.name in bare_networks(desired, observed), is_secured
 
 
 def _unusable_image(server: DesiredServer, survey: CloudSurvey) -> Iterator[str]:
     """An image that is not there for use, or asks for more than the flavor has (nova refuses both)."""
     images = () if isinstance(survey.images, Unknown) else called(survey.images, server.image)
-    flavors = () if isinstance(survey.flavors, Unknown) else called(survey.flavors, server.flavor)
+    flavors = () if isinstance(survey.flavors, Unknown) else survey.flavors
     for image in images if len(images) == 1 else ():
+        name = image.name or image.id
         if image.status != "active":
-            yield f"image {image.name} is {image.status}, not active: no server can be made of it"
-        for flavor in flavors:
+            yield f"image {name} is {image.status}, not active: no server can be made of it"
+        for flavor in (one for one in flavors if one.name == server.flavor):
             if flavor.disk_gib and flavor.disk_gib < image.min_disk_gib:
-                yield _too_little(server, f"{image.min_disk_gib} GiB of disk", flavor.disk_gib)
+                yield _too_little(name, f"{image.min_disk_gib} GiB of disk", flavor, flavor.disk_gib)
             if flavor.ram_mib < image.min_ram_mib:
-                yield _too_little(server, f"{image.min_ram_mib} MiB of memory", flavor.ram_mib)
+                yield _too_little(name, f"{image.min_ram_mib} MiB of memory", flavor, flavor.ram_mib)
 
 
-def _too_little(server: DesiredServer, needed: str, has: int) -> str:
-    return f"image {server.image} needs {needed}, flavor {server.flavor} has {has}"
+def _too_little(image: str, needed: str, flavor: Flavor, has: int) -> str:
+    return f"image {image} needs {needed}, flavor {flavor.name} has {has}"
 
 
 def _misplaced(server: DesiredServer, desired: DesiredCloud, survey: CloudSurvey) -> Iterator[str]:
@@ -173,7 +175,10 @@ def _misplaced(server: DesiredServer, desired: DesiredCloud, survey: CloudSurvey
 
 
 def _names(known: Known[tuple[object, ...]]) -> Known[tuple[str, ...]]:
-    return known if isinstance(known, Unknown) else tuple(str(getattr(one, "name", one)) for one in known)
+    """By which things may be called: their names, or the ids of those that have none."""
+    if isinstance(known, Unknown):
+        return known
+    return tuple(str(getattr(one, "name", one) or getattr(one, "id", "")) for one in known)
 
 
 def _name(one: CloudObject) -> str:

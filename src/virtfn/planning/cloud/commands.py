@@ -6,7 +6,7 @@ Sources: python-openstackclient 10, ``openstack CMD --help``. ``--host`` of a se
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
-from virtfn.model.cloud import Kind, tag_of
+from virtfn.model.cloud import CloudObject, Kind, tag_of
 from virtfn.model.plan import Value
 
 _SWITCHES = {
@@ -44,17 +44,17 @@ def create_command(spec: str, kind: Kind, name: str, fields: Mapping[str, Value]
     return before + shlex.join(words)
 
 
-def change_command(spec: str, kind: Kind, name: str, field: str, value: Value) -> str:
-    """The command that sets one field of an object that is there."""
+def change_command(found: CloudObject, field: str, value: Value) -> str:
+    """The command that sets one field of an object that is there: by its id, as others may have its name."""
     first = {"pools": ["--no-allocation-pool"], "dns": ["--no-dns-nameservers"]}.get(field, [])
-    options = list(_option(spec, kind, field, value))
-    return shlex.join(["openstack", *_NOUNS[kind].split(), "set", *first, *options, cloud_name(spec, kind, name)])
+    options = list(_option("", found.kind, field, value))
+    return shlex.join(["openstack", *_NOUNS[found.kind].split(), "set", *first, *options, found.id])
 
 
-def delete_command(spec: str, kind: Kind, name: str) -> str:
-    """The command that deletes the object, and returns when it is gone."""
+def delete_command(kind: Kind, word: str) -> str:
+    """The command that deletes the object with this id, or name, and returns when it is gone."""
     wait = ["--wait"] if kind is Kind.SERVER else []
-    return shlex.join(["openstack", *_NOUNS[kind].split(), "delete", *wait, cloud_name(spec, kind, name)])
+    return shlex.join(["openstack", *_NOUNS[kind].split(), "delete", *wait, word])
 
 
 def cloud_name(spec: str, kind: Kind, name: str) -> str:

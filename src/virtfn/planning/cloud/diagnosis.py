@@ -17,7 +17,7 @@ from virtfn.planning.cloud.agents import agent_causes, network_causes, said_of
 from virtfn.planning.cloud.building import is_of_a_build, not_built_causes
 from virtfn.planning.cloud.objects import physical_network_of
 from virtfn.planning.cloud.plugging import is_of_plugging, silence_causes, unplugged_causes
-from virtfn.planning.cloud.readiness import BINDING_FAILED
+from virtfn.planning.cloud.readiness import BINDING_FAILED, readiness
 from virtfn.planning.cloud.scheduling import no_host_causes, not_taken_up
 
 _NO_HOST = "No valid host"
@@ -30,7 +30,9 @@ def diagnosis(desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurve
     Nothing where the cloud's own word says it all.
     """
     failed = [cause for server in desired.servers for cause in _of_a_failure(server, desired, observed, survey)]
-    return _merged(failed or _of_waiting(desired, observed, survey))
+    if failed or readiness(desired, observed).failed:
+        return _merged(failed)
+    return _merged(_of_waiting(desired, observed, survey))
 
 
 def _of_waiting(desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey) -> Iterator[Cause]:

@@ -1,52 +1,99 @@
-"""A desired cloud in the words in which the cloud is read: names where they mean one thing alone, else ids. Pure."""
+"""A desired cloud in the words in which the cloud is read, and those for a person. Pure.
 
-from collections.abc import Collection
+Names of others' networks and of images may come to mean others at any time: they are turned into ids before anything is
+planned, and back only for being read.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from virtfn.model.cloud import DesiredCloud, DesiredPort, DesiredServer, Kind, ObservedCloud
-from virtfn.model.cloud.references import References
+from virtfn.model.cloud import CloudObject, DesiredCloud, DesiredPort, DesiredServer, Kind, ObservedCloud
+from virtfn.model.cloud.references import is_uuid
+from virtfn.model.desired import UNSET
+from virtfn.model.plan import Value
+from virtfn.planning.cloud.objects import bare_networks
 
 
 def settled(desired: DesiredCloud, observed: ObservedCloud) -> DesiredCloud:
-    """The same with its images, flavors and networks in normal form.
+    """The same with its images, flavors and networks in normal form (``model/cloud/fields``).
 
-    What means nothing, or several, stays as it is. A server or port that is there has what its word means, too, where
-    others have come to bear the same name since.
+    What means nothing, or several, stays as it is. A server that is there keeps its image where the spec names one: the
+    name may have gone to a newer image since. A port that is to be made on a network without subnets has no address.
     """
     own = {network.name for network in desired.networks}
-    return replace(desired, servers=tuple(_server(one, own, observed) for one in desired.servers))
+    bare = bare_networks(desired, observed)
+    return replace(desired, servers=tuple(_server(one, own, bare, observed) for one in desired.servers))
 
 
-def _server(server: DesiredServer, own: Collection[str], observed: ObservedCloud) -> DesiredServer:
+def renewed_images(desired: DesiredCloud, observed: ObservedCloud) -> Iterator[str]:
+    """Servers that are there with an image that the spec's name for it does not mean any more, in a line each."""
+    for server in desired.servers:
+        found = observed.find(Kind.SERVER, server.name)
+        has = found.fields.get("image") if found else None
+        meant = observed.images.meant(server.image)
+        if isinstance(has, str) and meant and has not in meant and _is_a_name(server.image, observed):
+            called = observed.images.said(has)
+            yield f"server {server.name} keeps image {called}, which is not what {server.image} means now"
+
+
+def meant_by_id(every: Iterable[Mapping[str, Value]]) -> set[str]:
+    """The images and networks among the fields of these objects."""
+    return {str(fields[name]) for fields in every for name in ("image", "network") if fields.get(name)}
+
+
+def spoken(observed: ObservedCloud, ids: Collection[str]) -> Mapping[str, str]:
+    """How a person calls images and networks with these ids, where not by the id."""
+    known = (observed.images, observed.networks)
+    return {one: names.said(one) for names in known for one in sorted(ids) if names.said(one) != one}
+
+
+def _server(
+    server: DesiredServer, own: Collection[str], bare: Collection[str], observed: ObservedCloud
+) -> DesiredServer:
     found = observed.find(Kind.SERVER, server.name)
-    has = found.fields if found else {}
     return replace(
         server,
-        image=_or_what_it_has(server.image, has.get("image"), observed.images),
-        flavor=_or_what_it_has(server.flavor, has.get("flavor"), observed.flavors),
-        ports=tuple(_port(one, own, observed) for one in server.ports),
+        image=_image(server.image, found, observed),
+        flavor=_flavor(server.flavor, found, observed),
+        ports=tuple(_port(one, own, bare, observed) for one in server.ports),
     )
 
 
-def _port(port: DesiredPort, own: Collection[str], observed: ObservedCloud) -> DesiredPort:
-    if port.network in own:
-        return port
-    networks = observed.networks
+def _is_a_name(word: str, observed: ObservedCloud) -> bool:
+    """Whether a spec's word for an image is not an id, of one that Glance does not list either."""
+    return observed.images.with_id(word) is None and not is_uuid(word)
+
+
+def _image(word: str, found: CloudObject | None, observed: ObservedCloud) -> str:
+    has = found.fields.get("image") if found else None
+    if isinstance(has, str) and _is_a_name(word, observed):
+        return has
+    meant = observed.images.meant(word)
+    if len(meant) == 1:
+        return meant[0]
+    return word.lower() if is_uuid(word) else word
+
+
+def _flavor(word: str, found: CloudObject | None, observed: ObservedCloud) -> str:
+    """Nova tells a server's flavor by its name only, also when the flavor is gone: an id of it says no more then."""
+    known = observed.flavors
+    meant = known.meant(word)
+    if len(meant) == 1:
+        return known.names[meant[0]]
+    has = found.fields.get("flavor") if found else None
+    return has if isinstance(has, str) and has not in known.names.values() else word
+
+
+def _port(port: DesiredPort, own: Collection[str], bare: Collection[str], observed: ObservedCloud) -> DesiredPort:
     found = observed.find(Kind.PORT, port.name)
-    word = _or_what_it_has(port.network, found.fields.get("network") if found else None, networks)
-    if word in own and word != port.network:  # once ours is made, the name means that one
-        ids = networks.meant(port.network)
-        word = word if ids[0] in networks.first else ids[0]
-    return replace(port, network=word)
-
-
-def _or_what_it_has(word: str, has: object, known: References) -> str:
-    """``has``: what the object that is there has, in normal form; None where it is not there or does not tell.
-
-    Where the cloud knows neither (any more), one cannot be held against the other.
-    """
-    if isinstance(has, str) and has:
-        ids = known.meant(has)
-        if any(known.is_called(one, word) for one in ids) or not (ids or known.meant(word)):
-            return has
-    return known.settled(word)
+    if port.network in own:
+        is_new = found is None and port.fixed_ip is UNSET and port.network in bare
+        return replace(port, fixed_ip=None) if is_new else port
+    networks = observed.networks
+    meant = networks.meant(port.network)
+    has = found.fields.get("network") if found else None
+    if len(meant) > 1 and has in meant:
+        return replace(port, network=str(has))
+    if len(meant) != 1:
+        return port
+    return replace(port, network=networks.names[meant[0]] if meant[0] in networks.first else meant[0])

@@ -1,7 +1,7 @@
 """A desired cloud as the objects that it needs, in the order in which they are made. Pure."""
 
 import ipaddress
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,14 +65,14 @@ def other_network_of(port: DesiredPort, desired: DesiredCloud, observed: Observe
     return next((one for one in (*observed.ours, *observed.others) if meant == (one.id,)), None)
 
 
-def bare_networks(desired: DesiredCloud) -> frozenset[str]:
-    """The spec's networks without subnets."""
-    return frozenset(network.name for network in desired.networks if not network.subnets)
-
-
-def has_no_address(port: DesiredPort, bare: Collection[str]) -> bool:
-    """Whether a port is made without an IP address, which nova wants Neutron to be told."""
-    return port.fixed_ip is None or (port.fixed_ip is UNSET and port.network in bare)
+def bare_networks(desired: DesiredCloud, observed: ObservedCloud) -> frozenset[str]:
+    """Those of the spec's networks that have no subnets, neither there nor in the cloud."""
+    return frozenset(
+        network.name
+        for network in desired.networks
+        if not network.subnets
+        and not ((found := observed.find(Kind.NETWORK, network.name)) and found.facts.get("subnets"))
+    )
 
 
 def physical_networks(desired: DesiredCloud, observed: ObservedCloud) -> frozenset[str]:
@@ -105,12 +105,9 @@ def _subnet(one: DesiredSubnet, network: str) -> dict[str, Value]:
 
 
 def _ports(desired: DesiredCloud) -> Iterator[WantedObject]:
-    bare = bare_networks(desired)
     for server in desired.servers:
         for port in server.ports:
             fields = {"network": port.network, "vnic_type": port.vnic_type.value, **_named(port, "mac", "fixed_ip")}
-            if has_no_address(port, bare):
-                fields["fixed_ip"] = None
             yield WantedObject(Kind.PORT, port.name, fields, server.where)
 
 

@@ -4,7 +4,7 @@ What is made bears the spec's tag, and only what bears it is ever changed or del
 definition first, its other fields FRESH behind it. What is deleted is gone for good: no plan brings a disk back.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from virtfn.errors import ConflictError
 from virtfn.model.cloud import CloudObject, DesiredCloud, Kind, ObservedCloud, cloud_target, tag_of
@@ -13,13 +13,15 @@ from virtfn.model.cloud.survey import CloudSurvey
 from virtfn.model.plan import DEFINITION, Impact, Plan, Step, Undoing, Value, Writing
 from virtfn.model.saying import say
 from virtfn.planning.cloud.checks import check_against
-from virtfn.planning.cloud.commands import change_command, create_command, delete_command
+from virtfn.planning.cloud.commands import change_command, cloud_name, create_command, delete_command
+from virtfn.planning.cloud.naming import meant_by_id, spoken
 from virtfn.planning.cloud.objects import WantedObject, wanted_objects
 from virtfn.planning.cloud.preflight import check_quota, doubts, not_known
 from virtfn.planning.cloud.readiness import readiness
 
 UP = "cloud up"
 DOWN = "cloud down"
+_BY_ID = ("image", "network")
 _NOTES = {
     (Kind.NETWORK, "port_security"): "ports that are there keep theirs; new ones get this",
     (Kind.NETWORK, "mtu"): "servers that run learn it when their port is made anew, or by DHCP",
@@ -38,13 +40,14 @@ def plan_up(desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey)
     wanted = wanted_objects(desired)
     _refuse_unchangeable(wanted, observed)
     check_quota(wanted, observed, survey)
-    steps = [step for one in wanted for step in _steps(desired.name, one, observed.find(one.kind, one.name))]
+    steps = [step for one in wanted for step in _steps(desired.name, one, observed)]
     notes = [*_strays(wanted, observed), *_broken(desired, observed)]
     if steps:
         notes += [f"{doubt.what}; {doubt.do}" for doubt in doubts(desired, observed, survey)]
         notes += not_known(wanted, desired, observed, survey)
+        notes += _shared_names(desired, observed)
     title = f"cloud {observed.cloud}: {desired.name}"
-    return Plan(UP, title, tuple(steps), tuple(notes), {"spec": desired.name})
+    return Plan(UP, title, tuple(steps), tuple(notes), _subject(desired.name, steps, observed))
 
 
 def plan_down(spec: str, observed: ObservedCloud) -> Plan:
@@ -60,7 +63,7 @@ def plan_down(spec: str, observed: ObservedCloud) -> Plan:
         for one in (found for found in observed.ours if found.kind is kind and not _is_kept(found, kept)):
             steps.append(_deletion(spec, one))
     title = f"cloud {observed.cloud}: delete {tag_of(spec)}"
-    return Plan(DOWN, title, tuple(steps), tuple(notes), {"spec": spec})
+    return Plan(DOWN, title, tuple(steps), tuple(notes), _subject(spec, steps, observed))
 
 
 def differences(desired: DesiredCloud, observed: ObservedCloud) -> tuple[str, ...]:
@@ -73,14 +76,20 @@ def differences(desired: DesiredCloud, observed: ObservedCloud) -> tuple[str, ..
             lines.append(f"{target} is not there")
             continue
         lines += [
-            f"{target} {field}: {say(found.fields[field])}, declared {say(value)}"
+            f"{target} {field}: {_said(field, found.fields[field], observed)}, declared {_said(field, value, observed)}"
             for field, value in _changed(one, found)
         ]
     return tuple(lines)
 
 
-def _steps(spec: str, one: WantedObject, found: CloudObject | None) -> Iterator[Step]:
-    target = cloud_target(spec, one.kind, one.name)
+def _subject(spec: str, steps: Sequence[Step], observed: ObservedCloud) -> dict[str, Value]:
+    """The spec, and how a person calls what the steps mean by id."""
+    values = (value for step in steps for value in (step.before, step.after) if isinstance(value, Mapping))
+    return {"spec": spec, "names": dict(spoken(observed, meant_by_id(values)))}
+
+
+def _steps(spec: str, one: WantedObject, observed: ObservedCloud) -> Iterator[Step]:
+    target, found = cloud_target(spec, one.kind, one.name), observed.find(one.kind, one.name)
     if found is not None:
         for field, value in _changed(one, found):
             yield Step(
@@ -90,8 +99,8 @@ def _steps(spec: str, one: WantedObject, found: CloudObject | None) -> Iterator[
                 value,
                 "the spec says so",
                 impact_note=_NOTES.get((one.kind, field), ""),
-                command=change_command(spec, one.kind, one.name, field, value),
-                undo_command=change_command(spec, one.kind, one.name, field, found.fields[field]),
+                command=change_command(found, field, value),
+                undo_command=change_command(found, field, found.fields[field]),
             )
         return
     yield Step(
@@ -100,8 +109,8 @@ def _steps(spec: str, one: WantedObject, found: CloudObject | None) -> Iterator[
         None,
         definition_of(one.kind, one.fields),
         f"declared at {one.where}" if one.where else "the spec declares it",
-        command=create_command(spec, one.kind, one.name, one.fields),
-        undo_command=delete_command(spec, one.kind, one.name),
+        command=create_command(spec, one.kind, one.name, _in_words(one.fields, observed)),
+        undo_command=delete_command(one.kind, cloud_name(spec, one.kind, one.name)),
     )
     for field, value in one.fields.items():
         if field not in DEFINED_BY[one.kind]:
@@ -137,7 +146,8 @@ def _refuse_unchangeable(wanted: tuple[WantedObject, ...], observed: ObservedClo
         found = observed.find(one.kind, one.name)
         for field, value in _changed(one, found) if found else ():
             if found and field not in LATER[one.kind]:
-                what = f"{_kind_and_name(one)} has {field} {say(found.fields[field])}, not {say(value)}"
+                has, asked = (_said(field, word, observed) for word in (found.fields[field], value))
+                what = f"{_kind_and_name(one)} has {field} {has}, not {asked}"
                 faults.append((one.where, what))
     if faults:
         raise ConflictError(
@@ -147,11 +157,29 @@ def _refuse_unchangeable(wanted: tuple[WantedObject, ...], observed: ObservedClo
         )
 
 
+def _in_words(fields: Mapping[str, Value], observed: ObservedCloud) -> dict[str, Value]:
+    """For a command: images and networks by their names, where these mean them alone."""
+    return {field: _said(field, value, observed) if field in _BY_ID else value for field, value in fields.items()}
+
+
+def _said(field: str, value: Value, observed: ObservedCloud) -> str:
+    known = {"image": observed.images, "network": observed.networks}.get(field)
+    return known.said(str(value)) if known and value is not None else say(value)
+
+
 def _strays(wanted: tuple[WantedObject, ...], observed: ObservedCloud) -> Iterator[str]:
     named = {(one.kind, one.name) for one in wanted}
     for one in observed.ours:
         if (one.kind, one.name) not in named:
             yield f"{_kind_and_name(one)} bears our tag but is not in the spec; it stays until `virtfn cloud down`"
+
+
+def _shared_names(desired: DesiredCloud, observed: ObservedCloud) -> Iterator[str]:
+    """Networks of ours and of others with one name: virtfn tells them apart, the commands that it prints do not."""
+    theirs = {one.name for one in observed.foreign_networks()}
+    for network in desired.networks:
+        if network.name in theirs:
+            yield f"others have a network {network.name}, too: by hand, name ours by its id"
 
 
 def _broken(desired: DesiredCloud, observed: ObservedCloud) -> Iterator[str]:
@@ -184,6 +212,6 @@ def _deletion(spec: str, one: CloudObject) -> Step:
         f"it bears our tag {tag_of(spec)}",
         Impact.PARTY if server else Impact.NOBODY,
         "it stops, and its disk is lost" if server else "",
-        command=delete_command(spec, one.kind, one.name),
+        command=delete_command(one.kind, one.id),
         undoing=Undoing.FINAL,
     )

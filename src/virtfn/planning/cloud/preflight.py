@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from virtfn.errors import GuardRefused
 from virtfn.model.cloud import DesiredCloud, DesiredServer, Kind, NetworkType, ObservedCloud
 from virtfn.model.cloud.causes import Cause
-from virtfn.model.cloud.references import called
 from virtfn.model.cloud.survey import QUOTAS, CloudSurvey
 from virtfn.model.desired import UNSET
 from virtfn.model.inventory import Unknown
@@ -61,7 +60,7 @@ def _needed(wanted: Sequence[WantedObject], observed: ObservedCloud, survey: Clo
     needed = Counter(QUOTAS[one.kind] for one in new)
     flavors = () if isinstance(survey.flavors, Unknown) else survey.flavors
     for one in (found for found in new if found.kind is Kind.SERVER):
-        for flavor in called(flavors, str(one.fields["flavor"])):
+        for flavor in (one_of for one_of in flavors if one_of.name == one.fields["flavor"]):
             needed["vcpus"] += flavor.vcpus
             needed["ram_mib"] += flavor.ram_mib
     return needed
@@ -111,13 +110,16 @@ def _perhaps_not_allowed(new: Sequence[WantedObject], desired: DesiredCloud, sur
     """What the default policies keep for administrators; a cloud may have others, so it is no refusal."""
     if isinstance(survey.roles, Unknown) or survey.is_administrators:
         return
-    words = {str(one.fields["flavor"]) for one in new if one.kind is Kind.SERVER}
-    known = () if isinstance(survey.flavors, Unknown) else survey.flavors
-    flavors = {one.name: one for word in sorted(words) for one in called(known, word)}
+    names = {one.fields["flavor"] for one in new if one.kind is Kind.SERVER}
+    flavors = () if isinstance(survey.flavors, Unknown) else survey.flavors
     asked = [
         *(f"make network {one.name} on a physical network" for one in new if one.kind is Kind.NETWORK),
         *(f"share network {one.name}" for one in new if one.kind is Kind.NETWORK and one.fields.get("shared")),
-        *(f"boot an image from flavor {one.name} (disk 0)" for one in flavors.values() if not one.disk_gib),
+        *(
+            f"boot an image from flavor {one.name} (disk 0)"
+            for one in flavors
+            if one.name in names and not one.disk_gib
+        ),
     ]
     if any(one.host is not UNSET for one in desired.servers):
         asked.append("choose a host")

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 from virtfn.model.cloud import DesiredCloud, DesiredServer, Kind, ObservedCloud, VnicType
 from virtfn.model.cloud.causes import Cause, CauseKind
-from virtfn.model.cloud.references import called
 from virtfn.model.cloud.survey import CloudSurvey, ComputeHost, Flavor
 from virtfn.model.desired import UNSET
 from virtfn.model.inventory import Known, Unknown
@@ -206,7 +205,7 @@ def _said(host: ComputeHost) -> str:
 
 
 def _size(name: str, flavors: Known[tuple[Flavor, ...]]) -> str:
-    found = () if isinstance(flavors, Unknown) else called(flavors, name)
+    found = [] if isinstance(flavors, Unknown) else [one for one in flavors if one.name == name]
     if not found:
         return name
     return f"{found[0].vcpus} vCPU, {found[0].ram_mib} MiB of memory and {found[0].local_gib} GiB of disk"

@@ -7,6 +7,7 @@ from typing import Annotated, Final, TypeAlias
 from pydantic import Field, PlainValidator, WithJsonSchema
 
 from virtfn.model.cloud import NetworkType, VnicType
+from virtfn.model.cloud.references import is_uuid
 from virtfn.spec.problems import quoted
 from virtfn.spec.values import Mac, chosen, refused
 
@@ -34,6 +35,8 @@ def _name(value: object) -> str:
     text = _text(value)
     if not re.fullmatch(OBJECT_NAME, text):
         raise refused(f"{quoted(text)} is not a name", "write letters, digits, dot, dash or underscore, at most 63")
+    if is_uuid(text):
+        raise refused(f"{quoted(text)} has the form of an id", "give it a name that cannot be taken for one")
     return text
 
 
