@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # for the control 
 from tests.cloud.control_plane.cloud import ControlPlane
 from tests.cloud.control_plane.furniture import FLAVOR, IMAGE, furnish
 from tests.cloud.control_plane.places import LOOPBACK
-from tests.cloud.control_plane.release import recorded_release
+from tests.cloud.control_plane.release import chosen_release, recorded_release
 from tests.cloud.control_plane.rest import Rest
 
 SERVERS = 8
@@ -173,7 +173,8 @@ def main() -> int:
         counting_proxy() as proxy,
     ):
         furnish(Rest())
-        programs = f"{recorded_release(cloud.places).environment / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
+        release = recorded_release(cloud.places) or chosen_release()
+        programs = f"{release.environment / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
         bench = Bench(Path(folder), {**cloud.environment(), "PATH": programs}, proxy)
         bench.virtfn("up", "--yes", count=1)  # the services load much of themselves at their first server
         bench.virtfn("down", "--yes", count=1)
