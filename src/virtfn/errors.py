@@ -46,7 +46,7 @@ _MEANINGS = {
 class VirtfnError(Exception):
     """Base of all errors: what failed, on which object (``where``), and what to do next (``hint``).
 
-    ``causes`` are what is known of why, for the view and for documents (of a cloud: ``model.cloud_causes.Cause``).
+    ``causes`` are what is known of why, for the view and for documents (of a cloud: ``model.cloud.causes.Cause``).
     """
 
     exit_code = ExitCode.FAILED
@@ -174,9 +174,17 @@ class CloudError(VirtfnError):
 
 
 class CloudUnreachable(CloudError):
-    """The cloud does not answer, or not in time, or its clouds.yaml cannot be used."""
+    """The cloud does not answer, or not in time, or its clouds.yaml cannot be used.
+
+    ``may_be_at_work``: the request was sent, so that it may be carried out all the same, perhaps later.
+    """
 
     exit_code = ExitCode.UNREACHABLE
+    may_be_at_work: bool = False
+
+
+class StillNeeded(CloudError):
+    """Something else needs the object, and comes first: ``hint`` says what."""
 
 
 class CloudDenied(CloudError):

@@ -28,8 +28,8 @@ class _Row:
     status: str
 
 
-def print_networks(out: Console, objects: Sequence[CloudObject]) -> None:
-    """A line a network with its subnets; nothing where there is none."""
+def print_networks(out: Console, objects: Sequence[CloudObject], names: Mapping[str, str]) -> None:
+    """A line a network with its subnets; nothing where there is none. ``names``: as in ``print_servers``."""
     subnets = _of(objects, Kind.SUBNET)
     table = grid("NETWORK", "TYPE", "PHYSICAL", "MTU", "SUBNETS")
     for one in _of(objects, Kind.NETWORK):
@@ -38,7 +38,7 @@ def print_networks(out: Console, objects: Sequence[CloudObject]) -> None:
         table.add_row(one.name, kind or _UNKNOWN, physical, _told(one.fields.get("mtu")), _ranges(one.name, subnets))
     ours = {one.name for one in _of(objects, Kind.NETWORK)}
     for name in sorted({str(one.fields["network"]) for one in subnets} - ours):
-        table.add_row(name, "-", "-", "-", _ranges(name, subnets))
+        table.add_row(names.get(name, name), "-", "-", "-", _ranges(name, subnets))
     if table.row_count:
         print_table(out, table)
 

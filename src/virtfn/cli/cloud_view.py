@@ -38,7 +38,7 @@ def print_cloud(out: Console, view: CloudView) -> None:
     """Where everything of a spec is: its networks, then a line a direct port; what differs and is not ready below."""
     if _is_nothing(out, view):
         return
-    print_networks(out, view.objects)
+    print_networks(out, view.objects, view.names)
     if {Kind.NETWORK, Kind.SUBNET} & {one.kind for one in view.objects}:
         out.print()
     print_servers(out, view.objects, view.names)
@@ -66,7 +66,7 @@ def _is_nothing(out: Console, view: CloudView) -> bool:
 
 
 def _print_remarks(out: Console, view: CloudView) -> None:
-    for line in (*view.differences, *view.readiness.waiting):
+    for line in (*view.differences, *view.remarks, *view.readiness.waiting):
         out.print(Text(f"  ! {line}", style="yellow"), soft_wrap=True)
     for where, word in view.readiness.failed:
         out.print(Text(f"  ! {where}: {word}", style="red"), soft_wrap=True)

@@ -10,6 +10,8 @@ from virtfn.model.cloud.references import References, references
 
 _NAMING = ("id", "name", "project_id", "tags", "description")
 """What tells a network's name, and whether it is ours."""
+IMAGES_A_PAGE = 1000
+"""As many as Glance gives at most; unasked it gives 25."""
 _IDS_A_CALL = 100
 """As many ids as fit into an address of 8 KiB, which is what web servers take."""
 
@@ -38,7 +40,7 @@ class Listing:
     @cached_property
     def images(self) -> References:
         """What images are called that Glance lists: neither hidden ones, nor community images of others."""
-        return references(self._sdk.image.images())
+        return references(self._sdk.image.images(limit=IMAGES_A_PAGE))
 
     @cached_property
     def flavors(self) -> References:

@@ -31,15 +31,18 @@ class Names:
 
 
 def network_object(one: Any) -> CloudObject:
-    """A network. Its provider attributes are None to who is no administrator."""
-    fields = {
-        "type": one.provider_network_type,
-        "physical_network": one.provider_physical_network,
-        "segmentation_id": one.provider_segmentation_id,
+    """A network. Its type and where it is are told to administrators only."""
+    fields: dict[str, Value] = {
         "mtu": one.mtu,
         "shared": one.is_shared,
         "port_security": one.is_port_security_enabled,
     }
+    if one.provider_network_type is not None:
+        fields |= {
+            "type": one.provider_network_type,
+            "physical_network": one.provider_physical_network,
+            "segmentation_id": one.provider_segmentation_id,
+        }
     facts: dict[str, Value] = {"status": one.status, "subnets": len(one.subnet_ids or ())}
     return CloudObject(Kind.NETWORK, one.name, one.id, fields, facts)
 

@@ -16,7 +16,10 @@ _NO_CONNECTION = re.compile(
     r"(?P<address>https?://\S+?)(?:/auth/tokens)?: HTTPS?ConnectionPool\(.*\[Errno -?\d+\] (?P<why>[^\"')\]]+)"
 )
 """keystoneauth's ConnectFailure with urllib3's MaxRetryError in it, which names the operating system's error last."""
-_AWAY = (502, 503, 504)
+_NEVER_SENT = re.compile("NewConnectionError|NameResolutionError|ConnectTimeoutError")
+"""urllib3's words where no connection came about."""
+_GATEWAY_TIMEOUT = 504
+_AWAY = (502, 503, _GATEWAY_TIMEOUT)
 """A proxy has no service behind it, or too much to do. Neutron says 503 of a network that it cannot make, too."""
 
 
@@ -35,7 +38,9 @@ def refusals(where: str) -> Iterator[None]:
     except (sdk.ConfigException, auth.MissingRequiredOptions, auth.NoMatchingPlugin) as fault:
         raise CloudUnreachable(_line(fault), where=where, hint=_SEE_FILE) from fault
     except (sdk.ResourceTimeout, auth.ClientException, OSError) as fault:
-        raise CloudUnreachable(_line(fault), where=where, hint=_UP) from fault
+        error = CloudUnreachable(_line(fault), where=where, hint=_UP)
+        error.may_be_at_work = not _NEVER_SENT.search(str(fault))
+        raise error from fault
     except sdk.SDKException as fault:
         raise CloudError(_line(fault), where=where) from fault
     except Exception as fault:
@@ -57,7 +62,9 @@ def _by_status(status: int, word: str, where: str) -> CloudError:
     if status == 403:
         return CloudDenied(word, where=where, hint=_BE_ADMIN, status=status)
     if status in _AWAY:
-        return CloudUnreachable(word, where=where, hint=_UP, status=status)
+        away = CloudUnreachable(word, where=where, hint=_UP, status=status)
+        away.may_be_at_work = status == _GATEWAY_TIMEOUT
+        return away
     return CloudError(word, where=where, status=status)
 
 

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from virtfn.cloud import reading
-from virtfn.cloud.listing import Listing
+from virtfn.cloud.listing import IMAGES_A_PAGE, Listing
 from virtfn.cloud.refusals import refusals
 from virtfn.errors import CloudDenied, CloudError, VirtfnError
 from virtfn.model.cloud import CloudObject, DesiredCloud, Kind, NicAgent, ObservedCloud
@@ -115,7 +115,7 @@ class Surveyor:
 
     def _images(self, wanted: Set[str]) -> tuple[Image, ...]:
         """Those that are listed, and of the rest those that are wanted by their ids."""
-        listed = list(self._sdk.image.images())
+        listed = list(self._sdk.image.images(limit=IMAGES_A_PAGE))
         unlisted = map(self._image, sorted(filter(is_uuid, wanted - {one.id for one in listed})))
         return tuple(reading.image(one) for one in (*listed, *unlisted) if one)
 

@@ -42,6 +42,8 @@ def together(work: Callable[[T], None], items: Sequence[T], at_most: int) -> Non
     if faults:
         for other in faults[1:]:
             faults[0].add_note(f"refused as well: {_told(other)}")
+            for note in getattr(other, "__notes__", ()):
+                faults[0].add_note(note)
         raise faults[0]
 
 

@@ -1,5 +1,6 @@
 """Objects of one kind, made, changed and deleted at once."""
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from virtfn.cloud import making
 from virtfn.cloud.listing import Listing
 from virtfn.cloud.refusals import refusals
 from virtfn.cloud.together import together
-from virtfn.errors import CloudError, CloudUnreachable, UsageError
+from virtfn.errors import CloudError, CloudUnreachable, StillNeeded
 from virtfn.model.cloud import CloudObject, Kind, meant_by
 from virtfn.model.cloud.fields import find, whole
 from virtfn.model.cloud.references import is_uuid
@@ -20,8 +21,6 @@ LATE_S = 15.0
 """How long what was asked for, and never answered, is looked for before it is taken as not made."""
 _PAUSE_S = 0.5
 _LOOKING_PAUSE_S = 1.0
-_UNANSWERED = (0, 504)
-"""HTTP status where the request may still be at work: no answer at all, or a gateway that waits no longer."""
 
 Fields = Mapping[str, Value]
 Ours = Callable[[str, Kind], list[CloudObject]]
@@ -74,11 +73,17 @@ class Writer:
             _ = self._sdk.network, self._sdk.compute  # the SDK makes them at first use, which threads must not share
             self._look_up([one for one in work if one.makes])
         deleted: list[_Work] = []
+        unanswered: list[Target] = []
         if any(meant_by(one.target)[1] is Kind.NETWORK for one in work):
             self._listing.forget_networks()
         try:
-            together(lambda one: self._write(one, deleted), work, self._parallel)
+            together(lambda one: self._write(one, deleted, unanswered), work, self._parallel)
         except BaseException as refusal:
+            for target in self._never_seen(unanswered):
+                refusal.add_note(
+                    f"{target} was asked for and may still come: `virtfn cloud show -o wide` shows it then, and "
+                    "`openstack` deletes it by its id"
+                )
             try:
                 self._wait_until_gone(deleted)
             except CloudError as more:
@@ -110,33 +115,27 @@ class Writer:
             servers = self._listing.server_names()
         return [replace(one, holder=servers.get(device, "")) for one, device in zip(work, devices, strict=True)]
 
-    def _write(self, one: _Work, deleted: list[_Work]) -> None:
+    def _write(self, one: _Work, deleted: list[_Work], unanswered: list[Target]) -> None:
         try:
             self._ask(one, deleted)
         except CloudUnreachable as fault:
-            if one.makes and fault.status in _UNANSWERED and not self._comes_late(one.target):
-                fault.add_note(
-                    f"{one.target} was asked for and may still come. It then bears our mark: `virtfn cloud down` "
-                    "deletes it"
-                )
+            if one.makes and fault.may_be_at_work:
+                unanswered.append(one.target)
             raise
 
-    def _comes_late(self, target: Target) -> bool:
-        """Whether it is there after all, within some seconds: only then can it be taken back."""
-        spec, kind, _ = meant_by(target)
+    def _never_seen(self, targets: Sequence[Target]) -> list[Target]:
+        """Those that are not there within some seconds: what comes later cannot be taken back by who asked for it."""
+        missing = list(targets)
         deadline = time.monotonic() + LATE_S
-        while True:
-            try:
-                with refusals(str(target)):
-                    if find(self._ours(spec, kind), target):
-                        return True
-            except CloudError:  # nothing answers there now
-                return False
-            except UsageError:  # several of the name
-                return True
-            if time.monotonic() >= deadline:
-                return False
+        while missing:
+            spec, kind, _ = meant_by(missing[0])
+            with contextlib.suppress(CloudError), refusals(str(missing[0])):
+                there = {one.name for one in self._ours(spec, kind)}
+                missing = [target for target in missing if meant_by(target)[2] not in there]
+            if not missing or time.monotonic() >= deadline:
+                break
             time.sleep(_LOOKING_PAUSE_S)
+        return missing
 
     def _ask(self, one: _Work, deleted: list[_Work]) -> None:
         spec, kind, name = meant_by(one.target)
@@ -146,9 +145,8 @@ class Writer:
                 self._ids[spec, kind, name] = making.create(self._sdk, spec, kind, name, whole(one.fields), ids)
             elif one.deletes:
                 if one.holder:
-                    raise CloudError(
-                        f"server {one.holder} has it, and is still there", where=str(one.target), status=409
-                    )
+                    what, hint = f"server {one.holder} has it, and is still there", f"delete server {one.holder} first"
+                    raise StillNeeded(what, where=str(one.target), hint=hint, status=409)
                 self._ids.pop((spec, kind, name), None)
                 if one.found is not None:
                     making.delete(self._sdk, one.found)

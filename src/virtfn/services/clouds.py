@@ -10,7 +10,7 @@ from virtfn.model.plan import Plan
 from virtfn.model.saying import by_names
 from virtfn.model.transaction import Status, Transaction
 from virtfn.planning.cloud.diagnosis import diagnosis
-from virtfn.planning.cloud.naming import meant_by_id, renewed_images, settled, spoken
+from virtfn.planning.cloud.naming import kept, meant_by_id, settled, spoken
 from virtfn.planning.cloud.plan import UP, differences, plan_down, plan_up
 from virtfn.planning.cloud.readiness import Readiness, placement, readiness
 from virtfn.planning.cloud.standing import standing
@@ -36,7 +36,8 @@ class Patience:
 class CloudView:
     """What bears the spec's tag now, how it differs from the spec, and what is not ready.
 
-    ``names`` are those of images and networks that the objects mean by their ids.
+    ``names`` are those of images and networks that the objects mean by their ids. ``remarks``: what stands as it is
+    though the spec's words mean something else by now.
     """
 
     cloud: str
@@ -45,6 +46,7 @@ class CloudView:
     differences: tuple[str, ...]
     readiness: Readiness
     names: Mapping[str, str] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -105,8 +107,9 @@ class Clouds:
 
     def show(self, desired: DesiredCloud) -> CloudView:
         """What there is of the spec now. Raises CloudError."""
-        desired, observed = self._observe(desired)
-        return _view(desired, observed, self._explained(desired, observed))
+        named, observed = self._observe(desired)
+        view = _view(named, observed, self._explained(named, observed))
+        return replace(view, remarks=tuple(kept(desired, observed)))
 
     def has_unfinished(self, spec: str) -> bool:
         """Whether a run of this spec was cut short, or is at work: ``up`` and ``down`` take back what it made first."""
@@ -161,7 +164,7 @@ class Clouds:
     def _plan_up(self, desired: DesiredCloud) -> Plan:
         named, observed = self._observe(desired)
         plan = plan_up(named, observed, self._cloud.survey(named, observed))
-        return replace(plan, notes=(*plan.notes, *renewed_images(desired, observed)))
+        return replace(plan, notes=(*plan.notes, *kept(desired, observed)))
 
     def _observe(self, desired: DesiredCloud) -> tuple[DesiredCloud, ObservedCloud]:
         """What there is, and the spec in its words."""
@@ -187,7 +190,7 @@ class Clouds:
         notes = [
             f"transaction {entry.id} ({entry.plan.title}) was cut short, or is at work: "
             + (
-                "all that it was to make is there; that is kept if it gets ready"
+                "all that it was to make is there, and is kept"
                 if self._is_whole(entry, plan, spec)
                 else "what it has made is deleted first, and made anew where the spec wants it"
             )
@@ -205,15 +208,14 @@ class Clouds:
         return ours and plan.is_empty and entry.status is Status.OPEN and not self._engine.drift(entry)
 
     def _keep(self, entry: Transaction, desired: DesiredCloud) -> None:
-        """Finish a run of which all is there: wait until it is ready and commit it, or take it back and raise."""
+        """Finish a run of which all is there: wait until it is ready and commit it.
+
+        Whatever waiting raises, nothing is undone: it may have stood for long. The next ``up`` waits again.
+        """
         self._progress(
             f"transaction {entry.id} ({entry.plan.title}) was cut short, and all of it is there: finishing it"
         )
-        try:
-            entry = self._journal.attach(entry, placement(*self._ready(desired)))
-        except BaseException:
-            self._take_back(entry)
-            raise
+        entry = self._journal.attach(entry, placement(*self._ready(desired)))
         self._journal.record_status(entry, Status.COMMITTED)
 
     def _finish_what_died(self, spec: str) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from virtfn.errors import ConflictError, Interrupted, RollbackIncomplete, VerifyFailed, VirtfnError
+from virtfn.errors import ConflictError, Interrupted, RollbackIncomplete, StillNeeded, VerifyFailed, VirtfnError
 from virtfn.model.plan import DEFINITION, Plan, Restore, Step, Target, Undoing, Value, Writing
 from virtfn.model.saying import say, say_change
 from virtfn.model.transaction import Status, Transaction
@@ -290,7 +290,7 @@ class Transactions:
         faults, due = [], []
         for one, now in zip(stride, found, strict=True):
             if isinstance(now, VirtfnError):
-                faults.append(_owed(one, str(now)))
+                faults.append(_owed(one, now))
             elif now == one.value:
                 continue
             elif one.undoing is not Undoing.OVERWRITE and now not in one.ours:
@@ -309,7 +309,7 @@ class Transactions:
             self._world.write_all([(one.target, one.field, one.value) for one, _ in due])
         except VirtfnError as refusal:
             if len(due) == 1:
-                return [_owed(due[0][0], str(refusal))]
+                return [_owed(due[0][0], refusal)]
             return [fault for single in due for fault in self._write_back([single])]
         return self._not_back([one for one, _ in due])
 
@@ -332,10 +332,12 @@ class Transactions:
             raise Interrupted("interrupted")
 
 
-def _owed(restore: Restore, why: str) -> str:
-    """What remains to be done, with the command that does it."""
-    command = f" (`{restore.command}`)" if restore.command else ""
-    return f"{restore.target} {restore.field} should be {say(restore.value)}: {why}{command}"
+def _owed(restore: Restore, why: VirtfnError) -> str:
+    """What remains to be done, with the command that does it, or what comes before it."""
+    owed = f"{restore.target} {restore.field} should be {say(restore.value)}: {why}"
+    if isinstance(why, StillNeeded):
+        return f"{owed}; {why.hint}"
+    return f"{owed} (`{restore.command}`)" if restore.command else owed
 
 
 def _targets(steps: Sequence[Step], numbers: Sequence[int]) -> str:

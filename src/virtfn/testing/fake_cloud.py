@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from virtfn.errors import CloudError, VirtfnError
+from virtfn.errors import CloudError, StillNeeded, VirtfnError
 from virtfn.model.cloud import CloudObject, DesiredCloud, Kind, ObservedCloud, meant_by
 from virtfn.model.cloud.fields import by_kind, field_of, find, refuse_fixed, whole
 from virtfn.model.cloud.references import References, references
@@ -237,8 +237,8 @@ class FakeCloud:
     def _delete(self, found: CloudObject) -> None:
         holder = self._kept.get(str(found.facts.get("device")))
         if holder:
-            message = f"server {holder.seen.name} has it, and is still there"
-            raise CloudError(message, where=f"port {found.name}", status=409)
+            message, hint = f"server {holder.seen.name} has it, and is still there", "delete it first"
+            raise StillNeeded(message, where=f"port {found.name}", hint=hint, status=409)
         if found.kind is Kind.NETWORK and self._on(found, Kind.PORT):
             message = f"Unable to complete operation on network {found.id}. "
             raise CloudError(

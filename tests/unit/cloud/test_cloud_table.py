@@ -39,7 +39,7 @@ def port(name: str, of: str = "", **facts: Value) -> CloudObject:
 
 def lines(*objects: CloudObject) -> list[str]:
     out = Console(file=io.StringIO(), width=1000, highlight=False, emoji=False, markup=False)
-    print_networks(out, objects)
+    print_networks(out, objects, {})
     print_servers(out, objects, {})
     printed = out.file.getvalue()  # type: ignore[attr-defined]
     return str(printed).splitlines()

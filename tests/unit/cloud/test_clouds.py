@@ -1,10 +1,12 @@
 from dataclasses import replace
+from unittest.mock import Mock
 
 import pytest
 from tests.unit.cloud.rig import FIELD_NOTE, Rig, desired
 
 from virtfn.errors import (
     CloudError,
+    CloudUnreachable,
     ConflictError,
     Interrupted,
     RollbackIncomplete,
@@ -249,22 +251,60 @@ def test_a_killed_run_of_which_all_is_there_is_finished(rig: Rig, noted: str) ->
     rig.cloud.write_all([(step.target, step.field, step.after) for step in plan.steps])
     ids = [one.id for one in rig.cloud.everything()]
     again = rig.clouds.plan(desired())
-    assert again.notes[0].endswith("all that it was to make is there; that is kept if it gets ready")
+    assert again.notes[0].endswith("all that it was to make is there, and is kept")
     assert rig.clouds.up(desired(), again).id is None
     assert rig.journal.load(entry.id).status is Status.COMMITTED
     assert [one.id for one in rig.cloud.everything()] == ids
 
 
-def test_a_killed_run_that_never_gets_ready_is_taken_back() -> None:
+def test_a_killed_run_that_does_not_get_ready_stands_until_it_is_or_is_deleted() -> None:
+    """It may have been at work for long: it is no more taken back than what was committed."""
     rig = Rig(FakeCloud(patience=10**6))
     plan = rig.clouds.plan(desired())
     entry = rig.journal.begin(plan)
     entry = rig.journal.record_done(rig.journal.record_intent(entry, range(len(plan.steps))), range(len(plan.steps)))
     rig.cloud.write_all([(step.target, step.field, step.after) for step in plan.steps])
-    with pytest.raises(VerifyFailed):
-        rig.up()
-    assert rig.cloud.everything() == ()
-    assert rig.journal.load(entry.id).status is Status.ROLLED_BACK
+    ids = [one.id for one in rig.cloud.everything()]
+    for _ in range(2):
+        with pytest.raises(VerifyFailed):
+            rig.up()
+        assert [one.id for one in rig.cloud.everything()] == ids
+        assert rig.journal.load(entry.id).status is Status.OPEN
+    rig.cloud.patience = 0
+    assert rig.up().id is None
+    assert rig.journal.load(entry.id).status is Status.COMMITTED
+
+
+@pytest.mark.parametrize("failure", [CloudUnreachable("503"), KeyboardInterrupt()])
+def test_a_cloud_that_does_not_answer_costs_no_server_of_a_run_that_was_cut_short(
+    rig: Rig, failure: BaseException
+) -> None:
+    plan = rig.clouds.plan(desired())
+    entry = rig.journal.record_intent(rig.journal.begin(plan), range(len(plan.steps)))
+    rig.cloud.write_all([(step.target, step.field, step.after) for step in plan.steps])
+    again = rig.clouds.plan(desired())
+    ids = [one.id for one in rig.cloud.everything()]
+    observe, rig.cloud.observe = rig.cloud.observe, Mock(side_effect=failure)  # type: ignore[method-assign]
+    with pytest.raises(type(failure)):
+        rig.clouds.up(desired(), again)
+    rig.cloud.observe = observe  # type: ignore[method-assign]
+    assert [one.id for one in rig.cloud.everything()] == ids
+    assert rig.journal.load(entry.id).status is Status.OPEN
+
+
+def test_a_server_that_cannot_be_deleted_keeps_its_port_and_is_what_is_to_be_deleted_first(rig: Rig) -> None:
+    def fail(action: str, target: Target, field: str, value: Value) -> None:
+        if action == "write" and target.kind == "server" and value is None:
+            raise CloudError("500", where=str(target), status=500)
+
+    rig.up()
+    (entry,) = rig.journal.all()
+    rig.cloud.hook = fail
+    with pytest.raises(RollbackIncomplete) as caught:
+        rig.records.rollback(entry.id)
+    assert "server vm-1 has it, and is still there; delete it first" in caught.value.message
+    assert "openstack port delete" not in caught.value.message
+    assert rig.ours()[Kind.PORT, "vm-1-0"].facts["status"] == "ACTIVE"
 
 
 def test_down_that_fails_tells_what_is_gone_and_is_taken_up_again(rig: Rig) -> None:

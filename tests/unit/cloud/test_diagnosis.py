@@ -240,6 +240,22 @@ def test_a_group_too_large_whose_servers_passed_the_scheduler_together() -> None
     assert cause.seen[-1] == "nova chose a host and could not build the server there: compute1"
 
 
+def test_a_group_too_large_does_not_silence_novas_last_exception() -> None:
+    hosts = (ComputeHost("compute1", "nova"),)
+    said: Mapping[str, Value] = {"status": "ERROR", "fault": f"{MANY_TRIES} Binding failed for port abc"}
+    found = seen_as(said, UNBOUND, CloudSurvey(agents=(LIVE,), hosts=hosts), FIELD_NOTE)
+    assert [one.kind for one in found] == [CauseKind.GROUP_TOO_LARGE, CauseKind.BINDING_FAILED]
+
+
+def test_room_that_others_of_ours_have_taken_meanwhile_does_not_hide_that_no_vf_was_free() -> None:
+    by_filters: Mapping[str, Value] = {
+        "status": "ERROR",
+        "fault": "No valid host was found. There are not enough hosts available.",
+    }
+    found = seen_as(by_filters, UNBOUND, CloudSurvey(room={"m1.tiny": ()}, hosts=(ComputeHost("compute1", "nova"),)))
+    assert [one.kind for one in found] == [CauseKind.FLAVOR_FITS_NOWHERE, CauseKind.NO_FREE_VF]
+
+
 OFFERED_NONE: Mapping[str, Value] = {"status": "ERROR", "fault": "No valid host was found. "}
 
 
@@ -280,6 +296,11 @@ def test_nova_that_waited_for_its_ports_in_vain() -> None:
     (member,) = seen_as(GIVEN_UP, UNBOUND, CloudSurvey())
     assert member.what.startswith("perhaps nobody has set up the server's VFs ")
     assert "ask an administrator" in member.do
+
+
+def test_a_whole_pf_waits_for_no_agent() -> None:
+    text = ALONE.replace("vnic_type: direct", "vnic_type: direct-physical")
+    assert seen_as(GIVEN_UP, UNBOUND, CloudSurvey(agents=(DEAD,), tried={"vm-1": ("compute1",)}), text) == ()
 
 
 BUILD: Mapping[str, Value] = {"status": "BUILD", "host": None}

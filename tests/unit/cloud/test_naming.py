@@ -177,6 +177,12 @@ def test_a_uuid_may_be_written_in_capitals() -> None:
     assert made.clouds.plan(desired(text)).is_empty
 
 
+def test_the_id_of_a_flavor_is_written_as_it_is() -> None:
+    made = Rig(FakeCloud(FakeRules(flavors=(Flavor("Big", id="m1.tiny"), Flavor("M1.Tiny", id="7")))))
+    made.up(FIELD_NOTE.replace("flavor: m1.tiny", "flavor: M1.Tiny"))
+    assert server(made).fields["flavor"] == "M1.Tiny"
+
+
 def test_an_image_that_is_not_listed_is_used_by_its_id() -> None:
     hidden = Image("old", id="6a9f7bd2-0a3c-4d55-9d4e-0c5a4c6f1b11")
     made = Rig(FakeCloud(FakeRules(hidden_images=(hidden,))))
@@ -194,11 +200,12 @@ def test_what_becomes_of_an_image_and_its_name_is_no_matter_of_what_stands(image
     made.cloud.rules.images = images
     plan = made.clouds.plan(desired())
     assert plan.is_empty
-    if NEW in images and OLD not in images:
-        called = "cirros-old" if len(images) == 2 else "image-old"
-        assert f"server vm-1 keeps image {called}, which is not what cirros means now" in plan.notes
-    else:
-        assert not any("keeps image" in note for note in plan.notes)
+    called = "cirros-old" if len(images) == 2 and OLD not in images else "image-old"
+    why = "which is not what cirros means now" if images else "and there is no image cirros"
+    told = [] if OLD in images else [f"server vm-1, vm-2 stays with image {called}, {why}"]
+    assert [note for note in plan.notes if "stays with" in note] == told
+    view = made.clouds.show(desired())
+    assert (view.differences, list(view.remarks)) == ((), told)
     records = made.records
     assert records.rollback().status is Status.ROLLED_BACK
     assert made.cloud.everything() == ()

@@ -64,6 +64,17 @@ def test_what_is_for_administrators_only_is_missing_not_empty() -> None:
     assert {"vif_type", "host", "pci_slot"}.isdisjoint(reading.port_object(hidden, OWN).facts)
 
 
+def test_a_network_tells_a_member_neither_its_type_nor_where_it_is() -> None:
+    told = {"id": "n1", "name": "flat", "mtu": 1500, "is_shared": False, "is_port_security_enabled": True}
+    where = {"provider_network_type": "flat", "provider_physical_network": "physnet1", "provider_segmentation_id": None}
+    rest = {"status": "ACTIVE", "subnet_ids": ["s1", "s2"]}
+    admins = reading.network_object(SimpleNamespace(**told, **where, **rest))
+    members = reading.network_object(SimpleNamespace(**told, **dict.fromkeys(where), **rest))
+    assert (admins.fields["type"], admins.fields["physical_network"]) == ("flat", "physnet1")
+    assert {"type", "physical_network", "segmentation_id"}.isdisjoint(members.fields)
+    assert members.facts == {"status": "ACTIVE", "subnets": 2}
+
+
 def test_a_subnet_is_in_normal_form() -> None:
     one = SimpleNamespace(
         id="x",

@@ -87,6 +87,10 @@ def test_a_cloud_that_does_not_answer_is_unreachable() -> None:
         error = leaves(fault)
         assert isinstance(error, CloudUnreachable)
         assert error.exit_code is ExitCode.UNREACHABLE
+        assert error.may_be_at_work
+    busy = leaves(HttpException(details="<html>busy</html>", http_status=503))
+    assert isinstance(busy, CloudUnreachable)
+    assert not busy.may_be_at_work
 
 
 @pytest.mark.parametrize(
@@ -111,6 +115,8 @@ def test_no_connection_is_an_address_and_a_reason(cause: str, why: str) -> None:
         retold = f"HTTPConnectionPool(host='h', port=9): Max retries exceeded with url: {path} (Caused by {cause})"
         error = leaves(ConnectFailure(f"Unable to establish connection to http://h:9{path}: {retold}"))
         assert error.message == f"http://h:9/v3: {why}"
+        assert isinstance(error, CloudUnreachable)
+        assert not error.may_be_at_work, "it was never sent"
 
 
 def test_an_unknown_cloud_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

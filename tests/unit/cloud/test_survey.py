@@ -66,6 +66,8 @@ TOLD: dict[str, object] = {
 
 def told(_method: str, path: str) -> Answer | None:
     bare = path.partition("?")[0].rstrip("/")
+    if "marker=" in path:
+        return 200, json.dumps({"images": []})
     return (200, json.dumps(TOLD[bare])) if bare in TOLD else None
 
 

@@ -96,3 +96,19 @@ def test_the_first_refusal_is_raised_and_the_others_are_its_notes() -> None:
         {"port a: in use", "refused as well: port b: quota"},
         {"port b: quota", "refused as well: port a: in use"},
     )
+
+
+def test_notes_of_every_refusal_are_kept() -> None:
+    meeting = Barrier(2)
+
+    def work(number: int) -> None:
+        meeting.wait(PATIENCE_S)
+        fault = CloudError("no", where=f"port {number}")
+        fault.add_note(f"{number} may still come")
+        raise fault
+
+    with pytest.raises(CloudError) as caught:
+        together(work, range(2), 2)
+    notes = caught.value.__notes__
+    assert {"0 may still come", "1 may still come"} < set(notes)
+    assert sum(note.startswith("refused as well: port ") for note in notes) == 1

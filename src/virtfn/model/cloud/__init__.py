@@ -149,7 +149,7 @@ class ObservedCloud:
     """What bears one spec's tag, and what else matters to it.
 
     ``others`` are networks without the tag, and ports without it on networks that bear it. What the cloud is made of
-    beside (agents, hosts, quotas) is in ``cloud_survey``. ``images`` and ``flavors`` are what these are called.
+    beside (agents, hosts, quotas) is in ``survey``. ``images`` and ``flavors`` are what these are called.
     """
 
     cloud: str

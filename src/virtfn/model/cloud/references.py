@@ -1,6 +1,6 @@
 """What a person may call an image, a flavor or a network: its id, or a name that means it alone.
 
-Neutron and Glance let several have one name, and let a name go from one to another; flavors' names are unique and stay.
+Neutron and Glance let several have one name, and let a name go from one to another; names of flavors are unique.
 An id comes before a name, as with the ``openstack`` command.
 """
 
@@ -45,7 +45,8 @@ class References:
 
     def with_id(self, word: str) -> str | None:
         """The id that a word is, in whatever case a UUID is written; None where it is none."""
-        return next((one for one in (word, word.lower()) if one in self.names), None)
+        words = (word, word.lower()) if is_uuid(word) else (word,)
+        return next((one for one in words if one in self.names), None)
 
     def meant(self, word: str) -> tuple[str, ...]:
         """The ids of all that a word means: one, none, or several of this name."""

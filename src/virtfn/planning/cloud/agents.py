@@ -42,9 +42,10 @@ def network_causes(port: DesiredPort, desired: DesiredCloud, observed: ObservedC
     network = other_network_of(port, desired, observed)
     kind = network.fields.get("type") if network else None
     if network and kind and kind not in tuple(NetworkType):
+        called = network.name or network.id
         yield Cause(
             CauseKind.TYPE_NOT_BOUND,
-            f"network {network.name} is of type {kind}: Neutron's sriovnicswitch binds VFs on flat and vlan only",
+            f"network {called} is of type {kind}: Neutron's sriovnicswitch binds VFs on flat and vlan only",
             (f"network {network.name} ({network.id}): type {kind}",),
             "put the port on a flat or vlan network of a physical network that an agent serves",
         )

@@ -48,11 +48,11 @@ def not_built_causes(
     on = [(port, physical_network_of(port, desired, observed)) for port in server.ports]
     names = tuple(dict.fromkeys(physical or _NOT_TOLD for _, physical in on))
     seen = f"nova chose a host and could not build the server there{': ' if hosts else ''}{', '.join(hosts)}"
-    causes = [*too_many(server, desired, survey)]
-    causes += [cause for port, _ in on for cause in network_causes(port, desired, observed)]
+    group = [*too_many(server, desired, survey)]
+    causes = [cause for port, _ in on for cause in network_causes(port, desired, observed)]
     if not isinstance(survey.agents, Unknown):
         causes += [one for port, name in on if name for one in agent_causes(port, name, agents, hosts)]
-    yield from (Cause(one.kind, one.what, (*one.seen, seen), one.do) for one in causes)
+    yield from (Cause(one.kind, one.what, (*one.seen, seen), one.do) for one in (*group, *causes))
     said = tuple(said_of(one) for one in agents if not hosts or one.host in hosts)
     if _NOT_CLAIMED in fault:
         gone = f"no VF of {', '.join(names)} was left{_on_last(hosts)} when the server was built there"
@@ -62,7 +62,7 @@ def not_built_causes(
     elif _NOT_BOUND in fault and not causes:
         what = f"its port could not be bound{_on_last(hosts)}{_although(names, hosts, agents)}"
         yield Cause(CauseKind.BINDING_FAILED, what, (seen, *said), _SEE_NEUTRON)
-    elif not causes:
+    elif not causes and not group:
         yield _perhaps(names, hosts, (seen, *said), survey)
 
 

@@ -13,6 +13,8 @@ from virtfn.model.desired import UNSET
 from virtfn.model.plan import Value
 from virtfn.planning.cloud.objects import bare_networks
 
+_SHOWN = 4
+
 
 def settled(desired: DesiredCloud, observed: ObservedCloud) -> DesiredCloud:
     """The same with its images, flavors and networks in normal form (``model/cloud/fields``).
@@ -25,15 +27,28 @@ def settled(desired: DesiredCloud, observed: ObservedCloud) -> DesiredCloud:
     return replace(desired, servers=tuple(_server(one, own, bare, observed) for one in desired.servers))
 
 
-def renewed_images(desired: DesiredCloud, observed: ObservedCloud) -> Iterator[str]:
-    """Servers that are there with an image that the spec's name for it does not mean any more, in a line each."""
+def kept(desired: DesiredCloud, observed: ObservedCloud) -> Iterator[str]:
+    """Servers that are there with another image than the spec's name for it means now, in a line for all alike.
+
+    And those whose flavor is gone, where the spec's word for it means none either.
+    """
+    alike: dict[str, list[str]] = {}
     for server in desired.servers:
         found = observed.find(Kind.SERVER, server.name)
-        has = found.fields.get("image") if found else None
-        meant = observed.images.meant(server.image)
-        if isinstance(has, str) and meant and has not in meant and _is_a_name(server.image, observed):
-            called = observed.images.said(has)
-            yield f"server {server.name} keeps image {called}, which is not what {server.image} means now"
+        fields = found.fields if found else {}
+        for what, word, has, known in (
+            ("image", server.image, fields.get("image"), observed.images),
+            ("flavor", server.flavor, fields.get("flavor"), observed.flavors),
+        ):
+            meant = known.meant(word)
+            if not isinstance(has, str) or has == word or has in meant:
+                continue
+            if _is_a_name(word, observed) if what == "image" else not meant and has not in known.names.values():
+                why = f"which is not what {word} means now" if meant else f"and there is no {what} {word}"
+                alike.setdefault(f"{what} {known.said(has)}, {why}", []).append(server.name)
+    for text, names in alike.items():
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        yield f"server {', '.join(names[:_SHOWN])}{more} stays with {text}"
 
 
 def meant_by_id(every: Iterable[Mapping[str, Value]]) -> set[str]:

@@ -41,7 +41,7 @@ def wanted_objects(desired: DesiredCloud) -> tuple[WantedObject, ...]:
             for one in desired.networks
             for subnet in one.subnets
         ),
-        *_ports(desired),
+        *_ports(desired.servers),
         *_groups(desired.servers),
         *(WantedObject(Kind.SERVER, one.name, _server(one), one.where) for one in desired.servers),
     )
@@ -104,8 +104,8 @@ def _subnet(one: DesiredSubnet, network: str) -> dict[str, Value]:
     return {**fields, **_named(one, "gateway", "dhcp")}
 
 
-def _ports(desired: DesiredCloud) -> Iterator[WantedObject]:
-    for server in desired.servers:
+def _ports(servers: Iterable[DesiredServer]) -> Iterator[WantedObject]:
+    for server in servers:
         for port in server.ports:
             fields = {"network": port.network, "vnic_type": port.vnic_type.value, **_named(port, "mac", "fixed_ip")}
             yield WantedObject(Kind.PORT, port.name, fields, server.where)

@@ -7,7 +7,7 @@ faults of a network (nova, compute/manager.py).
 
 from collections.abc import Iterator, Sequence
 
-from virtfn.model.cloud import CloudObject, DesiredCloud, DesiredServer, Kind, NicAgent, ObservedCloud
+from virtfn.model.cloud import CloudObject, DesiredCloud, DesiredServer, Kind, NicAgent, ObservedCloud, VnicType
 from virtfn.model.cloud.causes import Cause, CauseKind
 from virtfn.model.cloud.survey import CloudSurvey
 from virtfn.model.inventory import Unknown
@@ -29,7 +29,10 @@ def unplugged_causes(
     server: DesiredServer, desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey
 ) -> Iterator[Cause]:
     """What kept the server's ports down until nova gave up, as far as the agents there tell."""
-    names = (physical_network_of(port, desired, observed) or _ITS_NETWORK for port in server.ports)
+    plugged = [port for port in server.ports if port.vnic_type is not VnicType.DIRECT_PHYSICAL]
+    if not plugged:  # a whole PF needs no agent
+        return
+    names = (physical_network_of(port, desired, observed) or _ITS_NETWORK for port in plugged)
     physical = ", ".join(dict.fromkeys(names))
     hosts = hosts_that_tried(server, survey)
     where = f" on {', '.join(hosts)}" if hosts else ""

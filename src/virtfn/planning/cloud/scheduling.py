@@ -21,6 +21,7 @@ GIVE_VFS = (
 )
 _BUILD = "BUILD"
 _WITHOUT_REASON = "No valid host was found."
+_BY_FILTERS = "There are not enough hosts available."
 _GIVE_PFS = "free a PF, or give nova one without VFs: its [pci] device_spec must name it with this physical_network"
 
 
@@ -28,10 +29,11 @@ def no_host_causes(
     server: DesiredServer, desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey
 ) -> Iterator[Cause]:
     """Why no host takes the server: all that is known not to fit, or, where all that is known fits, its VFs."""
-    known = [*out_of_service(server, survey), *too_small(server, survey), *too_many(server, desired, survey)]
+    small = [*too_small(server, survey)]
+    known = [*out_of_service(server, survey), *too_many(server, desired, survey)]
     known += [cause for port in server.ports for cause in network_causes(port, desired, observed)]
-    yield from known
-    if known:
+    yield from (*known, *small)
+    if known or (small and not _is_the_filters(server, observed)):  # else it may be small since others of ours run
         return
     if _is_placements(server, observed):
         yield _no_candidate(server, survey)
@@ -41,8 +43,16 @@ def no_host_causes(
 
 
 def _is_placements(server: DesiredServer, observed: ObservedCloud) -> bool:
+    return _word(server, observed).endswith(_WITHOUT_REASON)
+
+
+def _is_the_filters(server: DesiredServer, observed: ObservedCloud) -> bool:
+    return _word(server, observed).endswith(_BY_FILTERS)
+
+
+def _word(server: DesiredServer, observed: ObservedCloud) -> str:
     found = observed.find(Kind.SERVER, server.name)
-    return found is not None and str(found.facts.get("fault") or "").rstrip().endswith(_WITHOUT_REASON)
+    return str(found.facts.get("fault") or "").rstrip() if found else ""
 
 
 def _no_candidate(server: DesiredServer, survey: CloudSurvey) -> Cause:
