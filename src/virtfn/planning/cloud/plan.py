@@ -163,8 +163,11 @@ def _in_words(fields: Mapping[str, Value], observed: ObservedCloud) -> dict[str,
 
 
 def _said(field: str, value: Value, observed: ObservedCloud) -> str:
+    """As the spec would have it: ``none``, and images and networks by their names."""
     known = {"image": observed.images, "network": observed.networks}.get(field)
-    return known.said(str(value)) if known and value is not None else say(value)
+    if value is None:
+        return "none"
+    return known.said(str(value)) if known else say(value)
 
 
 def _strays(wanted: tuple[WantedObject, ...], observed: ObservedCloud) -> Iterator[str]:
