@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from virtfn.errors import LabError, VirtfnError
-from virtfn.lab.folders import Folders
-from virtfn.lab.machine import Machine
-from virtfn.lab.parts import Parts, assemble
-from virtfn.lab.shape import Shape
-from virtfn.lab.startup import Wishes, throw_away
+from virtfn.lab.build.parts import Parts, assemble
+from virtfn.lab.machine.folders import Folders
+from virtfn.lab.machine.machine import Machine
+from virtfn.lab.machine.shape import Shape
+from virtfn.lab.machine.startup import StartOptions, throw_away
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -72,7 +72,7 @@ def start_lab(lab_parts: Parts) -> StartLab:
 
     @contextmanager
     def start(*, shape: Shape | None = None, cold: bool = False) -> Iterator[Machine]:
-        wishes = Wishes(shape=shape or Shape(), cold=cold)
+        wishes = StartOptions(shape=shape or Shape(), cold=cold)
         with throw_away(lab_parts, Folders.of_this_user(), wishes, _say) as machine:
             machine.push(ROOT / "tests", "tests")
             machine.push(ROOT / "pyproject.toml", "pyproject.toml")

@@ -14,7 +14,7 @@ def run() -> None:
         _print(f"virtfn {__version__}\n")
         return
     if sys.argv[1:] in (["--help"], ["-h"]):
-        from virtfn.cli.overview import overview
+        from virtfn.cli.help_text import overview
 
         _print(overview())
         return

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 from virtfn.errors import BackendUnreachable
 
 if TYPE_CHECKING:
+    from virtfn.engine.interfaces import Cancelled
+    from virtfn.engine.transaction import Progress
     from virtfn.host.kernel import KernelHost
     from virtfn.journal.files import FileJournal
     from virtfn.model.place import CloudAccount
     from virtfn.services.cloud_mirrors import CloudMirrors
-    from virtfn.services.clouds import Clouds
-    from virtfn.services.hosts import Hosts
-    from virtfn.services.mirrors import Mirrors
-    from virtfn.services.ports import Cancelled
-    from virtfn.services.records import Records
-    from virtfn.services.transaction import Progress
+    from virtfn.services.cloud_state import CloudService
+    from virtfn.services.history import History
+    from virtfn.services.host_state import HostService
+    from virtfn.services.mirrors import MirrorService
 
 _CLOUD_SETTLES = (30.0, 0.5)
 """How long what was written may take to be read in a cloud, and how often it is looked at, in seconds."""
@@ -69,20 +69,20 @@ class App:
 
     def mirrors(
         self, progress: "Progress", cancelled: "Cancelled", *, frames: int = 20, probe_from: tuple[str, ...] = ()
-    ) -> "Mirrors":
+    ) -> "MirrorService":
         """The mirrors of this machine. ``frames`` is the number of probe frames a leg."""
         import secrets
 
+        from virtfn.engine.transaction import Transactions
         from virtfn.host.frames import PacketProber
         from virtfn.host.physnets import physical_networks
-        from virtfn.services.bench import Vantage
-        from virtfn.services.mirrors import Mirrors
-        from virtfn.services.proving import Probing, Prover
-        from virtfn.services.transaction import Transactions
+        from virtfn.services.mirrors import MirrorService
+        from virtfn.services.probe_points import ProbeOrigins
+        from virtfn.services.prover import Probing, Prover
 
         host, journal = self.host(), self.journal()
-        vantage = Vantage.parse(probe_from or self.settings.probe_from)
-        return Mirrors(
+        vantage = ProbeOrigins.parse(probe_from or self.settings.probe_from)
+        return MirrorService(
             host,
             journal,
             Transactions(host, journal, progress=progress, cancelled=cancelled),
@@ -97,19 +97,19 @@ class App:
             physnets=physical_networks,
         )
 
-    def hosts(self, progress: "Progress", cancelled: "Cancelled") -> "Hosts":
+    def hosts(self, progress: "Progress", cancelled: "Cancelled") -> "HostService":
         """This machine from a declared state."""
-        from virtfn.host.surroundings import surroundings
-        from virtfn.services.hosts import Hosts
-        from virtfn.services.transaction import Transactions
+        from virtfn.engine.transaction import Transactions
+        from virtfn.host.host_dependencies import host_dependencies
+        from virtfn.services.host_state import HostService
 
         host, journal = self.host(), self.journal()
         engine = Transactions(host, journal, progress=progress, cancelled=cancelled)
-        return Hosts(host, journal, engine, surroundings)
+        return HostService(host, journal, engine, host_dependencies)
 
     def cloud_mirrors(self, os_cloud: str | None) -> "CloudMirrors":
         """Mirrors between ports of the cloud of this name in clouds.yaml (None: OS_... variables). Reads only."""
-        from virtfn.cloud.ports import OpenStackPorts
+        from virtfn.cloud.port_lookup import OpenStackPorts
         from virtfn.services.cloud_mirrors import CloudMirrors
 
         return CloudMirrors(OpenStackPorts(os_cloud))
@@ -122,42 +122,42 @@ class App:
         *,
         timeout_s: float = 300.0,
         parallel: int = PARALLEL,
-    ) -> "Clouds":
+    ) -> "CloudService":
         """The cloud of this name in clouds.yaml (None: OS_... variables), with a journal of its own.
 
         ``timeout_s``: what servers may take. ``parallel``: how many objects of one kind are at work at once.
         """
         from virtfn.cloud.openstack import OpenStackCloud
-        from virtfn.services.clouds import Clouds, Patience, Wording
-        from virtfn.services.transaction import Settle, Transactions
+        from virtfn.engine.transaction import Settle, Transactions
+        from virtfn.services.cloud_state import CloudService, WaitPolicy, Wording
 
         cloud, told = OpenStackCloud(os_cloud, parallel=parallel), Wording(progress)
         journal = self.cloud_journal(os_cloud)
         engine = Transactions(cloud, journal, progress=told, cancelled=cancelled, settle=Settle(*_CLOUD_SETTLES))
-        patience = Patience(deadline_s=timeout_s)
-        return Clouds(cloud, journal, engine, progress=told, cancelled=cancelled, patience=patience)
+        patience = WaitPolicy(deadline_s=timeout_s)
+        return CloudService(cloud, journal, engine, progress=told, cancelled=cancelled, patience=patience)
 
-    def records(self, progress: "Progress", cancelled: "Cancelled | None" = None) -> "Records":
+    def records(self, progress: "Progress", cancelled: "Cancelled | None" = None) -> "History":
         """This machine's journal, and what can be done with what is in it."""
-        from virtfn.services.records import Records
-        from virtfn.services.transaction import Transactions, never_cancelled
+        from virtfn.engine.transaction import Transactions, never_cancelled
+        from virtfn.services.history import History
 
         journal = self.journal()
         engine = Transactions(self.host(), journal, progress=progress, cancelled=cancelled or never_cancelled)
-        return Records(journal, engine)
+        return History(journal, engine)
 
     def cloud_records(
         self, os_cloud: str | None, progress: "Progress", cancelled: "Cancelled | None" = None
-    ) -> "Records":
+    ) -> "History":
         """The journal of a cloud, and what can be done with what is in it. Nothing is asked of the cloud yet."""
         from virtfn.cloud.openstack import OpenStackCloud
-        from virtfn.services.records import Records
-        from virtfn.services.transaction import Settle, Transactions, never_cancelled
+        from virtfn.engine.transaction import Settle, Transactions, never_cancelled
+        from virtfn.services.history import History
 
         cloud, journal = OpenStackCloud(os_cloud), self.cloud_journal(os_cloud)
         told = cancelled or never_cancelled
         settle = Settle(*_CLOUD_SETTLES)
-        return Records(journal, Transactions(cloud, journal, progress=progress, cancelled=told, settle=settle))
+        return History(journal, Transactions(cloud, journal, progress=progress, cancelled=told, settle=settle))
 
     def cloud_journal(self, os_cloud: str | None) -> "FileJournal":
         """The journal of a project in a cloud. Its objects outlive a boot of this machine, so it knows no boot.

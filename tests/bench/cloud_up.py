@@ -120,7 +120,7 @@ class _PassOn(http.server.BaseHTTPRequestHandler):
 _OF_THE_HOP = ("connection", "proxy-connection", "keep-alive", "transfer-encoding", "accept-encoding")
 
 
-class Bench:
+class ProbePoints:
     """Commands against one cloud, each timed and its calls counted."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str], proxy: CountingProxy) -> None:
@@ -175,7 +175,7 @@ def main() -> int:
         furnish(Rest())
         release = recorded_release(cloud.places) or chosen_release()
         programs = f"{release.environment / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
-        bench = Bench(Path(folder), {**cloud.environment(), "PATH": programs}, proxy)
+        bench = ProbePoints(Path(folder), {**cloud.environment(), "PATH": programs}, proxy)
         bench.virtfn("up", "--yes", count=1)  # the services load much of themselves at their first server
         bench.virtfn("down", "--yes", count=1)
         making = bench.commands("plan")
@@ -189,7 +189,7 @@ def main() -> int:
     return code
 
 
-def there_and_back(bench: Bench) -> tuple[Cost, Cost]:
+def there_and_back(bench: ProbePoints) -> tuple[Cost, Cost]:
     """virtfn makes all and deletes it."""
     _, up = bench.virtfn("up", "--yes")
     ready(bench)
@@ -211,7 +211,7 @@ def figures(up: Cost, peer_up: Cost, down: Cost, peer_down: Cost) -> list[Figure
     ]
 
 
-def ready(bench: Bench) -> None:
+def ready(bench: ProbePoints) -> None:
     """What was just made is what the spec says, whoever made it; ``--exit-code`` fails where it is not."""
     shown = json.loads(bench.virtfn("show", "--exit-code", "-o", "json")[0])
     bound = [one for one in shown["objects"] if one["kind"] == "port" and one["facts"].get("pci_slot")]

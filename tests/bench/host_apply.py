@@ -13,10 +13,10 @@ from typing import Any
 
 from report import Figure, options, publish
 
-from virtfn.lab.folders import Folders
-from virtfn.lab.machine import Machine
-from virtfn.lab.parts import assemble
-from virtfn.lab.startup import Wishes, throw_away
+from virtfn.lab.build.parts import assemble
+from virtfn.lab.machine.folders import Folders
+from virtfn.lab.machine.machine import Machine
+from virtfn.lab.machine.startup import StartOptions, throw_away
 
 VFS = 128
 
@@ -139,7 +139,7 @@ print(json.dumps(figures))
 def main() -> int:
     wanted = options(__doc__ or "")
     folders = Folders.of_this_user()
-    with throw_away(assemble(folders, say), folders, Wishes(name="bench"), say) as machine:
+    with throw_away(assemble(folders, say), folders, StartOptions(name="bench"), say) as machine:
         found = measure(machine)
     fit = slope(found["growth"])
     apply, read = found["apply"], found["read"]

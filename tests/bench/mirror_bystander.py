@@ -14,10 +14,10 @@ from typing import Any
 
 from report import Figure, options, publish
 
-from virtfn.lab.folders import Folders
-from virtfn.lab.machine import Machine
-from virtfn.lab.parts import assemble
-from virtfn.lab.startup import Wishes, throw_away
+from virtfn.lab.build.parts import assemble
+from virtfn.lab.machine.folders import Folders
+from virtfn.lab.machine.machine import Machine
+from virtfn.lab.machine.startup import StartOptions, throw_away
 
 SOURCE_MAC, NEIGHBOUR_MAC, COPY_MAC = "fa:16:3e:aa:33:59", "fa:16:3e:aa:33:58", "fa:16:3e:a1:43:57"
 PEER = "the 2015 recipe by hand"
@@ -44,7 +44,7 @@ sleep 12
 def main() -> int:
     wanted = options(__doc__ or "")
     folders = Folders.of_this_user()
-    with throw_away(assemble(folders, say), folders, Wishes(name="bench"), say) as machine:
+    with throw_away(assemble(folders, say), folders, StartOptions(name="bench"), say) as machine:
         before = host(machine)
         with streams(machine) as ours:
             began = start_of(machine, ["python3", "-c", IN_THE_GUEST.format(ADD)])

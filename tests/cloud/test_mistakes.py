@@ -19,7 +19,7 @@ from tests.cloud.proxy import Faulty, in_front_of
 from virtfn.api import Cloud
 from virtfn.errors import CloudError, ExitCode
 from virtfn.model.cloud.causes import Cause, CauseKind
-from virtfn.planning.cloud.words import meaning_of
+from virtfn.planning.cloud.diagnosis.api_errors import meaning_of
 
 if TYPE_CHECKING:
     from openstack.connection import Connection

@@ -16,7 +16,7 @@ from virtfn.model.cloud import CloudObject, Kind, ObservedCloud, cloud_target
 from virtfn.model.cloud.fields import DEFINED_BY
 from virtfn.model.cloud.survey import Image
 from virtfn.model.plan import DEFINITION, Target, Value
-from virtfn.services.ports import Cloud
+from virtfn.services.interfaces import Cloud
 from virtfn.testing import FakeCloud, FakeRules
 
 SPEC, OTHER_SPEC = "contract", "another"

@@ -11,7 +11,7 @@ from virtfn.errors import CapabilityError, KernelRefused, UsageError, VirtfnErro
 from virtfn.host.kernel import KernelHost
 from virtfn.model.inventory import PfState
 from virtfn.model.plan import Target, Value
-from virtfn.services.ports import Host
+from virtfn.services.interfaces import Host
 from virtfn.testing import FakeHost, FakePf, FakeVf
 
 

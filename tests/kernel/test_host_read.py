@@ -96,7 +96,7 @@ def test_one_pf_is_observed_in_well_under_a_second() -> None:
 
 def test_as_another_user_what_is_allowed_is_read_and_the_rest_has_its_reason() -> None:
     program = (
-        "from virtfn.host.kernel import KernelHost; from virtfn.model.plain import encode; import json;"
+        "from virtfn.host.kernel import KernelHost; from virtfn.model.serialization import encode; import json;"
         "unknown = {}; plain = encode(KernelHost().observe(), unknown=unknown); print(json.dumps([plain, unknown]))"
     )
     done = subprocess.run(

@@ -14,7 +14,7 @@ from virtfn.errors import CapabilityError, GuardRefused, KernelRefused, UsageErr
 from virtfn.host.kernel import KernelHost
 from virtfn.model.inventory import Holder, HolderKind
 from virtfn.model.plan import Target, Value
-from virtfn.planning.commands import equivalent_command
+from virtfn.planning.host.commands import equivalent_command
 
 pytestmark = pytest.mark.guest
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from virtfn.errors import LabError
-from virtfn.lab.disk import make_disk
-from virtfn.lab.folders import Folders
-from virtfn.lab.machine import Machine
-from virtfn.lab.packages import Packages, this_distribution
-from virtfn.lab.parts import Parts
-from virtfn.lab.qemu import HostBoot
-from virtfn.lab.startup import Wishes, throw_away
-from virtfn.lab.systemd import make_layer
+from virtfn.lab.build.packages import Packages, this_distribution
+from virtfn.lab.build.parts import Parts
+from virtfn.lab.build.systemd import make_layer
+from virtfn.lab.machine.disk import make_disk
+from virtfn.lab.machine.folders import Folders
+from virtfn.lab.machine.machine import Machine
+from virtfn.lab.machine.qemu import HostBoot
+from virtfn.lab.machine.startup import StartOptions, throw_away
 
 pytestmark = pytest.mark.lab
 
@@ -58,7 +58,7 @@ class Host:
 
     @contextmanager
     def booted(self) -> Iterator[Machine]:
-        wishes = Wishes(host_boot=self.boot)
+        wishes = StartOptions(host_boot=self.boot)
         with throw_away(self.parts, Folders.of_this_user(), wishes, print) as machine:
             yield machine
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from virtfn.lab.shape import Shape
+from virtfn.lab.machine.shape import Shape
 
 if TYPE_CHECKING:
     from tests.conftest import StartLab

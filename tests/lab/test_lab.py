@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from virtfn.errors import LabError
-from virtfn.lab.machine import Machine
-from virtfn.lab.shape import Shape, Wire
+from virtfn.lab.machine.machine import Machine
+from virtfn.lab.machine.shape import Shape, Wire
 
 if TYPE_CHECKING:
     from tests.conftest import StartLab
@@ -113,7 +113,7 @@ def test_a_stream_runs_while_others_work(lab: Machine) -> None:
 
 def test_what_a_killed_client_ran_is_ended(lab: Machine) -> None:
     code = (
-        f"from virtfn.lab.machine import Machine; from virtfn.lab import record; from pathlib import Path\n"
+        f"from virtfn.lab.machine.machine import Machine; from virtfn.lab import record; from pathlib import Path\n"
         f"run = Path({str(lab.folder)!r})\n"
         f"with Machine(run, record.read(run)).start(['sh', '-c', 'echo up; exec sleep 7654']) as job:\n"
         f"    while True:\n"

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from virtfn.lab.disk import make_disk
-from virtfn.lab.folders import Folders
-from virtfn.lab.machine import Machine
-from virtfn.lab.parts import Parts
-from virtfn.lab.startup import Wishes, throw_away
+from virtfn.lab.build.parts import Parts
+from virtfn.lab.machine.disk import make_disk
+from virtfn.lab.machine.folders import Folders
+from virtfn.lab.machine.machine import Machine
+from virtfn.lab.machine.startup import StartOptions, throw_away
 
 pytestmark = pytest.mark.lab
 
@@ -88,7 +88,7 @@ class Host:
 
     @contextmanager
     def booted(self, *, cold: bool = False) -> Iterator[Machine]:
-        with throw_away(self.parts, Folders.of_this_user(), Wishes(cold=cold), print) as machine:
+        with throw_away(self.parts, Folders.of_this_user(), StartOptions(cold=cold), print) as machine:
             device = machine.plug_disk(self.disk)
             machine.run(["sh", "-e", "-c", MOUNT % device], timeout_s=_PATIENT_S).check()
             machine.run(["sh", "-e", "-c", MAKE_VFS], timeout_s=_PATIENT_S).check()

@@ -21,7 +21,7 @@ from virtfn.model.cloud import (
 )
 from virtfn.model.desired import UNSET
 from virtfn.model.plan import Target, Value
-from virtfn.planning.cloud.objects import wanted_objects
+from virtfn.planning.cloud.wanted_objects import wanted_objects
 from virtfn.testing import FakeCloud, FakeRules
 
 names = st.text(string.ascii_lowercase, min_size=1, max_size=6)

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from virtfn.engine.batches import batches
+from virtfn.engine.transaction import Settle, Transactions
 from virtfn.errors import KernelRefused
 from virtfn.eswitch.drivers import ModeChange, facts_of
 from virtfn.eswitch.limits import limits_on
@@ -15,17 +17,15 @@ from virtfn.model.addresses import MacAddress, PciAddress, VfRef
 from virtfn.model.desired import UNSET, DesiredHost, DesiredPf, DesiredVf, PfMatch
 from virtfn.model.inventory import EswitchMode, Inventory, Unknown, VfLinkState, Vlan, VlanProtocol
 from virtfn.model.plan import Plan, Target, Value, Writing
-from virtfn.planning.diff import diff, plain_vf
-from virtfn.planning.guards import GUARDS, Surroundings, objections
-from virtfn.planning.host_plan import plan_host
-from virtfn.planning.strides import strides
-from virtfn.services.transaction import Settle, Transactions
+from virtfn.planning.host.diff import diff, plain_vf
+from virtfn.planning.host.guards import GUARDS, HostDependencies, objections
+from virtfn.planning.host.plan import plan_host
 from virtfn.testing import FakeHost, FakePf, FakeVf, MemoryJournal
 
 DRIVERS = ("igb", "ixgbe", "i40e", "ice", "mlx5_core", "bnxt_en", "netdevsim")
 MACS = [f"02:00:00:00:00:{number:02x}" for number in range(1, 9)]
 NO_MAC = "00:00:00:00:00:00"
-QUIET = Surroundings()
+QUIET = HostDependencies()
 LAWS = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
@@ -302,7 +302,7 @@ def test_what_was_cut_short_anywhere_can_be_carried_on(case: tuple[FakeHost, Des
     host, desired = case
     plan = planned(desired, host)
     assume(not plan.is_empty and reachable(plan, host))
-    cut = data.draw(st.sampled_from(list(strides(plan.steps, range(len(plan.steps))))))
+    cut = data.draw(st.sampled_from(list(batches(plan.steps, range(len(plan.steps))))))
     written = data.draw(st.integers(cut[0], cut[-1] + 1))
     for step in plan.steps[:written]:
         if step.writing is not Writing.IMPLIED:

@@ -13,7 +13,7 @@ from virtfn.model.cloud import DesiredCloud
 from virtfn.model.plan import Plan
 from virtfn.model.transaction import Transaction
 from virtfn.planning.cloud.plan import DOWN
-from virtfn.services.clouds import CloudReceipt, Clouds, CloudView
+from virtfn.services.cloud_state import CloudReceipt, CloudService, CloudView
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Cloud:
         """This cloud's journal on this machine, oldest first."""
         return tuple(self._app.cloud_journal(self._name).all())
 
-    def _clouds(self) -> Clouds:
+    def _clouds(self) -> CloudService:
         timeout_s, parallel = self._timeout_s, self._parallel
         return self._app.clouds(self._name, self._progress, self._is_stopped, timeout_s=timeout_s, parallel=parallel)
 

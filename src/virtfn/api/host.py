@@ -11,10 +11,10 @@ from virtfn.model.desired import DesiredHost
 from virtfn.model.inventory import Inventory
 from virtfn.model.mirror import Mirror, MirrorReceipt
 from virtfn.model.transaction import Transaction
-from virtfn.planning.diff import Difference
-from virtfn.services.hosts import HostPlan, HostReceipt
+from virtfn.planning.host.diff import Difference
+from virtfn.services.host_state import HostPlan, HostReceipt
 from virtfn.services.inventory import inventory_of
-from virtfn.services.mirrors import Mirrors
+from virtfn.services.mirrors import MirrorService
 
 
 class Host:
@@ -100,7 +100,7 @@ class Host:
         """Put back what a mirror changed, and prove that the copy gets nothing any more. Raises ProofFailed."""
         return self._mirrors(tuple(probe_from), frames).remove(str(mirror))
 
-    def _mirrors(self, probe_from: tuple[str, ...] = (), frames: int = 20) -> Mirrors:
+    def _mirrors(self, probe_from: tuple[str, ...] = (), frames: int = 20) -> MirrorService:
         return self._app.mirrors(self._progress, self._is_stopped, frames=frames, probe_from=probe_from)
 
     def _is_stopped(self) -> bool:

@@ -5,8 +5,8 @@ says everything that is wrong with it. The renderer goes the other way with the 
 """
 
 from virtfn.captures.attributes import NOT_ETHERNET, Generation
-from virtfn.captures.judgement import NO_CARRIER_WHEN_DOWN
 from virtfn.captures.reading import parse
 from virtfn.captures.rendering import render
+from virtfn.captures.to_inventory import NO_CARRIER_WHEN_DOWN
 
 __all__ = ["NOT_ETHERNET", "NO_CARRIER_WHEN_DOWN", "Generation", "parse", "render"]

@@ -2,10 +2,10 @@
 
 import re
 
-from virtfn.captures.document import is_document, read_document
-from virtfn.captures.judgement import judge, refusal
+from virtfn.captures.json_reader import is_document, read_document
 from virtfn.captures.printout import Fault, Lines
-from virtfn.captures.wording import read_words
+from virtfn.captures.text_reader import read_words
+from virtfn.captures.to_inventory import judge, refusal
 from virtfn.model.inventory import Inventory
 
 _ESCAPE = re.compile(

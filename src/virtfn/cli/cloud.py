@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from virtfn.app import PARALLEL, App
-from virtfn.cli.asking import ask
 from virtfn.cli.causes import causes_on_failure
 from virtfn.cli.cloud_mirror import mirror
 from virtfn.cli.cloud_view import print_cloud, print_cloud_objects, print_cloud_plan
+from virtfn.cli.confirm import ask
 from virtfn.cli.interrupts import Interrupts, interruptible
 from virtfn.cli.output import (
     OutputFormat,
@@ -23,13 +23,13 @@ from virtfn.cli.output import (
     print_document,
     progress,
 )
-from virtfn.cli.sdk import CLOUD_STEP, quieten_sdk
+from virtfn.cli.sdk_logging import CLOUD_STEP, quieten_sdk
 from virtfn.errors import ExitCode, SpecError
 
 if TYPE_CHECKING:
     from virtfn.model.cloud import DesiredCloud
     from virtfn.model.plan import Plan
-    from virtfn.services.clouds import CloudReceipt, Clouds
+    from virtfn.services.cloud_state import CloudReceipt, CloudService
 
 F = TypeVar("F", bound=Callable[..., Any])
 _LINE = 200
@@ -217,7 +217,7 @@ def down(
 @contextmanager
 def _clouds(
     os_cloud: str | None, quiet: bool, timeout_s: float = 300.0, parallel: int = PARALLEL
-) -> Iterator[tuple["Clouds", Interrupts]]:
+) -> Iterator[tuple["CloudService", Interrupts]]:
     tell = _brief(progress(quiet))
     with interruptible(tell, CLOUD_STEP) as stop:
         quieten_sdk()

@@ -5,7 +5,7 @@ import click
 from virtfn.app import App
 from virtfn.cli.cloud_mirror_view import print_cloud_mirror
 from virtfn.cli.output import OutputFormat, console, error_console, output_option, print_document
-from virtfn.cli.sdk import quieten_sdk
+from virtfn.cli.sdk_logging import quieten_sdk
 
 
 @click.group()

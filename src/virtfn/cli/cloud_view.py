@@ -10,8 +10,8 @@ from virtfn.cli.cloud_table import print_networks, print_servers
 from virtfn.cli.output import grid, print_table
 from virtfn.model.cloud import CloudObject, Kind
 from virtfn.model.plan import DEFINITION, Plan, Step, Value
-from virtfn.model.saying import by_names, say
-from virtfn.services.clouds import CloudView
+from virtfn.model.value_format import by_names, say
+from virtfn.services.cloud_state import CloudView
 
 _STYLE = {"+": "green", "-": "red", "~": "yellow"}
 _LONGEST = 60

@@ -15,7 +15,7 @@ from virtfn.cli.output import console, grid, print_table, progress
 from virtfn.errors import ExitCode, LabError
 
 if TYPE_CHECKING:
-    from virtfn.lab.machine import Machine
+    from virtfn.lab.machine.machine import Machine
 
 _COMMAND_S = 90.0
 _STREAM_S = 120.0
@@ -129,11 +129,11 @@ Examples:
 )
 def demo() -> None:
     """Tell the whole story in a throw-away lab: show, mirror, proof, removal, and the 2015 recipe beside it."""
-    from virtfn.lab.folders import Folders
-    from virtfn.lab.parts import assemble
-    from virtfn.lab.startup import Wishes, throw_away
+    from virtfn.lab.build.parts import assemble
+    from virtfn.lab.machine.folders import Folders
+    from virtfn.lab.machine.startup import StartOptions, throw_away
 
     folders = Folders.of_this_user()
     tell = progress(quiet=False)
-    with throw_away(assemble(folders, tell), folders, Wishes(name="demo"), tell) as machine:
+    with throw_away(assemble(folders, tell), folders, StartOptions(name="demo"), tell) as machine:
         sys.exit(tell_the_story(machine, console()))

@@ -12,7 +12,7 @@ import click
 from rich.text import Text
 
 from virtfn.app import App
-from virtfn.cli.asking import LOOK_FIRST, ask
+from virtfn.cli.confirm import LOOK_FIRST, ask
 from virtfn.cli.interrupts import Interrupts, interruptible
 from virtfn.cli.output import (
     FORMAT,
@@ -26,10 +26,10 @@ from virtfn.cli.output import (
 )
 from virtfn.cli.plan_view import print_plan
 from virtfn.errors import ExitCode, SpecError, UsageError
-from virtfn.model.plain import decode, encode
 from virtfn.model.plan import Plan
-from virtfn.model.saying import say
-from virtfn.services.hosts import HostPlan, HostReceipt, Hosts
+from virtfn.model.serialization import decode, encode
+from virtfn.model.value_format import say
+from virtfn.services.host_state import HostPlan, HostReceipt, HostService
 from virtfn.services.refusal import refuse
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def verify(files: tuple[str, ...], exit_code: bool, output: str) -> None:
 
 
 @contextmanager
-def _hosts(quiet: bool) -> Iterator[tuple[Hosts, Interrupts]]:
+def _hosts(quiet: bool) -> Iterator[tuple[HostService, Interrupts]]:
     tell = progress(quiet)
     with interruptible(tell) as stop:
         yield App().hosts(tell, stop), stop
@@ -229,7 +229,7 @@ def _yaml_files(path: Path) -> list[Path]:
     return found
 
 
-def _patient_plan(hosts: Hosts, desired: "DesiredHost", forced: frozenset[str], wait_s: float) -> HostPlan:
+def _patient_plan(hosts: HostService, desired: "DesiredHost", forced: frozenset[str], wait_s: float) -> HostPlan:
     """The plan; while a PF is not there yet, ask again until ``wait_s`` is over."""
     import time
 

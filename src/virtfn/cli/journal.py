@@ -10,8 +10,8 @@ import click
 from rich.text import Text
 
 from virtfn.app import App
-from virtfn.cli.asking import ask
 from virtfn.cli.cloud_view import print_cloud_plan
+from virtfn.cli.confirm import ask
 from virtfn.cli.interrupts import Interrupts, interruptible
 from virtfn.cli.output import (
     OutputFormat,
@@ -24,13 +24,13 @@ from virtfn.cli.output import (
     progress,
 )
 from virtfn.cli.plan_view import print_plan
-from virtfn.cli.sdk import CLOUD_STEP, quieten_sdk
+from virtfn.cli.sdk_logging import CLOUD_STEP, quieten_sdk
 from virtfn.cli.way_back_view import print_way_back
 from virtfn.errors import VirtfnError
 from virtfn.model.place import cloud_place
 from virtfn.model.plan import Restore
 from virtfn.model.transaction import Status, Transaction
-from virtfn.services.records import Records, awaits_confirmation
+from virtfn.services.history import History, awaits_confirmation
 
 _NUMBER = click.argument("number", metavar="[TX]", type=click.IntRange(min=1), required=False)
 _QUIET = click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
@@ -232,7 +232,7 @@ def _cloud_journals() -> tuple[_CloudJournal, ...]:
 
 
 @contextmanager
-def _records(*, quiet: bool, cloud: bool = False, os_cloud: str | None = None) -> Iterator[tuple[Records, Interrupts]]:
+def _records(*, quiet: bool, cloud: bool = False, os_cloud: str | None = None) -> Iterator[tuple[History, Interrupts]]:
     tell = progress(quiet)
     of_cloud = bool(cloud or os_cloud)
     with interruptible(tell, CLOUD_STEP if of_cloud else "") as stop:

@@ -13,10 +13,10 @@ from virtfn.cli.demo import demo
 from virtfn.errors import UsageError
 
 if TYPE_CHECKING:
-    from virtfn.lab.folders import Folders
-    from virtfn.lab.machine import Machine
-    from virtfn.lab.parts import Parts
-    from virtfn.lab.startup import Wishes
+    from virtfn.lab.build.parts import Parts
+    from virtfn.lab.machine.folders import Folders
+    from virtfn.lab.machine.machine import Machine
+    from virtfn.lab.machine.startup import StartOptions
 
 _GIVEN = {ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT}
 _NAME = click.option("--name", default="lab", show_default=True, help="Which lab, where several are up.")
@@ -44,11 +44,11 @@ def _shape_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _wishes(*, name: str, wire: str, cold: bool, **shape: Any) -> "Wishes":
-    from virtfn.lab.shape import Shape, Wire
-    from virtfn.lab.startup import Wishes
+def _wishes(*, name: str, wire: str, cold: bool, **shape: Any) -> "StartOptions":
+    from virtfn.lab.machine.shape import Shape, Wire
+    from virtfn.lab.machine.startup import StartOptions
 
-    return Wishes(name=_checked(name), shape=Shape(wire=Wire(wire), **shape), cold=cold)
+    return StartOptions(name=_checked(name), shape=Shape(wire=Wire(wire), **shape), cold=cold)
 
 
 @click.group()
@@ -78,8 +78,8 @@ def prepare(
     *, netdevsim: bool, systemd: bool, programs: bool, refresh: bool, python: Path | None, no_trial: bool, dry_run: bool
 ) -> None:
     """Install, fetch and build what the lab needs; quick where all is there."""
-    from virtfn.lab.folders import Folders
-    from virtfn.lab.prepare import Aims, Preparation
+    from virtfn.lab.build.prepare import Aims, Preparation
+    from virtfn.lab.machine.folders import Folders
 
     aims = Aims(netdevsim, systemd, programs_only=programs, refresh=refresh, trial=not no_trial, python=python)
     preparation = Preparation(Folders.of_this_user(), _say)
@@ -100,7 +100,7 @@ Examples:
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
 def up(python: Path | None, output: str, **shape: Any) -> None:
     """Start a lab that stays up until `lab down`."""
-    from virtfn.lab.startup import start
+    from virtfn.lab.machine.startup import start
 
     wishes = _wishes(**shape)
     machine = start(*_parts(python), wishes, _say)
@@ -125,7 +125,7 @@ Examples:
 @click.pass_context
 def run(ctx: click.Context, /, python: Path | None, tty: bool, command: tuple[str, ...], **shape: Any) -> None:
     """Run a program in the lab that is up, or in a throw-away one. Its exit code is passed on."""
-    from virtfn.lab.machine import Machine
+    from virtfn.lab.machine.machine import Machine
 
     wishes = _wishes(**shape)
     chosen = ("pfs", "vfs", "nvme", "iommu", "wire", "python", "cold")
@@ -147,9 +147,9 @@ Examples:
 @_NAME
 def sh(name: str) -> None:
     """Open a shell in the lab that is up (or in a throw-away one)."""
-    from virtfn.lab.startup import Wishes
+    from virtfn.lab.machine.startup import StartOptions
 
-    raise click.exceptions.Exit(_run(("sh", "-l"), Wishes(name=_checked(name)), terminal=sys.stdin.isatty()))
+    raise click.exceptions.Exit(_run(("sh", "-l"), StartOptions(name=_checked(name)), terminal=sys.stdin.isatty()))
 
 
 @lab.command(
@@ -162,7 +162,7 @@ Examples:
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
 def status(name: str, output: str) -> None:
     """Say what is up, and show the end of its console."""
-    from virtfn.lab.machine import Machine
+    from virtfn.lab.machine.machine import Machine
 
     machine = Machine.attach(_checked(name))
     described = _described(machine)
@@ -183,7 +183,7 @@ Examples:
 @_NAME
 def down(name: str) -> None:
     """End the lab of this name."""
-    from virtfn.lab.machine import Machine
+    from virtfn.lab.machine.machine import Machine
 
     was_running = Machine.end(_checked(name))
     _say(f"lab {name} is down" if was_running else f"lab {name} had died; what it left is removed")
@@ -194,16 +194,16 @@ lab.add_command(demo)
 
 def run_inside(argv: Sequence[str]) -> int:
     """``virtfn --lab ARGS``: run this virtfn with ``argv`` in the running lab or a throw-away one; its exit code."""
-    from virtfn.lab.startup import Wishes
+    from virtfn.lab.machine.startup import StartOptions
 
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    return _run(("virtfn", *argv), Wishes(), terminal=terminal)
+    return _run(("virtfn", *argv), StartOptions(), terminal=terminal)
 
 
-def _run(command: Sequence[str], wishes: "Wishes", *, terminal: bool, python: Path | None = None) -> int:
-    from virtfn.lab.console import attach_console
-    from virtfn.lab.machine import Machine
-    from virtfn.lab.startup import throw_away
+def _run(command: Sequence[str], wishes: "StartOptions", *, terminal: bool, python: Path | None = None) -> int:
+    from virtfn.lab.channel.console import attach_console
+    from virtfn.lab.machine.machine import Machine
+    from virtfn.lab.machine.startup import throw_away
 
     if Machine.is_up(wishes.name):
         return attach_console(Machine.attach(wishes.name), command, terminal=terminal)
@@ -213,8 +213,8 @@ def _run(command: Sequence[str], wishes: "Wishes", *, terminal: bool, python: Pa
 
 
 def _parts(python: Path | None) -> tuple["Parts", "Folders"]:
-    from virtfn.lab.folders import Folders
-    from virtfn.lab.parts import assemble
+    from virtfn.lab.build.parts import assemble
+    from virtfn.lab.machine.folders import Folders
 
     folders = Folders.of_this_user()
     return assemble(folders, _say, python), folders
@@ -227,7 +227,7 @@ def _checked(name: str) -> str:
 
 
 def _described(machine: "Machine") -> dict[str, object]:
-    from virtfn.lab.shape import Wire
+    from virtfn.lab.machine.shape import Wire
 
     record = machine.record
     described: dict[str, object] = {

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from virtfn import __version__
-from virtfn.cli.overview import OPTIONS, SUMMARIES, overview
+from virtfn.cli.help_text import OPTIONS, SUMMARIES, overview
 from virtfn.cli.streams import lost_output, take_over
 from virtfn.errors import ExitCode, GuardRefused, SpecError, VirtfnError
 

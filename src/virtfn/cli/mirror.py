@@ -8,7 +8,7 @@ import click
 from rich.text import Text
 
 from virtfn.app import App
-from virtfn.cli.asking import LOOK_FIRST, ask
+from virtfn.cli.confirm import LOOK_FIRST, ask
 from virtfn.cli.interrupts import Interrupts, interruptible
 from virtfn.cli.output import (
     OutputFormat,
@@ -25,7 +25,7 @@ from virtfn.cli.proof_view import print_proof
 from virtfn.errors import ProofFailed, UsageError
 from virtfn.model.mirror import Choice, MirrorReceipt, MirrorState
 from virtfn.model.probe import ProofReport
-from virtfn.services.mirrors import Mirrors
+from virtfn.services.mirrors import MirrorService
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -191,7 +191,7 @@ def rm(name: str, copy: str | None, probe_from: tuple[str, ...], frames: int, qu
 
 
 @contextmanager
-def _mirrors(probe_from: tuple[str, ...], frames: int, quiet: bool) -> Iterator[tuple[Mirrors, Interrupts]]:
+def _mirrors(probe_from: tuple[str, ...], frames: int, quiet: bool) -> Iterator[tuple[MirrorService, Interrupts]]:
     tell = progress(quiet)
     with interruptible(tell) as stop:
         yield App().mirrors(tell, stop, frames=frames, probe_from=probe_from), stop

@@ -77,7 +77,7 @@ def _console(stream: Any) -> Console:
 
 def print_document(kind: str, value: object, output: OutputFormat, **more: object) -> None:
     """One document on stdout: ``format``, ``kind``, the value's fields, and the reasons of all that is unknown."""
-    from virtfn.model.plain import encode
+    from virtfn.model.serialization import encode
 
     unknown: dict[str, str] = {}
     body = encode(value, unknown=unknown)

@@ -4,9 +4,9 @@ from rich.console import Console
 from rich.text import Text
 
 from virtfn.model.plan import Impact, Plan
-from virtfn.model.saying import say
-from virtfn.planning.host_plan import KIND
-from virtfn.planning.summary import summary
+from virtfn.model.value_format import say
+from virtfn.planning.host.plan import KIND
+from virtfn.planning.host.summary import summary
 
 _STYLE = {"+": "green", "-": "red", "~": "yellow"}
 

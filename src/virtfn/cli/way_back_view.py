@@ -7,7 +7,7 @@ from rich.text import Text
 
 from virtfn.model.cloud import Kind
 from virtfn.model.plan import DEFINITION, Restore
-from virtfn.model.saying import say_change
+from virtfn.model.value_format import say_change
 
 _SHOWN = 16
 _LONGEST = 200

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from virtfn.cloud.entries import entry
-from virtfn.cloud.refusals import refusals
+from virtfn.cloud.clouds_yaml import entry
+from virtfn.cloud.sdk_errors import refusals
 from virtfn.errors import BackendUnreachable, CloudUnreachable
 from virtfn.model.place import CloudAccount
 

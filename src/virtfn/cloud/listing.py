@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from virtfn.cloud import reading
+from virtfn.cloud import from_sdk as reading
 from virtfn.model.cloud import tag_of
 from virtfn.model.cloud.references import References, references
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from virtfn.cloud import reading
+from virtfn.cloud import from_sdk as reading
 from virtfn.cloud.connection import connect
 from virtfn.cloud.listing import Listing
-from virtfn.cloud.refusals import refusals
-from virtfn.cloud.surveying import Surveyor
+from virtfn.cloud.sdk_errors import refusals
+from virtfn.cloud.survey import Surveyor
 from virtfn.cloud.writer import Writer
 from virtfn.errors import VirtfnError
 from virtfn.model.cloud import CloudObject, DesiredCloud, Kind, ObservedCloud, meant_by

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from virtfn.cloud import making
+from virtfn.cloud import create as making
 from virtfn.cloud.listing import Listing
-from virtfn.cloud.refusals import refusals
-from virtfn.cloud.together import together
+from virtfn.cloud.parallel import together
+from virtfn.cloud.sdk_errors import refusals
 from virtfn.errors import CloudError, CloudUnreachable, StillNeeded
 from virtfn.model.cloud import CloudObject, Kind, meant_by
 from virtfn.model.cloud.fields import find, whole

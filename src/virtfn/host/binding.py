@@ -7,12 +7,12 @@ drivers/vfio/vfio_main.c vfio_unregister_group_dev (unbinding waits until the de
 
 from virtfn.errors import GuardRefused, KernelRefused, UsageError, VerifyFailed
 from virtfn.host.holders import is_vfio
-from virtfn.host.refusals import Attempt
+from virtfn.host.kernel_errors import Attempt
 from virtfn.host.sysfs import Sysfs, write_text
 from virtfn.host.vfio import vfio_paths, vfio_users
 from virtfn.model.addresses import PciAddress
 from virtfn.model.inventory import Unknown
-from virtfn.planning.commands import needs_override
+from virtfn.planning.host.commands import needs_override
 
 NATIVE = "native"
 

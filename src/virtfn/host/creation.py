@@ -9,7 +9,7 @@ import time
 from virtfn.errors import UsageError, VerifyFailed
 from virtfn.host.binding import refuse_open_vfio
 from virtfn.host.holders import is_vfio
-from virtfn.host.refusals import Attempt
+from virtfn.host.kernel_errors import Attempt
 from virtfn.host.sysfs import PfDevice, Sysfs, write_text
 from virtfn.model.inventory import Unknown
 

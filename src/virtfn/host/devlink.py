@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Self, TypeVar
 
 from virtfn.errors import CapabilityError, KernelRefused, PermissionDenied, VirtfnError
+from virtfn.host.kernel_errors import Attempt
 from virtfn.host.netlink import NetlinkSocket, attribute, attributes, text_attribute
-from virtfn.host.refusals import Attempt
 from virtfn.model.inventory import EswitchMode, Known, Unknown
 
 T = TypeVar("T")

@@ -19,7 +19,7 @@ from typing import TypeAlias
 from virtfn.errors import KernelRefused, PermissionDenied
 from virtfn.host.netns import call_in
 from virtfn.mirroring.proof import ETHERTYPE, Catch, frame, recognise
-from virtfn.model.probe import Caught, Endpoint, Volley
+from virtfn.model.probe import Caught, Endpoint, ProbeBurst
 
 _ETH_P_ALL = 3
 _SO_ATTACH_FILTER = 26
@@ -57,30 +57,30 @@ class Pace:
 
 
 class PacketProber:
-    """Sends and captures volleys with raw sockets. Needs CAP_NET_RAW, and CAP_SYS_ADMIN to enter namespaces."""
+    """Sends and captures bursts with raw sockets. Needs CAP_NET_RAW, and CAP_SYS_ADMIN to enter namespaces."""
 
     def __init__(self, pace: Pace | None = None) -> None:
         self._pace = pace or Pace()
 
-    def shoot(self, volley: Volley) -> Catch:
-        """Send the volley, and return what each watcher caught, in order of arrival.
+    def send(self, burst: ProbeBurst) -> Catch:
+        """Send the burst, and return what each watcher caught, in order of arrival.
 
         Ends when nothing has arrived for ``quiet_s`` after the last frame was sent, at the latest after
         ``deadline_s``. Raises PermissionDenied; KernelRefused where a netdev is gone or down.
         """
         with ExitStack() as stack:
-            watchers = {stack.enter_context(_opened(point)): (point.label, list[Caught]()) for point in volley.watchers}
-            sender = stack.enter_context(_opened(volley.sender))
-            for number in range(volley.count):
-                _send(sender, volley, number)
-                _collect(watchers, volley, self._pace.gap_s)
-            self._wait_for_stragglers(watchers, volley)
+            watchers = {stack.enter_context(_opened(point)): (point.label, list[Caught]()) for point in burst.watchers}
+            sender = stack.enter_context(_opened(burst.sender))
+            for number in range(burst.count):
+                _send(sender, burst, number)
+                _collect(watchers, burst, self._pace.gap_s)
+            self._wait_for_stragglers(watchers, burst)
             return {label: tuple(caught) for label, caught in watchers.values()}
 
-    def _wait_for_stragglers(self, watchers: Watchers, volley: Volley) -> None:
+    def _wait_for_stragglers(self, watchers: Watchers, burst: ProbeBurst) -> None:
         last = start = time.monotonic()
         while (now := time.monotonic()) < min(last + self._pace.quiet_s, start + self._pace.deadline_s):
-            if _collect(watchers, volley, last + self._pace.quiet_s - now):
+            if _collect(watchers, burst, last + self._pace.quiet_s - now):
                 last = time.monotonic()
 
 
@@ -117,10 +117,10 @@ def _open(netdev: str) -> socket.socket:
     return opened
 
 
-def _send(sender: socket.socket, volley: Volley, number: int) -> None:
+def _send(sender: socket.socket, burst: ProbeBurst, number: int) -> None:
     """Send one frame; a full queue is waited for, up to a second."""
-    octets = frame(volley, number)
-    where = f"{volley.sender.label} ({volley.sender.netdev})"
+    octets = frame(burst, number)
+    where = f"{burst.sender.label} ({burst.sender.netdev})"
     for _ in range(1000):
         try:
             sender.send(octets)
@@ -132,14 +132,14 @@ def _send(sender: socket.socket, volley: Volley, number: int) -> None:
     raise KernelRefused("the transmit queue stayed full for a second", where=where, call="send", errno=errno.ENOBUFS)
 
 
-def _collect(watchers: Watchers, volley: Volley, wait_s: float) -> bool:
+def _collect(watchers: Watchers, burst: ProbeBurst, wait_s: float) -> bool:
     """Take what has arrived; wait up to ``wait_s`` for the first. Whether one of our frames was among it."""
     ready, _, _ = select.select(list(watchers), [], [], wait_s)
     found = False
     for one in ready:
         label, caught = watchers[one]
         for octets, vlan, kind in _received(one, label):
-            hit = recognise(volley, octets, vlan=vlan, other_host=kind == _PACKET_OTHERHOST)
+            hit = recognise(burst, octets, vlan=vlan, other_host=kind == _PACKET_OTHERHOST)
             if hit and kind != _PACKET_OUTGOING:
                 caught.append(hit)
                 found = True

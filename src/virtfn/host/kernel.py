@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 from virtfn.errors import BackendUnreachable, CapabilityError, UsageError, VirtfnError
 from virtfn.host import observation
 from virtfn.host.devlink import DevlinkSocket, eswitch_mode, set_eswitch_mode
-from virtfn.host.facts import number, read_link_field, switch, write_link_field
+from virtfn.host.kernel_errors import Attempt
 from virtfn.host.messages import Change, messages
 from virtfn.host.neighbours import outside_macs
+from virtfn.host.netdev_fields import number, read_link_field, switch, write_link_field
 from virtfn.host.netns import call_in
-from virtfn.host.refusals import Attempt
 from virtfn.host.rtnetlink import RouteSocket
 from virtfn.host.sysfs import PfDevice, Sysfs, write_text
 from virtfn.host.vf_fields import VF_FIELDS, encode_vf_field, read_vf_field
@@ -274,7 +274,7 @@ def _no_such_kind(kind: str) -> NoReturn:
 
 def _attempt(kind: str, label: str, device: str, field: str, value: Value) -> Attempt:
     """Raises UsageError where the value has not the form that the field needs."""
-    from virtfn.planning.commands import equivalent_command
+    from virtfn.planning.host.commands import equivalent_command
 
     try:
         command = equivalent_command(kind, label, field, value, device=device)

@@ -8,8 +8,8 @@ import socket
 import struct
 from collections.abc import Mapping
 
+from virtfn.host.kernel_errors import Attempt
 from virtfn.host.netlink import NetlinkSocket, attributes
-from virtfn.host.refusals import Attempt
 from virtfn.host.rtnetlink import RouteSocket
 from virtfn.host.vfinfo import Link
 from virtfn.model.addresses import MacAddress

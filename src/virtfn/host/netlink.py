@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from types import TracebackType
 
 from virtfn.errors import BackendUnreachable
-from virtfn.host.refusals import Attempt
+from virtfn.host.kernel_errors import Attempt
 
 NLM_F_REQUEST, NLM_F_MULTI, NLM_F_ACK, NLM_F_DUMP_INTR, NLM_F_DUMP = 0x1, 0x2, 0x4, 0x10, 0x300
 _NLMSG_NOOP, _NLMSG_ERROR, _NLMSG_DONE = 1, 2, 3

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from virtfn.errors import UsageError
-from virtfn.host.refusals import Attempt, errno_word
+from virtfn.host.kernel_errors import Attempt, errno_word
 
 T = TypeVar("T")
 

@@ -11,8 +11,8 @@ import struct
 from collections.abc import Sequence
 from typing import Self
 
+from virtfn.host.kernel_errors import Attempt
 from virtfn.host.netlink import NetlinkSocket, attribute, text_attribute, u32_attribute
-from virtfn.host.refusals import Attempt
 from virtfn.host.vfinfo import IFF_UP, Link, PlaceOf, decode_link, nowhere
 from virtfn.model.addresses import MacAddress
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from virtfn.errors import UsageError, VirtfnError
-from virtfn.host.refusals import Attempt, errno_word
+from virtfn.host.kernel_errors import Attempt, errno_word
 from virtfn.model.addresses import PciAddress
 from virtfn.model.inventory import Known, Unknown
 

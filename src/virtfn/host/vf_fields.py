@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from virtfn.errors import UsageError
-from virtfn.host.facts import hardware_address, number, switch, wrong
+from virtfn.host.kernel_errors import Attempt
+from virtfn.host.netdev_fields import hardware_address, number, switch, wrong
 from virtfn.host.netlink import attribute
-from virtfn.host.refusals import Attempt
 from virtfn.model.inventory import Known, Unknown, VfLinkState, VfState, VlanProtocol
 
 if TYPE_CHECKING:

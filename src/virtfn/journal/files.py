@@ -17,8 +17,8 @@ from typing import Any
 
 from virtfn.errors import BackendUnreachable, LockHeld, PermissionDenied, SpecError, UsageError, VirtfnError
 from virtfn.model.place import HOST, Place
-from virtfn.model.plain import decode, to_json
 from virtfn.model.plan import Plan, Value
+from virtfn.model.serialization import decode, to_json
 from virtfn.model.transaction import Status, Transaction
 
 FORMAT = 1

@@ -2,93 +2,94 @@
 
 from collections.abc import Callable, Iterator
 
-from virtfn.mirroring.scene import Scene
+from virtfn.mirroring.context import MirrorContext
 from virtfn.model.inventory import EswitchMode, Unknown
 from virtfn.model.mirror import Objection
 from virtfn.model.physnets import differ
 
-Guard = Callable[[Scene], Objection | None]
+Guard = Callable[[MirrorContext], Objection | None]
 
 
-def objections(scene: Scene) -> tuple[Objection, ...]:
+def objections(context: MirrorContext) -> tuple[Objection, ...]:
     """All guards that refuse this request and are not forced, in the order of the table."""
-    return tuple(_objections(scene))
+    return tuple(_objections(context))
 
 
-def _objections(scene: Scene) -> Iterator[Objection]:
+def _objections(context: MirrorContext) -> Iterator[Objection]:
     for guard in GUARDS:
-        objection = guard(scene)
-        if objection and (objection.absolute or objection.guard not in scene.request.forced):
+        objection = guard(context)
+        if objection and (objection.absolute or objection.guard not in context.request.forced):
             yield objection
 
 
-def _same_vf(scene: Scene) -> Objection | None:
-    if scene.request.source != scene.request.copy:
+def _same_vf(context: MirrorContext) -> Objection | None:
+    if context.request.source != context.request.copy:
         return None
     return Objection("same-vf", "source and copy are the same VF", "name two different VFs", absolute=True)
 
 
-def _other_pf(scene: Scene) -> Objection | None:
-    if scene.source_pf.device == scene.copy_pf.device:
+def _other_pf(context: MirrorContext) -> Objection | None:
+    if context.source_pf.device == context.copy_pf.device:
         return None
     return Objection(
         "other-pf",
-        f"{scene.source_label} and {scene.copy_label} are on different PFs; a NIC's switch copies only to its own VFs",
-        f"choose a copy among the VFs of {scene.source_pf.label}",
+        f"{context.source_label} and {context.copy_label} are on different PFs; "
+        "a NIC's switch copies only to its own VFs",
+        f"choose a copy among the VFs of {context.source_pf.label}",
         absolute=True,
     )
 
 
-def _incomplete_reading(scene: Scene) -> Objection | None:
-    if not scene.pf.problems:
+def _incomplete_reading(context: MirrorContext) -> Objection | None:
+    if not context.pf.problems:
         return None
-    return Objection("incomplete-reading", f"{scene.pf.label} could not be read whole: {scene.pf.problems[0]}")
+    return Objection("incomplete-reading", f"{context.pf.label} could not be read whole: {context.pf.problems[0]}")
 
 
-def _switchdev(scene: Scene) -> Objection | None:
-    if scene.pf.eswitch_mode in (EswitchMode.LEGACY,) or isinstance(scene.pf.eswitch_mode, Unknown):
+def _switchdev(context: MirrorContext) -> Objection | None:
+    if context.pf.eswitch_mode in (EswitchMode.LEGACY,) or isinstance(context.pf.eswitch_mode, Unknown):
         return None
     return Objection(
         "switchdev",
-        f"{scene.pf.label} is in {scene.pf.eswitch_mode} mode: its frames are forwarded by rules, not by MAC",
+        f"{context.pf.label} is in {context.pf.eswitch_mode} mode: its frames are forwarded by rules, not by MAC",
         absolute=True,
     )
 
 
-def _source_mac(scene: Scene) -> Objection | None:
-    mac = scene.mac
+def _source_mac(context: MirrorContext) -> Objection | None:
+    mac = context.mac
     if mac is None or mac.is_zero:
         return Objection(
             "source-mac",
-            f"{scene.source_label} has no MAC that is known here, so no frame can be said to be for it",
-            f"give it one: `ip link set dev {scene.source_pf.label} vf {scene.source.index} mac ...`",
+            f"{context.source_label} has no MAC that is known here, so no frame can be said to be for it",
+            f"give it one: `ip link set dev {context.source_pf.label} vf {context.source.index} mac ...`",
             absolute=True,
         )
     if mac.is_multicast:
-        return Objection("source-mac", f"{mac} of {scene.source_label} is a group address", absolute=True)
+        return Objection("source-mac", f"{mac} of {context.source_label} is a group address", absolute=True)
     return None
 
 
-def _foreign_mac(scene: Scene) -> Objection | None:
-    origin = scene.outside.get(scene.mac) if scene.mac else None
+def _foreign_mac(context: MirrorContext) -> Objection | None:
+    origin = context.outside.get(context.mac) if context.mac else None
     if origin is None:
         return None
     return Objection(
         "foreign-mac",
-        f"{scene.mac} of {scene.source_label} also belongs to somebody outside ({origin}); a VF with that MAC "
-        f"draws in every frame that {scene.pf.label} and its VFs send there",
+        f"{context.mac} of {context.source_label} also belongs to somebody outside ({origin}); a VF with that MAC "
+        f"draws in every frame that {context.pf.label} and its VFs send there",
         "give the source a MAC of its own",
         absolute=True,
     )
 
 
-def _in_use(scene: Scene) -> Objection | None:
-    request = scene.request
-    for mirror in scene.standing:
+def _in_use(context: MirrorContext) -> Objection | None:
+    request = context.request
+    for mirror in context.standing:
         if mirror.copy == request.copy:
             return Objection(
                 "in-use",
-                f"{scene.copy_label} already is the copy of mirror {mirror.id} (of {mirror.source_label})",
+                f"{context.copy_label} already is the copy of mirror {mirror.id} (of {mirror.source_label})",
                 f"remove that one first: `virtfn mirror rm {mirror.id}`",
                 absolute=True,
             )
@@ -102,23 +103,23 @@ def _in_use(scene: Scene) -> Objection | None:
     return None
 
 
-def _vlan(scene: Scene) -> Objection | None:
-    source, copy = scene.source.vlan, scene.copy.vlan
+def _vlan(context: MirrorContext) -> Objection | None:
+    source, copy = context.source.vlan, context.copy.vlan
     if isinstance(source, Unknown) or isinstance(copy, Unknown):
-        return Objection("vlan", f"the VLANs of {scene.source_label} and {scene.copy_label} could not be read")
+        return Objection("vlan", f"the VLANs of {context.source_label} and {context.copy_label} could not be read")
     if source.id == copy.id:
         return None
     return Objection(
         "vlan",
-        f"{scene.source_label} is in VLAN {source.id}, {scene.copy_label} in VLAN {copy.id} (0: none); "
+        f"{context.source_label} is in VLAN {source.id}, {context.copy_label} in VLAN {copy.id} (0: none); "
         "the NIC cuts the copy off after the MAC matched",
-        f"`ip link set dev {scene.pf.label} vf {scene.copy.index} vlan {source.id}`",
+        f"`ip link set dev {context.pf.label} vf {context.copy.index} vlan {source.id}`",
     )
 
 
-def _two_physnets(scene: Scene) -> Objection | None:
-    source = scene.physnets.of_vf(scene.source_pf, scene.source)
-    copy = scene.physnets.of_vf(scene.copy_pf, scene.copy)
+def _two_physnets(context: MirrorContext) -> Objection | None:
+    source = context.physnets.of_vf(context.source_pf, context.source)
+    copy = context.physnets.of_vf(context.copy_pf, context.copy)
     if source is None or copy is None or not differ((source, copy)):
         return None
     return Objection(
@@ -129,31 +130,31 @@ def _two_physnets(scene: Scene) -> Objection | None:
     )
 
 
-def _pf_down(scene: Scene) -> Objection | None:
-    if scene.pf.up is not False:
+def _pf_down(context: MirrorContext) -> Objection | None:
+    if context.pf.up is not False:
         return None
     return Objection(
-        "pf-down", f"{scene.pf.label} is down: no VF of it gets frames", f"`ip link set dev {scene.pf.label} up`"
+        "pf-down", f"{context.pf.label} is down: no VF of it gets frames", f"`ip link set dev {context.pf.label} up`"
     )
 
 
-def _source_down(scene: Scene) -> Objection | None:
-    netdev = scene.source.netdev
+def _source_down(context: MirrorContext) -> Objection | None:
+    netdev = context.source.netdev
     if netdev is None or netdev.up:
         return None
     return Objection(
         "source-down",
-        f"{netdev} of {scene.source_label} is down: its owner gets nothing while the copy would get all",
+        f"{netdev} of {context.source_label} is down: its owner gets nothing while the copy would get all",
         "set it up first",
     )
 
 
-def _copy_down(scene: Scene) -> Objection | None:
-    netdev = scene.copy.netdev
+def _copy_down(context: MirrorContext) -> Objection | None:
+    netdev = context.copy.netdev
     if netdev is None or netdev.up:
         return None
     return Objection(
-        "copy-down", f"{netdev} of {scene.copy_label} is down: it cannot receive a copy", "set it up first"
+        "copy-down", f"{netdev} of {context.copy_label} is down: it cannot receive a copy", "set it up first"
     )
 
 

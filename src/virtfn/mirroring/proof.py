@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TypeAlias
 
 from virtfn.model.addresses import MacAddress
-from virtfn.model.probe import Caught, Endpoint, Leg, LegKind, ProofReport, Tally, Volley, Waypoint
+from virtfn.model.probe import Caught, Endpoint, Leg, LegKind, ProbeBurst, ProofReport, Tally, Waypoint
 
 ETHERTYPE = 0x88B5
 MAGIC = b"virtfn\x00\x01"
@@ -21,17 +21,17 @@ _HEAD = struct.Struct("!6s6sH8s8sII")
 _VLAN_TPIDS = (0x8100, 0x88A8)
 
 
-def frame(volley: Volley, number: int) -> bytes:
-    """The octets of frame ``number`` (from 0) of a volley."""
+def frame(burst: ProbeBurst, number: int) -> bytes:
+    """The octets of frame ``number`` (from 0) of a burst."""
     head = _HEAD.pack(
-        volley.destination.octets, volley.sender.mac.octets, ETHERTYPE, MAGIC, volley.nonce, number, volley.count
+        burst.destination.octets, burst.sender.mac.octets, ETHERTYPE, MAGIC, burst.nonce, number, burst.count
     )
     filler = bytes((number + place) & 0xFF for place in range(FRAME_LENGTH - len(head)))
     return head + filler
 
 
-def recognise(volley: Volley, octets: bytes, *, vlan: int | None = None, other_host: bool = False) -> Caught | None:
-    """The frame of this volley that these octets are, or None. ``vlan`` is a tag that was taken off before.
+def recognise(burst: ProbeBurst, octets: bytes, *, vlan: int | None = None, other_host: bool = False) -> Caught | None:
+    """The frame of this burst that these octets are, or None. ``vlan`` is a tag that was taken off before.
 
     A frame with the right nonce whose other octets differ is one of ours, altered.
     """
@@ -41,14 +41,14 @@ def recognise(volley: Volley, octets: bytes, *, vlan: int | None = None, other_h
     if len(octets) < _HEAD.size:
         return None
     _, _, ethertype, magic, nonce, number, _ = _HEAD.unpack_from(octets)
-    if (ethertype, magic, nonce) != (ETHERTYPE, MAGIC, volley.nonce):
+    if (ethertype, magic, nonce) != (ETHERTYPE, MAGIC, burst.nonce):
         return None
-    intact = number < volley.count and octets[:FRAME_LENGTH] == frame(volley, number)
+    intact = number < burst.count and octets[:FRAME_LENGTH] == frame(burst, number)
     return Caught(number, intact, vlan, other_host)
 
 
 def tally(count: int, caught: Sequence[Caught]) -> Tally:
-    """What one endpoint caught of a volley of ``count`` frames."""
+    """What one endpoint caught of a burst of ``count`` frames."""
     numbers = [one.number for one in caught if one.intact]
     return Tally(
         frames=len(caught),
@@ -62,7 +62,7 @@ def tally(count: int, caught: Sequence[Caught]) -> Tally:
 
 
 @dataclass(frozen=True)
-class Bench:
+class ProbePoints:
     """Everybody at the NIC whom we can reach: the mirror's two VFs, and who else can send or watch.
 
     ``senders`` send to the source; ``receivers`` get frames that the source sends. ``copies`` are the labels of VFs
@@ -81,11 +81,11 @@ class Bench:
 
 
 Catch: TypeAlias = Mapping[str, Sequence[Caught]]
-"""What each watcher caught of a volley, by its label, in order of arrival."""
+"""What each watcher caught of a burst, by its label, in order of arrival."""
 
 
 @dataclass(frozen=True)
-class Course:
+class ProbePath:
     """One leg to be shot: its name, its kind, who sends, to whom."""
 
     name: str
@@ -95,39 +95,39 @@ class Course:
     addressee: Endpoint
 
 
-def courses(bench: Bench) -> tuple[Course, ...]:
+def probe_paths(points: ProbePoints) -> tuple[ProbePath, ...]:
     """All legs of a proof: to the source from every sender, and from the source to every receiver."""
     to_source = [
-        Course(f"{sender.label} -> {bench.source.label}", LegKind.TO_SOURCE, sender, bench.mac, bench.source)
-        for sender in bench.senders
+        ProbePath(f"{sender.label} -> {points.source.label}", LegKind.TO_SOURCE, sender, points.mac, points.source)
+        for sender in points.senders
     ]
     from_source = [
-        Course(f"{bench.source.label} -> {target.label}", LegKind.FROM_SOURCE, bench.source, target.mac, target)
-        for target in bench.receivers
+        ProbePath(f"{points.source.label} -> {target.label}", LegKind.FROM_SOURCE, points.source, target.mac, target)
+        for target in points.receivers
     ]
     return (*to_source, *from_source)
 
 
-def volley_of(bench: Bench, course: Course, nonce: bytes, count: int) -> Volley:
+def burst_of(points: ProbePoints, course: ProbePath, nonce: bytes, count: int) -> ProbeBurst:
     """The frames of one leg. Everybody watches but the sender, who would see what it sends itself."""
-    everybody = {point.label: point for point in (bench.source, bench.copy, *bench.watchers)}
+    everybody = {point.label: point for point in (points.source, points.copy, *points.watchers)}
     watchers = tuple(point for point in everybody.values() if point.label != course.sender.label)
-    return Volley(course.sender, course.destination, nonce, count, watchers)
+    return ProbeBurst(course.sender, course.destination, nonce, count, watchers)
 
 
-def leg_of(bench: Bench, course: Course, volley: Volley, caught: Catch) -> Leg:
+def leg_of(points: ProbePoints, course: ProbePath, burst: ProbeBurst, caught: Catch) -> Leg:
     """Judge nothing yet: count what each endpoint got of a leg."""
-    tallies = {point.label: tally(volley.count, caught.get(point.label, ())) for point in volley.watchers}
-    expected = {bench.source.label, bench.copy.label, course.addressee.label}
+    tallies = {point.label: tally(burst.count, caught.get(point.label, ())) for point in burst.watchers}
+    expected = {points.source.label, points.copy.label, course.addressee.label}
     if course.kind is LegKind.TO_SOURCE:
-        expected |= bench.copies
+        expected |= points.copies
     others = {label: found.frames for label, found in tallies.items() if label not in expected}
     return Leg(
         name=course.name,
         kind=course.kind,
-        sent=volley.count,
-        source=tallies.get(bench.source.label, Tally()),
-        copy=tallies.get(bench.copy.label, Tally()),
+        sent=burst.count,
+        source=tallies.get(points.source.label, Tally()),
+        copy=tallies.get(points.copy.label, Tally()),
         destination=tallies.get(course.addressee.label) if course.kind is LegKind.FROM_SOURCE else None,
         others=others,
     )
@@ -150,7 +150,7 @@ def judge_mirror(leg: Leg) -> Leg:
 
 
 def report(
-    bench: Bench,
+    points: ProbePoints,
     strategy: str,
     *,
     legs: Sequence[Leg],
@@ -166,8 +166,8 @@ def report(
     if not any(leg.kind is LegKind.TO_SOURCE for _, part in parts for leg in part):
         faults.append("no frame could be sent to the source: nothing is proven")
     return ProofReport(
-        source=bench.source.label,
-        copy=bench.copy.label,
+        source=points.source.label,
+        copy=points.copy.label,
         strategy=strategy,
         proven=not faults,
         legs=tuple(legs),
@@ -175,7 +175,7 @@ def report(
         control_after=tuple(control_after),
         waypoints=tuple(waypoints),
         directions=_directions(legs),
-        not_probed=bench.not_probed,
+        not_probed=points.not_probed,
         faults=tuple(faults),
     )
 

@@ -18,10 +18,10 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
-class Volley:
+class ProbeBurst:
     """``count`` probe frames from one endpoint to one MAC, and the endpoints that watch meanwhile.
 
-    ``nonce`` (8 octets) makes the frames of this volley unlike any others.
+    ``nonce`` (8 octets) makes the frames of this burst unlike any others.
     """
 
     sender: Endpoint
@@ -54,7 +54,7 @@ class LegKind(StrEnum):
 
 @dataclass(frozen=True)
 class Tally:
-    """What one endpoint caught of one volley: frames, and faults in them."""
+    """What one endpoint caught of one burst: frames, and faults in them."""
 
     frames: int = 0
     missing: int = 0
@@ -72,7 +72,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Leg:
-    """One volley, judged. ``others`` are the labels and counts of watchers that should have got nothing.
+    """One burst, judged. ``others`` are the labels and counts of watchers that should have got nothing.
 
     ``destination`` is what the addressee of a FROM_SOURCE leg got; the addressee of the other kind is the source.
     """
@@ -110,7 +110,7 @@ class Waypoint:
 class ProofReport:
     """What frames showed of one mirror.
 
-    ``control_before``: the same volleys before anything was changed; ``legs``: with the mirror in place;
+    ``control_before``: the same bursts before anything was changed; ``legs``: with the mirror in place;
     ``control_after``: after it was removed. A part that was not run is empty. ``faults`` says, in sentences, why
     ``proven`` is false.
     """

@@ -3,7 +3,7 @@
 from virtfn.model.cloud.mirror import CloudMirror
 from virtfn.model.cloud.ports import CloudPort, Named
 from virtfn.planning.cloud.mirror import choose, objections, of_server, plan_mirror
-from virtfn.services.ports import CloudPorts
+from virtfn.services.interfaces import CloudPorts
 from virtfn.services.refusal import refuse
 
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from virtfn.model.inventory import Inventory
-from virtfn.planning.references import find_pf
+from virtfn.planning.host.lookup import find_pf
 
 if TYPE_CHECKING:
-    from virtfn.services.ports import Observer
+    from virtfn.services.interfaces import Observer
 
 
 def inventory_of(observer: "Observer", pf: str | None = None) -> Inventory:

@@ -3,32 +3,33 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from virtfn.engine.interfaces import Journal
+from virtfn.engine.transaction import Evidence, Progress, Transactions
 from virtfn.errors import CapabilityError, ConflictError, ProofFailed, UsageError, VirtfnError
 from virtfn.mirroring import proof
+from virtfn.mirroring.context import MirrorContext, mirror_context
 from virtfn.mirroring.guards import objections
-from virtfn.mirroring.proof import Bench
-from virtfn.mirroring.scene import Scene, set_scene
+from virtfn.mirroring.proof import ProbePoints
 from virtfn.mirroring.strategies import STRATEGIES, choose
 from virtfn.model.addresses import MacAddress, VfRef
 from virtfn.model.inventory import Inventory
 from virtfn.model.mirror import Choice, Mirror, MirrorReceipt, MirrorRequest, MirrorState, Proposal, mirrored
 from virtfn.model.physnets import PhysicalNetworks
-from virtfn.model.plain import decode, encode
 from virtfn.model.plan import Target, Value
 from virtfn.model.probe import Leg, ProofReport, Waypoint
+from virtfn.model.serialization import decode, encode
 from virtfn.model.transaction import Status, Transaction
-from virtfn.planning.explained import with_commands
-from virtfn.planning.references import find_vf
-from virtfn.services.bench import Pair, Vantage, set_up_bench
-from virtfn.services.ports import Host, Journal
-from virtfn.services.proving import Prover
+from virtfn.planning.host.explained import with_commands
+from virtfn.planning.host.lookup import find_vf
+from virtfn.services.interfaces import Host
+from virtfn.services.probe_points import Pair, ProbeOrigins, probe_points_of
+from virtfn.services.prover import Prover
 from virtfn.services.refusal import refuse
-from virtfn.services.transaction import Evidence, Progress, Transactions
 
 KIND = "mirror"
 
 
-class Mirrors:
+class MirrorService:
     """The mirrors of one host. Every method observes the host anew."""
 
     def __init__(
@@ -37,7 +38,7 @@ class Mirrors:
         journal: Journal,
         engine: Transactions,
         prover: Prover,
-        vantage: Vantage,
+        vantage: ProbeOrigins,
         *,
         progress: Progress,
         physnets: Callable[[], PhysicalNetworks] = PhysicalNetworks,
@@ -57,9 +58,9 @@ class Mirrors:
 
         Raises UsageError (no such VF or strategy), GuardRefused, CapabilityError (no strategy fits).
         """
-        inventory, scene = self._scene(source, copy, strategy, literal, forced)
-        choice = _choice(scene)
-        self._bench(inventory, scene.request.source, scene.request.copy, _mac_of(scene))
+        inventory, context = self._scene(source, copy, strategy, literal, forced)
+        choice = _choice(context)
+        self._bench(inventory, context.request.source, context.request.copy, _mac_of(context))
         return choice
 
     def add(
@@ -71,11 +72,11 @@ class Mirrors:
         """
         with self._journal.lock():
             self._finish_unfinished()
-            inventory, scene = self._scene(source, copy, strategy, literal, forced)
-            choice = _choice(scene)
-            bench = self._bench(inventory, scene.request.source, scene.request.copy, _mac_of(scene))
-            control = self._prover.clean_control(bench)
-            return self._try(choice, bench, control)
+            inventory, context = self._scene(source, copy, strategy, literal, forced)
+            choice = _choice(context)
+            points = self._bench(inventory, context.request.source, context.request.copy, _mac_of(context))
+            control = self._prover.clean_control(points)
+            return self._try(choice, points, control)
 
     def standing(self) -> tuple[Mirror, ...]:
         """The mirrors that stand, have drifted, or were never finished; oldest first."""
@@ -129,15 +130,15 @@ class Mirrors:
 
     def _scene(
         self, source: str, copy: str, strategy: str, literal: bool, forced: frozenset[str]
-    ) -> tuple[Inventory, Scene]:
+    ) -> tuple[Inventory, MirrorContext]:
         if strategy and strategy not in STRATEGIES:
             raise UsageError(f"there is no strategy {strategy!r}", hint=f"there are: {', '.join(sorted(STRATEGIES))}")
         inventory = self._host.observe()
         request = MirrorRequest(find_vf(inventory, source), find_vf(inventory, copy), strategy, literal, forced)
         standing = tuple(one for one in self.standing() if not one.transaction.status.unfinished)
-        scene = set_scene(inventory, request, standing, self._outside(inventory, request), self._physnets())
-        refuse(objections(scene), f"{scene.source_label} to {scene.copy_label}")
-        return inventory, scene
+        context = mirror_context(inventory, request, standing, self._outside(inventory, request), self._physnets())
+        refuse(objections(context), f"{context.source_label} to {context.copy_label}")
+        return inventory, context
 
     def _outside(self, inventory: Inventory, request: MirrorRequest) -> Mapping[MacAddress, str]:
         """MACs known to live beyond the NIC: from the host's tables, and of the vantage points outside."""
@@ -148,50 +149,52 @@ class Mirrors:
             known[MacAddress.parse(str(mac))] = name
         return known
 
-    def _try(self, choice: Choice, bench: Bench, control: tuple[Leg, ...]) -> MirrorReceipt:
+    def _try(self, choice: Choice, points: ProbePoints, control: tuple[Leg, ...]) -> MirrorReceipt:
         """Apply the proposals in turn until one is proven; every failed one has been rolled back by then."""
         failed: list[ProofReport] = []
         for proposal in choice.proposals:
             try:
-                transaction, report = self._apply(proposal, bench, control)
+                transaction, report = self._apply(proposal, points, control)
             except ProofFailed as failure:
                 if isinstance(failure.report, ProofReport):
-                    failed.append(replace(failure.report, control_after=self._prover.control(bench)))
+                    failed.append(replace(failure.report, control_after=self._prover.control(points)))
                 self._progress(f"{proposal.strategy} is not proven and was rolled back")
                 continue
             return MirrorReceipt(transaction.id, "add", proposal.plan, report, choice.rejections, tuple(failed))
         raise ProofFailed(
             "no mirror was proven; the host is as before: "
             + "; ".join(f"{report.strategy}: {report.faults[0]}" for report in failed),
-            where=f"{bench.source.label} to {bench.copy.label}",
+            where=f"{points.source.label} to {points.copy.label}",
             report=failed[-1],
         )
 
-    def _apply(self, proposal: Proposal, bench: Bench, control: tuple[Leg, ...]) -> tuple[Transaction, ProofReport]:
+    def _apply(
+        self, proposal: Proposal, points: ProbePoints, control: tuple[Leg, ...]
+    ) -> tuple[Transaction, ProofReport]:
         waypoints: list[Waypoint] = []
 
         def look(step: int) -> None:
-            waypoints.append(self._prover.look(bench, proposal.plan.steps[step]))
+            waypoints.append(self._prover.look(points, proposal.plan.steps[step]))
 
         def prove() -> Evidence:
-            report = self._prover.prove(bench, proposal.strategy, control, tuple(waypoints))
+            report = self._prover.prove(points, proposal.strategy, control, tuple(waypoints))
             if not report.proven:
                 raise ProofFailed("not proven: " + "; ".join(report.faults), where=proposal.plan.title, report=report)
             return _evidence(report)
 
         transaction = self._engine.run(proposal.plan, stops=frozenset(proposal.waypoints), at_stop=look, prove=prove)
-        return transaction, _last_proof(transaction) or proof.report(bench, proposal.strategy, legs=())
+        return transaction, _last_proof(transaction) or proof.report(points, proposal.strategy, legs=())
 
     def _control_after(self, inventory: Inventory, mirror: Mirror) -> ProofReport:
         """The report of a removal: the control, shot now."""
         try:
-            bench = self._bench(inventory, mirror.source, mirror.copy, mirror.mac)
+            points = self._bench(inventory, mirror.source, mirror.copy, mirror.mac)
         except VirtfnError as fault:
             raise ProofFailed(
                 f"everything was put back and reads as before, but no frame could show it: {fault}",
                 where=f"mirror {mirror.id}",
             ) from fault
-        return proof.report(bench, mirror.strategy, legs=(), control_after=self._prover.control(bench))
+        return proof.report(points, mirror.strategy, legs=(), control_after=self._prover.control(points))
 
     def _finish_unfinished(self) -> None:
         """Roll back mirrors whose process died; refuse if something else was left unfinished."""
@@ -243,26 +246,26 @@ class Mirrors:
             hint=f"mirrors are: {there}" if there else "no mirror stands on this host",
         )
 
-    def _bench(self, inventory: Inventory, source: VfRef, copy: VfRef, mac: MacAddress) -> Bench:
+    def _bench(self, inventory: Inventory, source: VfRef, copy: VfRef, mac: MacAddress) -> ProbePoints:
         """Who can send and watch; other copies of the same source rightly get its frames, too."""
         copies = (one.copy_label for one in self.standing() if one.source == source and one.copy != copy)
-        return set_up_bench(self._host, inventory, Pair(source, copy, mac, frozenset(copies)), self._vantage)
+        return probe_points_of(self._host, inventory, Pair(source, copy, mac, frozenset(copies)), self._vantage)
 
 
-def _choice(scene: Scene) -> Choice:
-    choice = choose(scene)
+def _choice(context: MirrorContext) -> Choice:
+    choice = choose(context)
     if not choice.proposals:
         raise CapabilityError(
             "no way of mirroring fits: " + "; ".join(f"{no.strategy}: {no.reason}" for no in choice.rejections),
-            where=f"{scene.source_label} to {scene.copy_label}",
+            where=f"{context.source_label} to {context.copy_label}",
         )
     return replace(choice, proposals=tuple(replace(one, plan=with_commands(one.plan)) for one in choice.proposals))
 
 
-def _mac_of(scene: Scene) -> MacAddress:
-    if scene.mac is None:
-        raise UsageError("its MAC is not known", where=scene.source_label)
-    return scene.mac
+def _mac_of(context: MirrorContext) -> MacAddress:
+    if context.mac is None:
+        raise UsageError("its MAC is not known", where=context.source_label)
+    return context.mac
 
 
 def _is_live(entry: Transaction) -> bool:

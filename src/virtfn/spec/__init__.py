@@ -8,25 +8,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from virtfn.spec.description import describe, render
+    from virtfn.spec.constants import FORMAT
     from virtfn.spec.document import MAX_BYTES, decoded
+    from virtfn.spec.from_inventory import describe, render
     from virtfn.spec.loading import load
     from virtfn.spec.schema import json_schema, json_schema_text
-    from virtfn.spec.words import FORMAT
     from virtfn.spec.writing import dump
 
 __all__ = ["FORMAT", "MAX_BYTES", "decoded", "describe", "dump", "json_schema", "json_schema_text", "load", "render"]
 
 _HOMES = {
-    "FORMAT": "words",
+    "FORMAT": "constants",
     "MAX_BYTES": "document",
     "decoded": "document",
-    "describe": "description",
+    "describe": "from_inventory",
     "dump": "writing",
     "json_schema": "schema",
     "json_schema_text": "schema",
     "load": "loading",
-    "render": "description",
+    "render": "from_inventory",
 }
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from virtfn.spec.events import MAX_DEPTH, MAX_NODES, ListNode, MapNode, Node, Refused, ScalarNode, node_of
+from virtfn.spec.constants import FORMAT
 from virtfn.spec.problems import Findings, Path, Problem, quoted, refusal
-from virtfn.spec.words import FORMAT
+from virtfn.spec.yaml_nodes import MAX_DEPTH, MAX_NODES, ListNode, MapNode, Node, Refused, ScalarNode, node_of
 
 MAX_BYTES = 1024 * 1024
 """Size of one file, in octets of UTF-8."""

@@ -8,13 +8,13 @@ from pydantic import ValidationError
 
 from virtfn.errors import SpecError
 from virtfn.model.desired import DesiredHost, DesiredPf, PfMatch
+from virtfn.spec.constants import FORMAT
 from virtfn.spec.document import read
-from virtfn.spec.entries import HostEntry
-from virtfn.spec.events import Refused
+from virtfn.spec.host_format import HostEntry
 from virtfn.spec.problems import Findings, Path, Problem, quoted, refusal
+from virtfn.spec.pydantic_errors import place_of, worded
 from virtfn.spec.rules import MAX_NAMED, differences, settle
-from virtfn.spec.wording import place_of, worded
-from virtfn.spec.words import FORMAT
+from virtfn.spec.yaml_nodes import Refused
 
 _ROUNDS = 12
 """Faults hide behind faults, but at most once a level of the format."""

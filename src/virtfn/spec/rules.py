@@ -10,10 +10,10 @@ from typing import Any
 
 from virtfn.model.addresses import MacAddress
 from virtfn.model.desired import UNSET, DesiredPf, DesiredVf
-from virtfn.spec.entries import PfEntry
+from virtfn.spec.constants import MAX_NUM_VFS
+from virtfn.spec.host_format import PfEntry
 from virtfn.spec.problems import Findings, Path
 from virtfn.spec.selection import Selection
-from virtfn.spec.words import MAX_NUM_VFS
 
 MAX_NAMED = MAX_NUM_VFS + 1
 """VFs that the ranges of one file may name together, a VF counted at each range."""

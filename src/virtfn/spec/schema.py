@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from virtfn.spec.entries import HostEntry
+from virtfn.spec.host_format import HostEntry
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

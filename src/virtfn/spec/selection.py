@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from virtfn.spec.words import MAX_NUM_VFS, SELECTION
+from virtfn.spec.constants import MAX_NUM_VFS, SELECTION
 
 _SHAPE = re.compile(SELECTION)
 

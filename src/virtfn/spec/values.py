@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 from virtfn.errors import UsageError
 from virtfn.model.addresses import MacAddress, PciAddress
 from virtfn.model.inventory import EswitchMode, VfLinkState, VlanProtocol
-from virtfn.spec import words
+from virtfn.spec import constants as words
 from virtfn.spec.problems import quoted
 from virtfn.spec.selection import Selection
 

@@ -6,9 +6,9 @@ from typing import Any, TypeAlias
 from virtfn.model.addresses import MacAddress, PciAddress
 from virtfn.model.desired import UNSET, DesiredHost, DesiredPf, DesiredVf, PfMatch
 from virtfn.model.inventory import NO_VLAN, Vlan, VlanProtocol
-from virtfn.spec.scalars import written
+from virtfn.spec.constants import FORMAT, NO_DRIVER, NO_TAG
 from virtfn.spec.selection import Selection
-from virtfn.spec.words import FORMAT, NO_DRIVER, NO_TAG
+from virtfn.spec.yaml_scalars import written
 
 Fields: TypeAlias = tuple[tuple[str, Any], ...]
 """What an entry says, in the order of ``DesiredVf``."""

@@ -19,7 +19,7 @@ from virtfn.model.cloud.survey import (
 )
 from virtfn.model.inventory import Unknown
 from virtfn.model.plan import Value
-from virtfn.planning.cloud.words import meaning_of
+from virtfn.planning.cloud.diagnosis.api_errors import meaning_of
 
 _ADMIN_ONLY = Unknown("the cloud tells it to administrators only")
 

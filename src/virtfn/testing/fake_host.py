@@ -23,8 +23,8 @@ from virtfn.model.inventory import (
     Vlan,
 )
 from virtfn.model.plan import Target, Value
-from virtfn.model.probe import Caught, Volley
-from virtfn.planning.commands import needs_override
+from virtfn.model.probe import Caught, ProbeBurst
+from virtfn.planning.host.commands import needs_override
 from virtfn.testing.fake_pf import FakePf, FakeVf
 
 Hook = Callable[[str, Target, str, Value], None]
@@ -123,25 +123,25 @@ class FakeHost:
             index = self._guest(target)
             self.vfs[index] = _write_guest(self.vfs[index], field, value)
 
-    def shoot(self, volley: Volley) -> Catch:
-        """Forward every frame of the volley by the switch's rules."""
+    def send(self, burst: ProbeBurst) -> Catch:
+        """Forward every frame of the burst by the switch's rules."""
         pf = self.pfs[0]
         names = {f"{pf.name}/{index}": index for index in range(len(self.vfs))}
-        sender = volley.sender.label
+        sender = burst.sender.label
         port = {"wire:w0": WIRE, pf.name: PF}.get(sender, sender)
         vlan = self.vfs[names[sender]].vlan if sender in names else 0
         ports = tuple(
             Port(name, frozenset({MacAddress.parse(self.vfs[index].mac)}), self.vfs[index].vlan)
             for name, index in names.items()
         )
-        arrivals = receivers(port, volley.destination, vlan, ports)
-        return {watcher.label: self._caught(watcher.label, arrivals, volley) for watcher in volley.watchers}
+        arrivals = receivers(port, burst.destination, vlan, ports)
+        return {watcher.label: self._caught(watcher.label, arrivals, burst) for watcher in burst.watchers}
 
-    def _caught(self, label: str, arrivals: frozenset[str], volley: Volley) -> tuple[Caught, ...]:
+    def _caught(self, label: str, arrivals: frozenset[str], burst: ProbeBurst) -> tuple[Caught, ...]:
         port = {"wire:w0": WIRE, self.pfs[0].name: PF}.get(label, label)
         if not self.up or port not in arrivals:
             return ()
-        found = (recognise(volley, frame(volley, number)) for number in range(volley.count))
+        found = (recognise(burst, frame(burst, number)) for number in range(burst.count))
         return tuple(one for one in found if one)
 
     def _pf(self, number: int, pf: FakePf) -> PfState:

@@ -15,7 +15,7 @@ from virtfn.eswitch.limits import limits_on
 from virtfn.model.addresses import MacAddress
 from virtfn.model.inventory import EswitchMode, VfLinkState, Vlan, VlanProtocol
 from virtfn.model.plan import Value
-from virtfn.planning.commands import needs_override
+from virtfn.planning.host.commands import needs_override
 
 NATIVE = "native"
 NO_MAC = "00:00:00:00:00:00"

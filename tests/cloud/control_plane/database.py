@@ -10,7 +10,7 @@ from tests.cloud.control_plane.configs import DATABASES
 from tests.cloud.control_plane.places import LOOPBACK, PASSWORD, PORTS, Places
 from tests.cloud.control_plane.processes import Processes
 
-from virtfn.lab.execution import execute
+from virtfn.lab.build.execution import execute
 
 _CREATE_S = 120
 _START_S = 60

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.cloud.control_plane.vfs import HOST
 
-from virtfn.lab.folders import Folders
+from virtfn.lab.machine.folders import Folders
 
 LOOPBACK = "127.0.0.1"
 PASSWORD = "openstack"

@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.cloud.control_plane.faults import ControlPlaneError
 from tests.cloud.control_plane.places import LOOPBACK
 
-from virtfn.lab.execution import last_words
+from virtfn.lab.build.execution import last_words
 
 _LAST_LINES = 15
 _STEP_S = 0.1

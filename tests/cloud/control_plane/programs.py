@@ -15,9 +15,9 @@ from pathlib import Path
 from tests.cloud.control_plane.faults import ControlPlaneError
 from tests.cloud.control_plane.places import cache_folder
 
-from virtfn.lab.execution import execute
-from virtfn.lab.packages import Packages, this_distribution
-from virtfn.lab.programs import Missing, Program, install_missing, missing_programs, root_prefix
+from virtfn.lab.build.execution import execute
+from virtfn.lab.build.packages import Packages, this_distribution
+from virtfn.lab.build.programs import Missing, Program, install_missing, missing_programs, root_prefix
 
 RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 """Not the one in /usr/sbin, which changes to the user rabbitmq and its folders."""

@@ -18,7 +18,7 @@ from tests.cloud.control_plane.faults import ControlPlaneError
 from tests.cloud.control_plane.places import Places, cache_folder
 
 from virtfn.errors import LabError
-from virtfn.lab.execution import execute
+from virtfn.lab.build.execution import execute
 
 RELEASES = Path(__file__).parents[1] / "releases"
 CHOICE = "VIRTFN_CLOUD_RELEASE"

@@ -21,7 +21,7 @@ from tests.cloud.control_plane.places import PASSWORD, Places, cache_folder, url
 from tests.cloud.control_plane.release import Release
 from tests.cloud.control_plane.services import config_options
 
-from virtfn.lab.execution import last_words
+from virtfn.lab.build.execution import last_words
 
 _KEYS = ("keystone-fernet", "keystone-credential")
 

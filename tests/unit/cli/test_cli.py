@@ -10,8 +10,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from virtfn import __version__
+from virtfn.cli.help_text import overview
 from virtfn.cli.main import cli, main
-from virtfn.cli.overview import overview
 from virtfn.errors import ExitCode, PermissionDenied
 from virtfn.journal.files import FileJournal
 

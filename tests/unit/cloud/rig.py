@@ -1,11 +1,11 @@
-"""A Clouds service on the fake cloud."""
+"""A CloudService on the fake cloud."""
 
 from dataclasses import dataclass, field
 
+from virtfn.engine.transaction import Settle, Transactions
 from virtfn.model.cloud import CloudObject, DesiredCloud, Kind
-from virtfn.services.clouds import CloudReceipt, Clouds, Patience, UpReceipt, Wording
-from virtfn.services.records import Records
-from virtfn.services.transaction import Settle, Transactions
+from virtfn.services.cloud_state import CloudReceipt, CloudService, UpReceipt, WaitPolicy, Wording
+from virtfn.services.history import History
 from virtfn.spec.cloud import load_cloud
 from virtfn.testing import FakeCloud, MemoryJournal
 
@@ -38,13 +38,13 @@ class Rig:
 
     cloud: FakeCloud = field(default_factory=FakeCloud)
     journal: MemoryJournal = field(default_factory=MemoryJournal)
-    patience: Patience = field(default_factory=lambda: Patience(0.0, 0.0))
+    patience: WaitPolicy = field(default_factory=lambda: WaitPolicy(0.0, 0.0))
     cancel_after: int | None = None
     asked: int = 0
     told: list[str] = field(default_factory=list)
 
     @property
-    def clouds(self) -> Clouds:
+    def clouds(self) -> CloudService:
         told = Wording(self.told.append)
         engine = Transactions(
             self.cloud,
@@ -53,7 +53,7 @@ class Rig:
             cancelled=self._cancelled,
             settle=Settle(0.0, 0.0),
         )
-        return Clouds(
+        return CloudService(
             self.cloud,
             self.journal,
             engine,
@@ -63,9 +63,9 @@ class Rig:
         )
 
     @property
-    def records(self) -> Records:
+    def records(self) -> History:
         engine = Transactions(self.cloud, self.journal, progress=self.told.append, settle=Settle(0.0, 0.0))
-        return Records(self.journal, engine)
+        return History(self.journal, engine)
 
     def up(self, text: str = FIELD_NOTE) -> UpReceipt:
         wanted = desired(text)

@@ -12,7 +12,7 @@ from tests.unit.services.rig import Rig as HostRig
 
 from virtfn.app import App
 from virtfn.cli.main import main
-from virtfn.cloud.ports import OpenStackPorts
+from virtfn.cloud.port_lookup import OpenStackPorts
 from virtfn.errors import CapabilityError, CloudDenied, ExitCode, GuardRefused, UsageError
 from virtfn.model.addresses import PciAddress
 from virtfn.model.cloud.mirror import Readiness

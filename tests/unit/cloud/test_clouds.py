@@ -18,7 +18,7 @@ from virtfn.model.cloud import Kind, NicAgent
 from virtfn.model.cloud.causes import Cause, CauseKind
 from virtfn.model.plan import Target, Value
 from virtfn.model.transaction import Status
-from virtfn.services.clouds import Patience
+from virtfn.services.cloud_state import WaitPolicy
 from virtfn.testing import FakeCloud, FakeRules
 
 
@@ -164,7 +164,7 @@ def test_a_dead_agent_is_named_before_and_after() -> None:
 
 
 def test_a_server_that_takes_its_time_is_waited_for() -> None:
-    rig = Rig(FakeCloud(patience=5), patience=Patience(30.0, 0.0))
+    rig = Rig(FakeCloud(patience=5), patience=WaitPolicy(30.0, 0.0))
     rig.up()
     assert [line for line in rig.told if line.startswith("vm-1: ")] == [
         "vm-1: BUILD",

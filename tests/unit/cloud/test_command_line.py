@@ -11,10 +11,10 @@ from tests.unit.cloud.rig import FIELD_NOTE, Rig
 
 from virtfn.app import App
 from virtfn.cli.main import main
+from virtfn.engine.transaction import Transactions
 from virtfn.errors import ExitCode
 from virtfn.model.cloud import Kind
-from virtfn.services.records import Records
-from virtfn.services.transaction import Transactions
+from virtfn.services.history import History
 from virtfn.spec.cloud import load_cloud
 
 
@@ -156,7 +156,7 @@ def test_a_time_that_never_ends_is_none(rig: Rig, spec: str, command: list[str],
 
 @pytest.fixture
 def records(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Rig:
-    made = Records(rig.journal, Transactions(rig.cloud, rig.journal, progress=rig.told.append))
+    made = History(rig.journal, Transactions(rig.cloud, rig.journal, progress=rig.told.append))
     monkeypatch.setattr(App, "cloud_records", lambda *_, **__: made)
     return rig
 

@@ -14,7 +14,7 @@ from virtfn.model.cloud import CloudObject, Kind, NicAgent, ObservedCloud
 from virtfn.model.cloud.causes import Cause, CauseKind
 from virtfn.model.cloud.survey import CloudSurvey, ComputeHost, Flavor
 from virtfn.model.plan import Value
-from virtfn.planning.cloud.diagnosis import diagnosis
+from virtfn.planning.cloud.diagnosis.causes import diagnosis
 from virtfn.planning.cloud.readiness import Readiness, readiness
 from virtfn.testing import FakeCloud, FakeRules
 

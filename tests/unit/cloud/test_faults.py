@@ -6,7 +6,7 @@ from typing import Any
 
 from openstack.exceptions import NotFoundException
 
-from virtfn.cloud import reading
+from virtfn.cloud import from_sdk as reading
 from virtfn.cloud.listing import Listing
 
 NO_HOST = {"message": "No valid host was found. ", "code": 500}

@@ -11,7 +11,7 @@ from virtfn.model.cloud.references import References
 from virtfn.model.cloud.survey import Flavor, Image
 from virtfn.model.plan import Value
 from virtfn.model.transaction import Status
-from virtfn.planning.cloud.naming import settled
+from virtfn.planning.cloud.name_resolution import settled
 from virtfn.testing import FakeCloud, FakeRules
 
 OLD, NEW = Image("cirros", id="image-old"), Image("cirros", id="image-new")

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 from typing import Any
 
-from virtfn.cloud import reading
+from virtfn.cloud import from_sdk as reading
 from virtfn.model.cloud import NicAgent
 
 OWN = {"n1": "flat"}

@@ -9,14 +9,14 @@ from tests.unit.cloud.rig import Rig, desired
 
 from virtfn.app import App, Settings
 from virtfn.cli.main import main
+from virtfn.engine.transaction import Transactions
 from virtfn.errors import ConflictError, ExitCode, LockHeld, UsageError
 from virtfn.model.cloud import Kind, cloud_target
 from virtfn.model.place import cloud_place
 from virtfn.model.plan import DEFINITION, Plan
 from virtfn.model.transaction import Status
 from virtfn.planning.cloud.plan import UP
-from virtfn.services.records import Records
-from virtfn.services.transaction import Transactions
+from virtfn.services.history import History
 
 ONE = {"transactions": 1, "unfinished": 1, "fault": ""}
 
@@ -26,8 +26,8 @@ def rig() -> Rig:
     return Rig()
 
 
-def records(rig: Rig) -> Records:
-    return Records(rig.journal, Transactions(rig.cloud, rig.journal, progress=rig.told.append))
+def records(rig: Rig) -> History:
+    return History(rig.journal, Transactions(rig.cloud, rig.journal, progress=rig.told.append))
 
 
 def test_an_up_that_stands_can_be_rolled_back_by_its_number(rig: Rig) -> None:

@@ -5,7 +5,7 @@ import importlib.util
 import pytest
 
 from virtfn.cloud.connection import connect
-from virtfn.cloud.refusals import refusals
+from virtfn.cloud.sdk_errors import refusals
 from virtfn.errors import BackendUnreachable, CloudDenied, CloudError, CloudUnreachable, ExitCode, VirtfnError
 from virtfn.model.cloud.causes import Cause, CauseKind
 

@@ -4,7 +4,7 @@ from tests.unit.cloud.rig import desired
 
 from virtfn.model.cloud import CloudObject, Kind, ObservedCloud
 from virtfn.model.plan import Value
-from virtfn.planning.cloud.standing import standing
+from virtfn.planning.cloud.server_progress import standing
 
 BOUND: dict[str, Value] = {"status": "ACTIVE", "pci_slot": "0000:3b:02.3"}
 

@@ -5,7 +5,7 @@ import pytest
 from tests.unit.cloud.entries import write_clouds_yaml
 
 from virtfn.app import App, Settings
-from virtfn.services.transaction import never_cancelled
+from virtfn.engine.transaction import never_cancelled
 
 pytest.importorskip("openstack")
 

@@ -4,7 +4,7 @@ from threading import Barrier, Event, Lock
 
 import pytest
 
-from virtfn.cloud.together import together
+from virtfn.cloud.parallel import together
 from virtfn.errors import CloudError
 
 PATIENCE_S = 20

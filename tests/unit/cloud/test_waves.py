@@ -7,8 +7,8 @@ from virtfn.errors import CloudError, Interrupted
 from virtfn.model.cloud import Kind, cloud_target
 from virtfn.model.plan import Step, Target, Value
 from virtfn.model.transaction import Status
-from virtfn.planning.cloud.waves import ends_of_waves
-from virtfn.services.clouds import Patience
+from virtfn.planning.cloud.batches import ends_of_waves
+from virtfn.services.cloud_state import WaitPolicy
 from virtfn.testing import FakeCloud
 
 FIVE = FIELD_NOTE.replace("count: 2", "count: 5").replace("    anti_affinity: apart\n", "")
@@ -149,7 +149,7 @@ def test_ctrl_c_between_waves_leaves_all_or_nothing(parallel: int, after: int) -
 
 
 def test_each_server_is_told_once_for_each_change() -> None:
-    rig = Rig(FakeCloud(patience=5), patience=Patience(30.0, 0.0))
+    rig = Rig(FakeCloud(patience=5), patience=WaitPolicy(30.0, 0.0))
     rig.up()
     assert [line for line in rig.told if line.startswith("vm-")] == [
         "vm-1: BUILD",

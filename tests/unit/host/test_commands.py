@@ -6,7 +6,7 @@ import pytest
 
 from virtfn.errors import UsageError
 from virtfn.model.plan import Value
-from virtfn.planning.commands import equivalent_command
+from virtfn.planning.host.commands import equivalent_command
 
 NIC = "0000:01:00.0"
 

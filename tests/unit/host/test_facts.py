@@ -1,8 +1,8 @@
 import pytest
 
 from virtfn.errors import UsageError
-from virtfn.host.facts import read_link_field
-from virtfn.host.refusals import Attempt
+from virtfn.host.kernel_errors import Attempt
+from virtfn.host.netdev_fields import read_link_field
 from virtfn.host.vf_fields import VF_FIELDS, encode_vf_field, read_vf_field
 from virtfn.host.vfinfo import Link
 from virtfn.model.addresses import MacAddress

@@ -8,7 +8,7 @@ import pytest
 from virtfn.errors import CapabilityError, KernelRefused, PermissionDenied, UsageError
 from virtfn.host.devlink import eswitch_mode
 from virtfn.host.kernel import KernelHost
-from virtfn.host.refusals import Attempt
+from virtfn.host.kernel_errors import Attempt
 from virtfn.host.rtnetlink import RouteSocket
 from virtfn.model.inventory import EswitchMode, Unknown
 from virtfn.model.plan import Target

@@ -7,9 +7,9 @@ from tempfile import TemporaryDirectory
 import pytest
 from tests.unit.host.conftest import Plant
 
+from virtfn.host.host_dependencies import host_dependencies
 from virtfn.host.ini import NotIni, settings_of
 from virtfn.host.physnets import physical_networks
-from virtfn.host.surroundings import surroundings
 from virtfn.model.addresses import PciAddress
 from virtfn.model.device_spec import AddressPattern, DeviceSpec, PciFunction, first_fit
 from virtfn.model.inventory import Unknown
@@ -35,7 +35,7 @@ def test_without_such_files_nothing_is_known(tmp_path: Path) -> None:
 
 def test_the_surroundings_have_them(plant: Plant) -> None:
     root = plant({AGENT: "[sriov_nic]\nphysical_device_mappings = physnet1:p2p1\n"})
-    assert surroundings(root).physnets.agent == (DeviceMapping("physnet1", "p2p1", f"/{AGENT}:2"),)
+    assert host_dependencies(root).physnets.agent == (DeviceMapping("physnet1", "p2p1", f"/{AGENT}:2"),)
 
 
 def test_of_the_agents_list_the_last_value_counts(plant: Plant) -> None:

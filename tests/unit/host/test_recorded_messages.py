@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from virtfn.host.vfinfo import decode_link
-from virtfn.model.plain import encode
+from virtfn.model.serialization import encode
 
 GOLDEN = Path(__file__).parents[2] / "golden/netlink"
 

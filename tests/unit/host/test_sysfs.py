@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from virtfn.errors import KernelRefused, UsageError
-from virtfn.host.refusals import Attempt
+from virtfn.host.kernel_errors import Attempt
 from virtfn.host.sysfs import Sysfs, read_number, write_text
 from virtfn.model.addresses import PciAddress
 from virtfn.model.inventory import Unknown

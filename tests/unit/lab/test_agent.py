@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from virtfn.errors import LabError
-from virtfn.lab.channel import Channel, GuestGone
+from virtfn.lab.channel.jobs import Completed, Job, Stream
+from virtfn.lab.channel.ports import Channel, GuestGone
 from virtfn.lab.guest.agent import Agent
 from virtfn.lab.guest.jobs import BecomeJob
 from virtfn.lab.guest.warm import Warmth
-from virtfn.lab.jobs import Completed, Job, Stream
-from virtfn.lab.qemu import port_socket
+from virtfn.lab.machine.qemu import port_socket
 
 
 def serve(listener: socket.socket) -> None:

@@ -8,8 +8,8 @@ import zlib
 import pytest
 
 from virtfn.errors import LabError
-from virtfn.lab import initramfs
-from virtfn.lab.vmlinuz import decompress, has_pvh_entry, payload, unpacked
+from virtfn.lab.build import initramfs
+from virtfn.lab.build.vmlinuz import decompress, has_pvh_entry, payload, unpacked
 
 
 def test_cpio_reads_what_was_written() -> None:

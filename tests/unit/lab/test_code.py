@@ -9,7 +9,7 @@ import tarfile
 from pathlib import Path
 
 import virtfn
-from virtfn.lab.code import Code, bundle, bytecode, changes, manifest_hash
+from virtfn.lab.build.code import Code, bundle, bytecode, changes, manifest_hash
 
 
 def names(packed: bytes) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from virtfn.errors import LabError
-from virtfn.lab.folders import Folders, private_folder
+from virtfn.lab.machine.folders import Folders, private_folder
 
 
 def test_the_xdg_folders_are_used(tmp_path: Path) -> None:

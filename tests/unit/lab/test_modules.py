@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from virtfn.errors import LabError
-from virtfn.lab.modules import ModuleTree, alias_file, dependency_file, module_name, parse_module
+from virtfn.lab.build.modules import ModuleTree, alias_file, dependency_file, module_name, parse_module
 
 
 def module(**words: str) -> bytes:

@@ -4,11 +4,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from virtfn.lab.disk import make_disk
-from virtfn.lab.monitor import Monitor
-from virtfn.lab.plug import NVME_VFS, plug_disk, plug_nvme
-from virtfn.lab.qemu import Accelerator, Board, HostBoot, Qemu
-from virtfn.lab.shape import Shape
+from virtfn.lab.machine.disk import make_disk
+from virtfn.lab.machine.monitor import Monitor
+from virtfn.lab.machine.plug import NVME_VFS, plug_disk, plug_nvme
+from virtfn.lab.machine.qemu import Accelerator, Board, HostBoot, Qemu
+from virtfn.lab.machine.shape import Shape
 
 RUN = Path("/run/lab")
 

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from virtfn.errors import LabError
-from virtfn.lab import netdevsim
-from virtfn.lab.folders import Folders
-from virtfn.lab.kernel import Kernel
-from virtfn.lab.packages import Package, Packages
-from virtfn.lab.parts import Chosen, chosen_kernel
-from virtfn.lab.prepare import Aims, Preparation, kernel_packages
-from virtfn.lab.sources import Distribution
-from virtfn.lab.store import Store
+from virtfn.lab.build import netdevsim
+from virtfn.lab.build.kernel import Kernel
+from virtfn.lab.build.packages import Package, Packages
+from virtfn.lab.build.parts import Chosen, chosen_kernel
+from virtfn.lab.build.prepare import Aims, Preparation, kernel_packages
+from virtfn.lab.build.sources import Distribution
+from virtfn.lab.build.store import Store
+from virtfn.lab.machine.folders import Folders
 
 
 class FewPackages(Packages):

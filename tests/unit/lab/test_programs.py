@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from virtfn.errors import LabError
-from virtfn.lab import programs
-from virtfn.lab.packages import Packages
-from virtfn.lab.programs import Missing, Program, install_missing, missing_programs
-from virtfn.lab.sources import Distribution
+from virtfn.lab.build import programs
+from virtfn.lab.build.packages import Packages
+from virtfn.lab.build.programs import Missing, Program, install_missing, missing_programs
+from virtfn.lab.build.sources import Distribution
 
 ABSENT = Program("no-such-program", "no-such-package", "a test")
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from virtfn.errors import LabError
-from virtfn.lab import accelerator
-from virtfn.lab.qemu import Accelerator, Board, Qemu, find_qemu, parse_version
-from virtfn.lab.shape import Shape, Wire
+from virtfn.lab.machine import accelerator
+from virtfn.lab.machine.qemu import Accelerator, Board, Qemu, find_qemu, parse_version
+from virtfn.lab.machine.shape import Shape, Wire
 
 RUN = Path("/run/lab")
 

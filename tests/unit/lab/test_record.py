@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from virtfn.errors import LabError
-from virtfn.lab import record as records
-from virtfn.lab.folders import Folders
-from virtfn.lab.machine import Machine
-from virtfn.lab.record import Process, Record
-from virtfn.lab.shape import Shape, Wire
+from virtfn.lab.machine import record as records
+from virtfn.lab.machine.folders import Folders
+from virtfn.lab.machine.machine import Machine
+from virtfn.lab.machine.record import Process, Record
+from virtfn.lab.machine.shape import Shape, Wire
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from virtfn.errors import LabError
-from virtfn.lab.sources import (
+from virtfn.lab.build.sources import (
     Distribution,
     Source,
     dependency_names,

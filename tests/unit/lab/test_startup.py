@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from virtfn.errors import LabError
-from virtfn.lab.machine import Machine
-from virtfn.lab.record import Process, Record
-from virtfn.lab.shape import Shape
-from virtfn.lab.startup import again
+from virtfn.lab.machine.machine import Machine
+from virtfn.lab.machine.record import Process, Record
+from virtfn.lab.machine.shape import Shape
+from virtfn.lab.machine.startup import again
 
 UP = Machine(Path("/run/lab"), Record("lab", Shape(), Process.of(os.getpid()), None))
 

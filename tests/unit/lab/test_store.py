@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from virtfn.errors import LabError
-from virtfn.lab.store import Store, exclusive, key_of
+from virtfn.lab.build.store import Store, exclusive, key_of
 
 
 def write(work: Path) -> None:

@@ -6,19 +6,19 @@ from hypothesis import strategies as st
 
 from virtfn.mirroring.proof import (
     FRAME_LENGTH,
-    Bench,
-    courses,
+    ProbePoints,
+    burst_of,
     frame,
     judge_control,
     judge_mirror,
     leg_of,
+    probe_paths,
     recognise,
     report,
     tally,
-    volley_of,
 )
 from virtfn.model.addresses import MacAddress
-from virtfn.model.probe import Caught, Endpoint, LegKind, Tally, Volley
+from virtfn.model.probe import Caught, Endpoint, LegKind, ProbeBurst, Tally
 
 MACS = [MacAddress.parse(f"fa:16:3e:00:00:{number:02x}") for number in range(5)]
 PF, WIRE, SOURCE, COPY, OTHER = (
@@ -35,12 +35,12 @@ PF, WIRE, SOURCE, COPY, OTHER = (
         strict=True,
     )
 )
-BENCH = Bench(SOURCE, COPY, SOURCE.mac, senders=(PF, WIRE), receivers=(WIRE,), watchers=(PF, WIRE, OTHER))
-VOLLEY = volley_of(BENCH, courses(BENCH)[0], b"nonce-01", 6)
+BENCH = ProbePoints(SOURCE, COPY, SOURCE.mac, senders=(PF, WIRE), receivers=(WIRE,), watchers=(PF, WIRE, OTHER))
+VOLLEY = burst_of(BENCH, probe_paths(BENCH)[0], b"nonce-01", 6)
 
 
-def all_of(volley: Volley) -> tuple[Caught, ...]:
-    return tuple(Caught(number, True) for number in range(volley.count))
+def all_of(burst: ProbeBurst) -> tuple[Caught, ...]:
+    return tuple(Caught(number, True) for number in range(burst.count))
 
 
 def test_a_frame_has_64_octets_and_is_recognised_as_sent() -> None:
@@ -107,7 +107,7 @@ def test_the_sender_does_not_watch_itself() -> None:
 
 
 def leg(caught: dict[str, tuple[Caught, ...]], course: int = 0):  # type: ignore[no-untyped-def]
-    return leg_of(BENCH, courses(BENCH)[course], VOLLEY, caught)
+    return leg_of(BENCH, probe_paths(BENCH)[course], VOLLEY, caught)
 
 
 def test_a_mirror_is_all_frames_at_both_and_none_elsewhere() -> None:

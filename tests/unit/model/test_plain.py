@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from virtfn.errors import UsageError
 from virtfn.model.addresses import MacAddress, PciAddress, VfRef
 from virtfn.model.inventory import Unknown, VfState
-from virtfn.model.plain import decode, encode, to_json
 from virtfn.model.plan import Impact, Plan, Step, Target, Undoing, Value, Writing, way_back
+from virtfn.model.serialization import decode, encode, to_json
 
 texts = st.text(max_size=8)
 values: st.SearchStrategy[Value] = st.recursive(

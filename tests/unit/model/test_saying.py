@@ -1,7 +1,7 @@
 import pytest
 
 from virtfn.model.plan import Value
-from virtfn.model.saying import say
+from virtfn.model.value_format import say
 
 
 @pytest.mark.parametrize(

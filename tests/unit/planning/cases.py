@@ -28,7 +28,7 @@ from virtfn.model.inventory import (
     Vlan,
     VlanProtocol,
 )
-from virtfn.planning.commands import needs_override
+from virtfn.planning.host.commands import needs_override
 from virtfn.spec import load
 
 GOLDEN = Path(__file__).parents[2] / "golden"

@@ -7,7 +7,7 @@ from tests.unit.planning.cases import cases, desired, expected, observed
 from tests.unit.planning.texts import differences_text, fault_text
 
 from virtfn.errors import CapabilityError, SpecError
-from virtfn.planning.diff import diff
+from virtfn.planning.host.diff import diff
 
 
 def text_of(case: Path) -> str:

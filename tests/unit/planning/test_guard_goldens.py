@@ -14,22 +14,22 @@ from tests.unit.planning.texts import objections_text
 from virtfn.host.physnets import physical_networks
 from virtfn.model.addresses import VfRef
 from virtfn.model.physnets import PhysicalNetworks
-from virtfn.planning.diff import diff
-from virtfn.planning.guards import Surroundings, objections
-from virtfn.planning.host_plan import plan_host
+from virtfn.planning.host.diff import diff
+from virtfn.planning.host.guards import HostDependencies, objections
+from virtfn.planning.host.plan import plan_host
 
 
 def text_of(case: Path, root: Path) -> str:
     host = observed(case)
     around = extras(case, "surroundings.yaml")
     plan = plan_host(diff(desired(case), host), host)
-    surroundings = Surroundings(
+    host_dependencies = HostDependencies(
         frozenset(around.get("default_route", ())),
         frozenset(around.get("ssh", ())),
         tuple(_ref(text) for text in around.get("mirrors", ())),
         _physnets(root, around.get("files", {})),
     )
-    return objections_text(objections(plan, host, surroundings, forced=frozenset(around.get("forced", ()))))
+    return objections_text(objections(plan, host, host_dependencies, forced=frozenset(around.get("forced", ()))))
 
 
 def _ref(text: str) -> VfRef:

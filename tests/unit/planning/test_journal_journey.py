@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
+from virtfn.engine.transaction import Settle, Transactions
 from virtfn.journal.files import FileJournal
 from virtfn.model.addresses import MacAddress
 from virtfn.model.desired import DesiredHost, DesiredPf, DesiredVf, PfMatch
 from virtfn.model.inventory import Vlan
 from virtfn.model.transaction import Status
-from virtfn.planning.diff import diff
-from virtfn.planning.host_plan import plan_host
-from virtfn.planning.summary import summary
-from virtfn.services.transaction import Settle, Transactions
+from virtfn.planning.host.diff import diff
+from virtfn.planning.host.plan import plan_host
+from virtfn.planning.host.summary import summary
 from virtfn.testing import FakeHost, FakePf, FakeVf
 
 OLD, NEW = "02:00:00:00:00:01", "02:00:00:00:00:02"

@@ -8,8 +8,8 @@ import pytest
 from ruamel.yaml import YAML
 from tests.unit.planning.cases import cases, desired, observed
 
-from virtfn.planning.diff import diff
-from virtfn.planning.host_plan import plan_host
+from virtfn.planning.host.diff import diff
+from virtfn.planning.host.plan import plan_host
 from virtfn.spec import load
 
 

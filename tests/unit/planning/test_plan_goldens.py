@@ -6,8 +6,8 @@ import pytest
 from tests.unit.planning.cases import cases, desired, expected, observed
 from tests.unit.planning.texts import plan_text
 
-from virtfn.planning.diff import diff
-from virtfn.planning.host_plan import plan_host
+from virtfn.planning.host.diff import diff
+from virtfn.planning.host.plan import plan_host
 
 
 def text_of(case: Path) -> str:

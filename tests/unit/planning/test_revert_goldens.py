@@ -10,8 +10,8 @@ from tests.unit.planning.cases import cases, desired, expected, extras, observed
 from tests.unit.planning.texts import way_back_text
 
 from virtfn.model.plan import way_back
-from virtfn.planning.diff import diff
-from virtfn.planning.host_plan import plan_host
+from virtfn.planning.host.diff import diff
+from virtfn.planning.host.plan import plan_host
 
 
 def text_of(case: Path) -> str:

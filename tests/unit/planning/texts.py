@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from virtfn.errors import CapabilityError, SpecError
 from virtfn.model.mirror import Objection
 from virtfn.model.plan import Impact, Plan, Restore, Step, Undoing, Value, Writing
-from virtfn.planning.diff import Difference
-from virtfn.planning.summary import summary
+from virtfn.planning.host.diff import Difference
+from virtfn.planning.host.summary import summary
 
 
 def differences_text(differences: Iterable[Difference]) -> str:

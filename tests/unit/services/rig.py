@@ -1,20 +1,20 @@
-"""A Mirrors service on the fake host, with a journal in a temporary folder."""
+"""A MirrorService on the fake host, with a journal in a temporary folder."""
 
 import itertools
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from virtfn.engine.transaction import Settle, Transactions
 from virtfn.journal.files import FileJournal
 from virtfn.model.physnets import PhysicalNetworks
 from virtfn.model.transaction import Transaction
-from virtfn.services.bench import Vantage
-from virtfn.services.mirrors import Mirrors
-from virtfn.services.ports import Prober
-from virtfn.services.proving import Probing, Prover
-from virtfn.services.transaction import Settle, Transactions
+from virtfn.services.interfaces import Prober
+from virtfn.services.mirrors import MirrorService
+from virtfn.services.probe_points import ProbeOrigins
+from virtfn.services.prover import Probing, Prover
 from virtfn.testing import FakeHost, field_note_host
 
-LAB_VANTAGE = Vantage(pf=True, sibling=True, outside=("wire:w0",))
+LAB_VANTAGE = ProbeOrigins(pf=True, sibling=True, outside=("wire:w0",))
 
 
 @dataclass
@@ -24,7 +24,7 @@ class Rig:
     state: Path
     host: FakeHost = field(default_factory=field_note_host)
     boot_id: str = "boot-1"
-    vantage: Vantage = LAB_VANTAGE
+    vantage: ProbeOrigins = LAB_VANTAGE
     cancel_after: int | None = None
     prober: Prober | None = None
     physnets: PhysicalNetworks = field(default_factory=PhysicalNetworks)
@@ -36,7 +36,7 @@ class Rig:
         return FileJournal(self.state, self.boot_id)
 
     @property
-    def mirrors(self) -> Mirrors:
+    def mirrors(self) -> MirrorService:
         journal = self.journal
         numbers = itertools.count(1)
         engine = Transactions(
@@ -48,7 +48,7 @@ class Rig:
             progress=self.told.append,
             cancelled=self._cancelled,
         )
-        return Mirrors(
+        return MirrorService(
             self.host,
             journal,
             engine,

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from virtfn.engine.transaction import Settle, Transactions
 from virtfn.errors import (
     ConflictError,
     GuardRefused,
@@ -18,10 +19,9 @@ from virtfn.model.desired import DesiredHost, DesiredPf, DesiredVf, PfMatch
 from virtfn.model.inventory import Inventory, Vlan
 from virtfn.model.plan import Target, Value
 from virtfn.model.transaction import Status
-from virtfn.planning.guards import Surroundings
-from virtfn.services.hosts import Hosts
-from virtfn.services.records import Records, awaits_confirmation
-from virtfn.services.transaction import Settle, Transactions
+from virtfn.planning.host.guards import HostDependencies
+from virtfn.services.history import History, awaits_confirmation
+from virtfn.services.host_state import HostService
 from virtfn.testing import FakeHost, FakeVf
 
 FREE = FakeVf("fa:16:3e:00:00:01", reachable=True)
@@ -42,7 +42,7 @@ class Rig:
     state: Path
     host: FakeHost = field(default_factory=host_of)
     boot_id: str = "boot-1"
-    surroundings: Surroundings = field(default_factory=Surroundings)
+    host_dependencies: HostDependencies = field(default_factory=HostDependencies)
     cancelled: bool = False
     told: list[str] = field(default_factory=list)
 
@@ -61,12 +61,12 @@ class Rig:
         )
 
     @property
-    def hosts(self) -> Hosts:
-        return Hosts(self.host, self.journal, self.engine, lambda: self.surroundings)
+    def hosts(self) -> HostService:
+        return HostService(self.host, self.journal, self.engine, lambda: self.host_dependencies)
 
     @property
-    def records(self) -> Records:
-        return Records(self.journal, self.engine)
+    def records(self) -> History:
+        return History(self.journal, self.engine)
 
     def apply(self, wanted: DesiredHost, *forced: str) -> int:
         guards = frozenset(forced)
@@ -250,7 +250,7 @@ def test_the_watcher_finishes_for_a_process_that_died(rig: Rig) -> None:
 
 
 def test_a_pf_with_the_default_route_is_guarded(rig: Rig) -> None:
-    rig.surroundings = Surroundings(default_route_netdevs=frozenset({"p2p1"}))
+    rig.host_dependencies = HostDependencies(default_route_netdevs=frozenset({"p2p1"}))
     wanted = DesiredHost((DesiredPf(PfMatch(name="p2p1"), up=False),))
     assert "default-route" in [one.guard for one in rig.hosts.plan(wanted).objections]
 

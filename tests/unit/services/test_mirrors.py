@@ -22,7 +22,7 @@ from virtfn.model.device_spec import AddressPattern, DeviceSpec
 from virtfn.model.mirror import MirrorState
 from virtfn.model.physnets import PhysicalNetworks
 from virtfn.model.plan import Target, Value
-from virtfn.model.probe import LegKind, Volley
+from virtfn.model.probe import LegKind, ProbeBurst
 from virtfn.model.transaction import Status
 
 SOURCE_MAC, COPY_MAC = "fa:16:3e:aa:33:59", "fa:16:3e:a1:43:57"
@@ -192,13 +192,13 @@ def test_wrong_references_say_what_there_is(rig: Rig) -> None:
 
 
 class LossyProber:
-    """Loses the third frame of every volley at the copy, as long as it is told to."""
+    """Loses the third frame of every burst at the copy, as long as it is told to."""
 
-    def __init__(self, rig: Rig, volleys: int) -> None:
-        self.rig, self.left = rig, volleys
+    def __init__(self, rig: Rig, bursts: int) -> None:
+        self.rig, self.left = rig, bursts
 
-    def shoot(self, volley: Volley) -> Catch:
-        caught = dict(self.rig.host.shoot(volley))
+    def send(self, burst: ProbeBurst) -> Catch:
+        caught = dict(self.rig.host.send(burst))
         if self.rig.host.vfs[2].mac == SOURCE_MAC and self.left > 0:
             self.left -= 1
             caught["p2p1/2"] = tuple(one for one in caught["p2p1/2"] if one.number != 2)

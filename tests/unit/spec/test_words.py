@@ -2,8 +2,8 @@
 
 import pytest
 
-from virtfn.spec.scalars import Scalar, resolved, written
 from virtfn.spec.selection import Selection
+from virtfn.spec.yaml_scalars import Scalar, resolved, written
 
 
 @pytest.mark.parametrize(

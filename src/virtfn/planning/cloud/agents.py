@@ -18,7 +18,7 @@ from virtfn.model.cloud import (
 )
 from virtfn.model.cloud.causes import Cause, CauseKind
 from virtfn.model.desired import UNSET
-from virtfn.planning.cloud.objects import other_network_of
+from virtfn.planning.cloud.wanted_objects import other_network_of
 
 LIST_AGENTS = "openstack network agent list --agent-type nic --long"
 

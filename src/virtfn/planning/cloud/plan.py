@@ -11,13 +11,13 @@ from virtfn.model.cloud import CloudObject, DesiredCloud, Kind, ObservedCloud, c
 from virtfn.model.cloud.fields import CHOSEN_BY_THE_CLOUD, DEFINED_BY, LATER, NOT_READ_BACK, definition_of
 from virtfn.model.cloud.survey import CloudSurvey
 from virtfn.model.plan import DEFINITION, Impact, Plan, Step, Undoing, Value, Writing
-from virtfn.model.saying import say
-from virtfn.planning.cloud.checks import check_against
+from virtfn.model.value_format import say
 from virtfn.planning.cloud.commands import change_command, cloud_name, create_command, delete_command
-from virtfn.planning.cloud.naming import meant_by_id, spoken
-from virtfn.planning.cloud.objects import WantedObject, wanted_objects
+from virtfn.planning.cloud.name_resolution import meant_by_id, spoken
 from virtfn.planning.cloud.preflight import check_quota, doubts, not_known
 from virtfn.planning.cloud.readiness import readiness
+from virtfn.planning.cloud.spec_check import check_against
+from virtfn.planning.cloud.wanted_objects import WantedObject, wanted_objects
 
 UP = "cloud up"
 DOWN = "cloud down"

@@ -14,8 +14,8 @@ from virtfn.model.cloud.survey import QUOTAS, CloudSurvey
 from virtfn.model.desired import UNSET
 from virtfn.model.inventory import Unknown
 from virtfn.planning.cloud.agents import agent_causes, asked_hosts, network_causes
-from virtfn.planning.cloud.objects import WantedObject, physical_network_of, physical_networks
-from virtfn.planning.cloud.scheduling import out_of_service, said_uses, too_many, too_small
+from virtfn.planning.cloud.diagnosis.no_valid_host import out_of_service, said_uses, too_many, too_small
+from virtfn.planning.cloud.wanted_objects import WantedObject, physical_network_of, physical_networks
 
 _WORDS = {"vcpus": "vCPUs", "ram_mib": "MiB of memory", "server_groups": "server groups"}
 

@@ -7,14 +7,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from virtfn.spec.cloud.entries import FORMAT
+    from virtfn.spec.cloud.cloud_format import FORMAT
     from virtfn.spec.cloud.loading import load_cloud
     from virtfn.spec.cloud.schema import cloud_json_schema, cloud_json_schema_text
 
 __all__ = ["FORMAT", "cloud_json_schema", "cloud_json_schema_text", "load_cloud"]
 
 _HOMES = {
-    "FORMAT": "entries",
+    "FORMAT": "cloud_format",
     "cloud_json_schema": "schema",
     "cloud_json_schema_text": "schema",
     "load_cloud": "loading",

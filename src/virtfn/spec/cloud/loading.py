@@ -6,13 +6,13 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from virtfn.model.cloud import DesiredCloud
-from virtfn.spec.cloud.entries import FORMAT, CloudEntry, NetworkEntry, ServerEntry, network_value
+from virtfn.spec.cloud.cloud_format import FORMAT, CloudEntry, NetworkEntry, ServerEntry, network_value
+from virtfn.spec.cloud.pydantic_errors import worded
 from virtfn.spec.cloud.rules import check
-from virtfn.spec.cloud.wording import worded
 from virtfn.spec.document import read
-from virtfn.spec.events import Refused
 from virtfn.spec.problems import Findings, Path, quoted, refusal
-from virtfn.spec.wording import place_of
+from virtfn.spec.pydantic_errors import place_of
+from virtfn.spec.yaml_nodes import Refused
 
 E = TypeVar("E", bound=BaseModel)
 _LISTS = ("networks", "servers")

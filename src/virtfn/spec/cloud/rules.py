@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from virtfn.model.cloud import NetworkType
-from virtfn.spec.cloud.entries import NetworkEntry, PortEntry, ServerEntry, SubnetEntry
+from virtfn.spec.cloud.cloud_format import NetworkEntry, PortEntry, ServerEntry, SubnetEntry
 from virtfn.spec.cloud.values import NUMBER
 from virtfn.spec.problems import Findings, Path, quoted
 

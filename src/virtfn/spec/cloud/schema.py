@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from virtfn.spec.cloud.entries import CloudEntry
+from virtfn.spec.cloud.cloud_format import CloudEntry
 from virtfn.spec.schema import schema_of
 
 

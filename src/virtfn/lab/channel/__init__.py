@@ -1,0 +1,1 @@
+"""The ways into a running lab: programs, streams, terminals, frames."""

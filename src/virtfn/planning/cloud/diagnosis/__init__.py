@@ -1,0 +1,1 @@
+"""Why a server of a cloud did not start. Pure."""

@@ -1,0 +1,118 @@
+"""Why a server could not be built on the host that nova's scheduler chose. Pure.
+
+nova says why only where it tried as many hosts as [scheduler] max_attempts (3) allows: its word then ends with the last
+host's exception (nova, scheduler/utils.py). With fewer hosts it keeps to itself whether the VF was gone, the port could
+not be bound, or the hypervisor failed, so that several causes stay possible.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from virtfn.model.cloud import DesiredCloud, DesiredServer, Kind, NicAgent, ObservedCloud
+from virtfn.model.cloud.causes import Cause, CauseKind
+from virtfn.model.cloud.survey import CloudSurvey
+from virtfn.model.inventory import Unknown
+from virtfn.planning.cloud.agents import LIST_AGENTS, agent_causes, network_causes, said_of
+from virtfn.planning.cloud.diagnosis.no_valid_host import GIVE_VFS, said_uses, too_many
+from virtfn.planning.cloud.wanted_objects import physical_network_of
+
+_WORDS = ("Exceeded maximum number of retries", "Exceeded max scheduling attempts", "Exhausted all hosts")
+_NOT_CLAIMED = "Claim pci failed"
+_NOT_BOUND = "Binding failed for port"
+_NOT_TOLD = "its network"
+_NO_BUILD = "nova-compute could not build it"
+_SEE_NEUTRON = "see Neutron's log for `Failed to bind port` (is sriovnicswitch in mechanism_drivers?)"
+
+
+def is_of_a_build(fault: str) -> bool:
+    """Whether nova's word means that a host was chosen."""
+    return any(word in fault for word in _WORDS)
+
+
+def hosts_that_tried(server: DesiredServer, survey: CloudSurvey) -> tuple[str, ...]:
+    """Where nova began to build the server, as far as it is told."""
+    tried = survey.tried.get(server.name, ())
+    return () if isinstance(tried, Unknown) else tuple(host for host in tried if host)
+
+
+def not_built_causes(
+    server: DesiredServer, desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey
+) -> Iterator[Cause]:
+    """What is wrong with its group, the agents or the network, and nova's last exception; else what it may have been.
+
+    Servers of a group that begin at once pass the scheduler together: the second is then refused by the host.
+    """
+    found = observed.find(Kind.SERVER, server.name)
+    fault = str(found.facts.get("fault") or "") if found else ""
+    hosts = hosts_that_tried(server, survey)
+    agents = () if isinstance(survey.agents, Unknown) else survey.agents
+    on = [(port, physical_network_of(port, desired, observed)) for port in server.ports]
+    names = tuple(dict.fromkeys(physical or _NOT_TOLD for _, physical in on))
+    seen = f"nova chose a host and could not build the server there{': ' if hosts else ''}{', '.join(hosts)}"
+    group = [*too_many(server, desired, survey)]
+    causes = [cause for port, _ in on for cause in network_causes(port, desired, observed)]
+    if not isinstance(survey.agents, Unknown):
+        causes += [one for port, name in on if name for one in agent_causes(port, name, agents, hosts)]
+    yield from (Cause(one.kind, one.what, (*one.seen, seen), one.do) for one in (*group, *causes))
+    said = tuple(said_of(one) for one in agents if not hosts or one.host in hosts)
+    if _NOT_CLAIMED in fault:
+        gone = f"no VF of {', '.join(names)} was left{_on_last(hosts)} when the server was built there"
+        yield Cause(
+            CauseKind.NO_FREE_VF, f"{gone}: others had taken them", (seen, *_uses(names, survey), *said), GIVE_VFS
+        )
+    elif _NOT_BOUND in fault and not causes:
+        what = f"its port could not be bound{_on_last(hosts)}{_although(names, hosts, agents)}"
+        yield Cause(CauseKind.BINDING_FAILED, what, (seen, *said), _SEE_NEUTRON)
+    elif not causes and not group:
+        yield _perhaps(names, hosts, (seen, *said), survey)
+
+
+def _perhaps(names: Sequence[str], hosts: Sequence[str], seen: tuple[str, ...], survey: CloudSurvey) -> Cause:
+    """All that it may have been. VFs in use are no proof: nobody tells how many there are."""
+    physical, there = ", ".join(names), _on(hosts)
+    if isinstance(survey.agents, Unknown):
+        return Cause(
+            CauseKind.BINDING_FAILED,
+            f"perhaps its port could not be bound, its VF was gone by then, or {_NO_BUILD} "
+            f"(physical network: {physical})",
+            (*seen, f"NIC Switch agents: not known ({survey.agents.reason})"),
+            f"ask an administrator for `{LIST_AGENTS}`: one on that host must be alive and map the physical network; "
+            "and for nova-compute's log there",
+        )
+    if _is_unused(names, hosts, survey):
+        although = _although(names, hosts, survey.agents)
+        what = f"perhaps its port could not be bound{there}{although}, or {_NO_BUILD}"
+        return Cause(CauseKind.BINDING_FAILED, what, seen, f"{_SEE_NEUTRON}, and nova-compute's{there}")
+    return Cause(
+        CauseKind.NO_FREE_VF,
+        f"perhaps no VF of {physical} was left{there} when the server was built there, "
+        f"its port could not be bound, or {_NO_BUILD}",
+        (*seen[:1], *_uses(names, survey), *seen[1:]),
+        f"nova-compute's log{there} says which; where it has `{_NOT_CLAIMED}`: {GIVE_VFS}",
+    )
+
+
+def _is_unused(names: Sequence[str], hosts: Sequence[str], survey: CloudSurvey) -> bool:
+    """Whether no server has a VF of these physical networks on these hosts, for certain."""
+    if isinstance(survey.uses, Unknown) or not hosts or _NOT_TOLD in names:
+        return False
+    return not any(survey.uses.get((name, host)) for name in names for host in hosts)
+
+
+def _uses(names: Sequence[str], survey: CloudSurvey) -> tuple[str, ...]:
+    return tuple(said_uses(name, survey) for name in names)
+
+
+def _although(names: Sequence[str], hosts: Sequence[str], agents: Sequence[NicAgent]) -> str:
+    live = [one for one in agents if one.alive and (not hosts or one.host in hosts)]
+    if not all(any(name in one.physical_networks for one in live) for name in names):
+        return ""
+    return f", although an agent serves {', '.join(names)} there"
+
+
+def _on(hosts: Sequence[str]) -> str:
+    return f" on {', '.join(hosts)}" if hosts else ""
+
+
+def _on_last(hosts: Sequence[str]) -> str:
+    """Where the last exception was: of several hosts nobody tells the order."""
+    return _on(hosts) if len(hosts) < 2 else " on the last host that was tried"

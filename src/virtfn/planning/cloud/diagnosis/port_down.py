@@ -1,0 +1,110 @@
+"""Why a port that Neutron has bound does not come up: nobody sets up its VF. Pure.
+
+nova-compute with libvirt waits for its ports: the server stays in BUILD while one is DOWN, and after [DEFAULT]
+vif_plugging_timeout (300 s) nova gives up and unbinds them. Then only its word is left, which it also has for other
+faults of a network (nova, compute/manager.py).
+"""
+
+from collections.abc import Iterator, Sequence
+
+from virtfn.model.cloud import CloudObject, DesiredCloud, DesiredServer, Kind, NicAgent, ObservedCloud, VnicType
+from virtfn.model.cloud.causes import Cause, CauseKind
+from virtfn.model.cloud.survey import CloudSurvey
+from virtfn.model.inventory import Unknown
+from virtfn.planning.cloud.agents import LIST_AGENTS, said_of
+from virtfn.planning.cloud.diagnosis.build_failed import hosts_that_tried
+from virtfn.planning.cloud.wanted_objects import physical_network_of
+
+_WORD = "Failed to allocate the network(s), not rescheduling"
+_BOUND = ("hw_veb", "hostdev_physical", "macvtap")
+_ITS_NETWORK = "its network"
+
+
+def is_of_plugging(fault: str) -> bool:
+    """Whether nova's word may mean that it has waited for the ports in vain."""
+    return _WORD in fault
+
+
+def unplugged_causes(
+    server: DesiredServer, desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey
+) -> Iterator[Cause]:
+    """What kept the server's ports down until nova gave up, as far as the agents there tell."""
+    plugged = [port for port in server.ports if port.vnic_type is not VnicType.DIRECT_PHYSICAL]
+    if not plugged:  # a whole PF needs no agent
+        return
+    names = (physical_network_of(port, desired, observed) or _ITS_NETWORK for port in plugged)
+    physical = ", ".join(dict.fromkeys(names))
+    hosts = hosts_that_tried(server, survey)
+    where = f" on {', '.join(hosts)}" if hosts else ""
+    seen = f"nova gave up the server's network{where}, as it does when a port stays DOWN for vif_plugging_timeout"
+    if isinstance(survey.agents, Unknown):
+        yield Cause(
+            CauseKind.VF_NOT_SEEN,
+            f"perhaps nobody has set up the server's VFs{where} in the time that nova waits for them",
+            (seen, f"NIC Switch agents: not known ({survey.agents.reason})"),
+            f"ask an administrator for `{LIST_AGENTS}` and for nova-compute's log{where}",
+        )
+        return
+    agents = [one for one in survey.agents if not hosts or one.host in hosts]
+    dead = [one for one in agents if one.host in hosts and not one.alive]
+    if dead:
+        what, do = _of_the_dead(physical, dead)
+        yield Cause(CauseKind.AGENT_DEAD, what, (*map(said_of, dead), seen), do)
+        return
+    yield Cause(
+        CauseKind.VF_NOT_SEEN,
+        f"perhaps the NIC Switch agent{where} has not seen the server's VFs in the time that nova waits for them",
+        (seen, *_said(agents)),
+        f"{_look(', '.join(hosts) or 'its host')}; where it is so, nova-compute's log{where} says more",
+    )
+
+
+def silence_causes(desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey) -> Iterator[Cause]:
+    """Of ports that are bound and stay DOWN."""
+    down: dict[tuple[str, str], list[str]] = {}
+    for server in desired.servers:
+        for port in server.ports:
+            at = observed.find(Kind.PORT, port.name)
+            if at is not None and _is_silent(at):
+                physical = physical_network_of(port, desired, observed) or _ITS_NETWORK
+                down.setdefault((physical, str(at.facts.get("host"))), []).append(port.name)
+    for (physical, host), ports in down.items():
+        yield _not_seen(physical, host, ports, survey)
+
+
+def _is_silent(port: CloudObject) -> bool:
+    return port.facts.get("vif_type") in _BOUND and port.facts.get("status") == "DOWN"
+
+
+def _not_seen(physical: str, host: str, ports: Sequence[str], survey: CloudSurvey) -> Cause:
+    agents = [] if isinstance(survey.agents, Unknown) else [one for one in survey.agents if one.host == host]
+    bound = f"bound on {host} and DOWN: port {', '.join(ports)}"
+    dead = [one for one in agents if not one.alive]
+    if dead:
+        what, do = _of_the_dead(physical, dead)
+        return Cause(CauseKind.AGENT_DEAD, what, (bound, *map(said_of, dead)), do)
+    return Cause(
+        CauseKind.VF_NOT_SEEN,
+        f"the NIC Switch agent on {host} has not seen the VFs of ports that are bound there",
+        (bound, *_said(agents)),
+        f"wait a few seconds, as it looks in turns; where it stays so, {_look(host)}",
+    )
+
+
+def _of_the_dead(physical: str, dead: Sequence[NicAgent]) -> tuple[str, str]:
+    hosts = ", ".join(one.host for one in dead)
+    return (
+        f"the NIC Switch agent for {physical} does not answer (on {hosts}): nobody sets up the VFs there",
+        f"start neutron-sriov-nic-agent on {hosts}; ports that are bound then become ACTIVE by themselves",
+    )
+
+
+def _said(agents: Sequence[NicAgent]) -> tuple[str, ...]:
+    counts = (f"it sees {one.vfs_in_use} VFs in use" for one in agents if one.vfs_in_use is not None)
+    return (*map(said_of, agents), *counts)
+
+
+def _look(host: str) -> str:
+    return (
+        f"`ip link` on {host} must show a VF with each port's MAC and no netdev of it, and exclude_devices not name it"
+    )

@@ -1,0 +1,114 @@
+"""A desired cloud in the words in which the cloud is read, and those for a person. Pure.
+
+Names of others' networks and of images may come to mean others at any time: they are turned into ids before anything is
+planned, and back only for being read.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from virtfn.model.cloud import CloudObject, DesiredCloud, DesiredPort, DesiredServer, Kind, ObservedCloud
+from virtfn.model.cloud.references import is_uuid
+from virtfn.model.desired import UNSET
+from virtfn.model.plan import Value
+from virtfn.planning.cloud.wanted_objects import bare_networks
+
+_SHOWN = 4
+
+
+def settled(desired: DesiredCloud, observed: ObservedCloud) -> DesiredCloud:
+    """The same with its images, flavors and networks in normal form (``model/cloud/fields``).
+
+    What means nothing, or several, stays as it is. A server that is there keeps its image where the spec names one: the
+    name may have gone to a newer image since. A port that is to be made on a network without subnets has no address.
+    """
+    own = {network.name for network in desired.networks}
+    bare = bare_networks(desired, observed)
+    return replace(desired, servers=tuple(_server(one, own, bare, observed) for one in desired.servers))
+
+
+def kept(desired: DesiredCloud, observed: ObservedCloud) -> Iterator[str]:
+    """Servers that are there with another image than the spec's name for it means now, in a line for all alike.
+
+    And those whose flavor is gone, where the spec's word for it means none either.
+    """
+    alike: dict[str, list[str]] = {}
+    for server in desired.servers:
+        found = observed.find(Kind.SERVER, server.name)
+        fields = found.fields if found else {}
+        for what, word, has, known in (
+            ("image", server.image, fields.get("image"), observed.images),
+            ("flavor", server.flavor, fields.get("flavor"), observed.flavors),
+        ):
+            meant = known.meant(word)
+            if not isinstance(has, str) or has == word or has in meant:
+                continue
+            if _is_a_name(word, observed) if what == "image" else not meant and has not in known.names.values():
+                why = f"which is not what {word} means now" if meant else f"and there is no {what} {word}"
+                alike.setdefault(f"{what} {known.said(has)}, {why}", []).append(server.name)
+    for text, names in alike.items():
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        yield f"server {', '.join(names[:_SHOWN])}{more} stays with {text}"
+
+
+def meant_by_id(every: Iterable[Mapping[str, Value]]) -> set[str]:
+    """The images and networks among the fields of these objects."""
+    return {str(fields[name]) for fields in every for name in ("image", "network") if fields.get(name)}
+
+
+def spoken(observed: ObservedCloud, ids: Collection[str]) -> Mapping[str, str]:
+    """How a person calls images and networks with these ids, where not by the id."""
+    known = (observed.images, observed.networks)
+    return {one: names.said(one) for names in known for one in sorted(ids) if names.said(one) != one}
+
+
+def _server(
+    server: DesiredServer, own: Collection[str], bare: Collection[str], observed: ObservedCloud
+) -> DesiredServer:
+    found = observed.find(Kind.SERVER, server.name)
+    return replace(
+        server,
+        image=_image(server.image, found, observed),
+        flavor=_flavor(server.flavor, found, observed),
+        ports=tuple(_port(one, own, bare, observed) for one in server.ports),
+    )
+
+
+def _is_a_name(word: str, observed: ObservedCloud) -> bool:
+    """Whether a spec's word for an image is not an id, of one that Glance does not list either."""
+    return observed.images.with_id(word) is None and not is_uuid(word)
+
+
+def _image(word: str, found: CloudObject | None, observed: ObservedCloud) -> str:
+    has = found.fields.get("image") if found else None
+    if isinstance(has, str) and _is_a_name(word, observed):
+        return has
+    meant = observed.images.meant(word)
+    if len(meant) == 1:
+        return meant[0]
+    return word.lower() if is_uuid(word) else word
+
+
+def _flavor(word: str, found: CloudObject | None, observed: ObservedCloud) -> str:
+    """Nova tells a server's flavor by its name only, also when the flavor is gone: an id of it says no more then."""
+    known = observed.flavors
+    meant = known.meant(word)
+    if len(meant) == 1:
+        return known.names[meant[0]]
+    has = found.fields.get("flavor") if found else None
+    return has if isinstance(has, str) and has not in known.names.values() else word
+
+
+def _port(port: DesiredPort, own: Collection[str], bare: Collection[str], observed: ObservedCloud) -> DesiredPort:
+    found = observed.find(Kind.PORT, port.name)
+    if port.network in own:
+        is_new = found is None and port.fixed_ip is UNSET and port.network in bare
+        return replace(port, fixed_ip=None) if is_new else port
+    networks = observed.networks
+    meant = networks.meant(port.network)
+    has = found.fields.get("network") if found else None
+    if len(meant) > 1 and has in meant:
+        return replace(port, network=str(has))
+    if len(meant) != 1:
+        return port
+    return replace(port, network=networks.names[meant[0]] if meant[0] in networks.first else meant[0])

@@ -1,0 +1,219 @@
+"""From the differences of a host to the ordered plan that removes them. Pure and deterministic.
+
+Order: what a PF is (its VFs, its eswitch mode) for all PFs, then the VFs, at last PFs that go down. Within a VF trust
+is taken away before the MAC is set (a trusted guest may override it) and given after, and its driver comes last, so
+that it finds everything as it shall be.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from virtfn.eswitch.drivers import ModeChange
+from virtfn.model.addresses import VfRef
+from virtfn.model.inventory import Inventory
+from virtfn.model.plan import Impact, Plan, Step, Undoing, Value, Writing
+from virtfn.planning.host.diff import Difference, pf_target, vf_target
+from virtfn.planning.host.explained import explained, explained_step
+from virtfn.planning.host.impact import MISSED_MAC, counted, mac_note, reason, vf_impact
+from virtfn.planning.host.mac_order import NO_MAC, Move, take_turns
+from virtfn.planning.host.pf_changes import PfChanges, changes_by_pf
+from virtfn.planning.host.vf_drivers import NATIVE, is_held_natively
+from virtfn.planning.host.vf_recreation import (
+    bound_before_its_mac,
+    fresh_values,
+    losses,
+    may_miss_its_mac,
+    not_restored,
+)
+
+KIND = "host"
+_FIELD_ORDER = ("mac", "vlan", "rate", "spoofchk", "link_state", "rss_query", "trust", "driver")
+"""The order in which the kernel sets the fields of one message, so that one message takes them all."""
+
+
+def plan_host(differences: Iterable[Difference], inventory: Inventory) -> Plan:
+    """The plan that takes the observed host to the desired one, with the equivalent commands; empty for no differences.
+
+    ``subject`` holds the number of VFs that each PF of the plan has now, for ``summary``.
+    """
+    works = changes_by_pf(differences, inventory)
+    steps = [
+        *(step for work in works for step in _pf_steps(work)),
+        *_all_vf_steps(works),
+        *(step for work in works for step in _pf_down(work)),
+    ]
+    labels = ", ".join(work.pf.label for work in works)
+    return Plan(
+        kind=KIND,
+        title=f"host: {labels}" if labels else "host",
+        steps=tuple(steps),
+        notes=tuple(note for work in works for note in _notes(work)),
+        subject={"vfs": {work.pf.device: work.count_before for work in works}},
+    )
+
+
+def _pf_steps(work: PfChanges) -> Iterator[Step]:
+    if "autoprobe" in work.own:
+        yield _own(work, "autoprobe")
+    if work.remade:
+        yield from losses(work)
+        yield _count(work, work.count_before, 0, Impact.BYSTANDERS, _destroys(work))
+    if "eswitch_mode" in work.own:
+        yield from _mode_steps(work)
+    if work.count_after and (work.remade or not work.count_before):
+        yield _count(work, 0, work.count_after, Impact.NOBODY, "")
+    if "mtu" in work.own:
+        yield _own(work, "mtu", *_pf_reset(work, "to change its MTU the driver resets the PF, and its VFs lose frames"))
+    if work.after("up", False) is True:
+        yield _own(work, "up")
+
+
+def _pf_down(work: PfChanges) -> Iterator[Step]:
+    if work.after("up", True) is False:
+        yield _own(work, "up", *_pf_reset(work, "every VF of this PF loses its link or its frames"))
+
+
+def _pf_reset(work: PfChanges, note: str) -> tuple[Impact, str]:
+    """Whom a reset of the PF disturbs: all VFs, unless there are none or the driver is known to spare them."""
+    spared = work.facts is not None and work.facts.pf_down_cuts_vfs is False
+    if spared or not work.count_before or work.remade:
+        return Impact.NOBODY, ""
+    known = "" if work.facts and work.facts.pf_down_cuts_vfs else f" (not known of {work.pf.driver}; taken for granted)"
+    return Impact.BYSTANDERS, note + known
+
+
+def _mode_steps(work: PfChanges) -> Iterator[Step]:
+    """The mode, with the VFs gone, unbound or left alone, as the driver's row wants it."""
+    if work.remade or not work.count_before:
+        yield _own(work, "eswitch_mode")
+        return
+    bound = [vf for vf in work.pf.vfs if is_held_natively(vf)] if work.mode_change is ModeChange.VFS_UNBOUND else []
+    for vf in bound:
+        note = "its netdev goes and comes back without its addresses"
+        yield _binding(work, vf.index, vf.driver, None, "the mode is changed while no driver has the VF", note)
+    yield _own(
+        work, "eswitch_mode", Impact.BYSTANDERS, f"{counted(work.count_before)}: their frames now go by other rules"
+    )
+    for vf in bound:
+        yield _binding(work, vf.index, None, vf.driver, "its driver takes it again", "")
+
+
+def _binding(work: PfChanges, index: int, before: object, after: object, why: str, note: str) -> Step:
+    names = [name if isinstance(name, str) else None for name in (before, after)]
+    target = vf_target(work.pf, index)
+    impact = Impact.PARTY if note else Impact.NOBODY
+    return explained_step(target, "driver", names[0], names[1], why, impact, note, undoing=Undoing.RETRACE)
+
+
+def _own(work: PfChanges, field: str, impact: Impact = Impact.NOBODY, note: str = "") -> Step:
+    one = work.own[field]
+    return explained_step(one.target, field, one.before, one.after, reason(field, one.after), impact, note)
+
+
+def _count(work: PfChanges, before: int, after: int, impact: Impact, note: str) -> Step:
+    undoing = Undoing.RETRACE if work.remade else Undoing.DIRECT
+    return explained_step(
+        pf_target(work.pf), "num_vfs", before, after, _count_reason(work, after), impact, note, undoing=undoing
+    )
+
+
+def _count_reason(work: PfChanges, after: int) -> str:
+    if "num_vfs" not in work.own:
+        return "as many VFs as there were" if after else "the eswitch mode is changed while there are no VFs"
+    if not after and work.count_after:
+        return "the kernel goes from one number of VFs to another through 0 only"
+    return f"{counted(after)} wanted" if after else "no VFs are wanted"
+
+
+def _destroys(work: PfChanges) -> str:
+    again = f"; {counted(work.count_after)} made anew" if work.count_after else ""
+    return f"destroys {counted(work.count_before)} of {work.pf.label}, all there are{again}"
+
+
+def _all_vf_steps(works: tuple[PfChanges, ...]) -> Iterator[Step]:
+    values = {
+        work.pf.ref(index): (work, fresh_values(work, index))
+        if work.remade or index >= work.count_before
+        else (work, {field: one.after for field, one in work.vfs[index].items()})
+        for work in works
+        for index in _touched(work)
+    }
+    turns = take_turns({ref: _move(work, ref, wanted) for ref, (work, wanted) in values.items()})
+    for ref in turns.parked:
+        yield _parking(values[ref][0], ref)
+    for ref in turns.order:
+        work, wanted = values[ref]
+        if work.remade or ref.index >= work.count_before:
+            yield from _fresh_steps(work, ref.index, wanted)
+        else:
+            steps = _changed_steps(work, ref)
+            yield from map(_after_parking, steps) if ref in turns.parked else steps
+
+
+def _touched(work: PfChanges) -> list[int]:
+    """VFs of which something may have to be written, by index."""
+    return list(range(work.count_after)) if work.remade else sorted(work.vfs)
+
+
+def _move(work: PfChanges, ref: VfRef, wanted: Mapping[str, Value]) -> Move:
+    changed = None if work.remade else work.vfs.get(ref.index, {}).get("mac")
+    before = changed.before if changed and changed.exists else NO_MAC
+    return Move(before, wanted.get("mac"))
+
+
+def _parking(work: PfChanges, ref: VfRef) -> Step:
+    one = work.vfs[ref.index]["mac"]
+    why = "another VF is to have this MAC, and that one's is wanted in turn: one of them has to let go first"
+    impact, note = vf_impact(work, ref.index, "mac")
+    return explained_step(one.target, "mac", one.before, NO_MAC, why, impact, note, undoing=Undoing.RETRACE)
+
+
+def _fresh_steps(work: PfChanges, index: int, values: Mapping[str, Value]) -> Iterator[Step]:
+    target = vf_target(work.pf, index)
+    named = work.vfs.get(index, {})
+    if bound_before_its_mac(work, values):
+        why = "the kernel bound it as it was made, before its MAC was set; it is bound again below"
+        yield explained_step(target, "driver", None, None, why, writing=Writing.FRESH)
+    for field in _in_order(values):
+        why = reason(field, values[field]) if field in named else "it had this before the VFs were made anew"
+        undoing = Undoing.OVERWRITE if values[field] == NATIVE else Undoing.DIRECT
+        note = MISSED_MAC if field == "mac" and may_miss_its_mac(work, values) else ""
+        yield explained_step(
+            target, field, None, values[field], why, Impact.NOBODY, note, writing=Writing.FRESH, undoing=undoing
+        )
+
+
+def _after_parking(step: Step) -> Step:
+    return explained(replace(step, before=NO_MAC, undoing=Undoing.RETRACE)) if step.field == "mac" else step
+
+
+def _changed_steps(work: PfChanges, ref: VfRef) -> Iterator[Step]:
+    changes = work.vfs[ref.index]
+    for field in _in_order({field: one.after for field, one in changes.items()}):
+        one = changes[field]
+        impact, note = vf_impact(work, ref.index, field)
+        if field == "mac":
+            note = "; ".join(part for part in (note, mac_note(work, ref.index, one.after)) if part)
+        undoing = Undoing.OVERWRITE if one.after == NATIVE else Undoing.DIRECT
+        yield explained_step(
+            one.target, field, one.before, one.after, reason(field, one.after), impact, note, undoing=undoing
+        )
+
+
+def _in_order(values: Mapping[str, Value]) -> list[str]:
+    """Trust that is taken away goes first, so that the guest cannot override the MAC any more."""
+    fields = [field for field in _FIELD_ORDER if field in values]
+    if values.get("trust") is False:
+        fields.remove("trust")
+        fields.insert(0, "trust")
+    return fields
+
+
+def _notes(work: PfChanges) -> Iterator[str]:
+    if work.remade:
+        yield from not_restored(work)
+    if "eswitch_mode" in work.own and work.remade and "num_vfs" not in work.own:
+        yield (
+            f"{work.pf.driver} is not known to change the eswitch mode of {work.pf.label} while there are VFs: "
+            "they are destroyed and made anew."
+        )

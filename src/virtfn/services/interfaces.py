@@ -1,0 +1,68 @@
+"""What the use cases need from the edges, as Protocols. The edges implement them; fakes do, too."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from virtfn.engine.interfaces import World
+from virtfn.mirroring.proof import Catch
+from virtfn.model.addresses import MacAddress
+from virtfn.model.cloud import DesiredCloud, ObservedCloud
+from virtfn.model.cloud.ports import Named, NicSwitch
+from virtfn.model.cloud.survey import CloudSurvey
+from virtfn.model.inventory import Inventory, Known
+from virtfn.model.probe import ProbeBurst
+
+
+class Observer(Protocol):
+    """A world that can be looked at as a whole."""
+
+    def observe(self) -> Inventory:
+        """All PFs and VFs as they are now. Raises VirtfnError only where nothing can be read at all."""
+
+    def outside_macs(self, pf_netdev: str) -> Mapping[MacAddress, str]:
+        """MACs that the host knows to live beyond this PF (neighbour table, bridge FDB), each with its origin."""
+
+
+class Host(World, Observer, Protocol):
+    """The host's kernel: observed as a whole, read and written by field."""
+
+
+class Cloud(World, Protocol):
+    """A cloud: observed by the tag of one spec, read and written by field (``model/cloud/fields``).
+
+    Deleted servers are gone when ``write`` or ``write_all`` returns.
+    """
+
+    @property
+    def parallel(self) -> int:
+        """How many objects of one kind ``write_all`` works on at once; 1: one after the other."""
+
+    def observe(self, spec: str) -> ObservedCloud:
+        """What bears the tag of the spec of this name, and what else matters to it. Raises CloudError."""
+
+    def survey(self, desired: DesiredCloud, observed: ObservedCloud) -> CloudSurvey:
+        """What the cloud tells of itself beyond that, for preflight and diagnosis. Raises nothing: Unknown says why."""
+
+    def refresh(self, spec: str, before: ObservedCloud) -> ObservedCloud:
+        """What was observed before, with the spec's ports and servers as they are now. Raises CloudError."""
+
+
+class CloudPorts(Protocol):
+    """A cloud's ports, looked up by what a person calls them."""
+
+    def named(self, word: str) -> Named:
+        """All ports and servers with this name or id. Raises CloudError."""
+
+    def nic_switches(self) -> Known[tuple[NicSwitch, ...]]:
+        """Neutron's NIC Switch agents; Unknown where they are not told to us. Raises CloudError."""
+
+
+class Prober(Protocol):
+    """Sends and captures probe frames."""
+
+    def send(self, burst: ProbeBurst) -> Catch:
+        """Send the burst; what each watcher caught of it, by the watcher's label, in order of arrival.
+
+        Returns when every frame was seen at the expected places for long enough, or at a deadline of its own.
+        Raises PermissionDenied, KernelRefused.
+        """

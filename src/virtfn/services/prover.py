@@ -1,0 +1,102 @@
+"""Proving by frames: control, proof, and a look in the middle, on one points."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from virtfn.engine.interfaces import Cancelled
+from virtfn.engine.transaction import Progress, never_cancelled
+from virtfn.errors import Interrupted, ProofFailed
+from virtfn.mirroring import proof
+from virtfn.mirroring.proof import ProbePoints
+from virtfn.model.plan import Step
+from virtfn.model.probe import Leg, ProbeBurst, ProofReport, Waypoint
+from virtfn.model.value_format import say
+from virtfn.services.interfaces import Prober
+
+
+@dataclass(frozen=True)
+class Probing:
+    """How a mirror is proven: how many frames a leg, and how often a proof that fails is tried.
+
+    ``nonce`` gives 8 octets that no other burst has; ``patience_s`` is how long a NIC that was reset in the middle of
+    a recipe may stay silent.
+    """
+
+    nonce: Callable[[], bytes]
+    frames: int = 20
+    attempts: int = 2
+    patience_s: float = 15.0
+
+
+class Prover:
+    """Shoots the legs of a proof and has them judged."""
+
+    def __init__(
+        self, prober: Prober, probing: Probing, *, progress: Progress, cancelled: Cancelled = never_cancelled
+    ) -> None:
+        self._prober = prober
+        self._probing = probing
+        self._progress = progress
+        self._cancelled = cancelled
+
+    def control(self, points: ProbePoints) -> tuple[Leg, ...]:
+        """The negative control: all legs with no mirror in place."""
+        return self._send(points, proof.judge_control)
+
+    def clean_control(self, points: ProbePoints) -> tuple[Leg, ...]:
+        """The control before anything is changed. Raises ProofFailed unless only the source gets the frames."""
+        control = self.control(points)
+        faults = [f"{leg.name}: {leg.fault}" for leg in control if leg.fault]
+        if not faults:
+            return control
+        raise ProofFailed(
+            "the control before the mirror failed, nothing was changed: " + "; ".join(faults),
+            where=f"{points.source.label} to {points.copy.label}",
+            hint="frames must reach the source, and only it, before a mirror can be proven",
+            report=proof.report(points, "", legs=(), control_before=control),
+        )
+
+    def prove(
+        self, points: ProbePoints, strategy: str, control: tuple[Leg, ...] = (), waypoints: tuple[Waypoint, ...] = ()
+    ) -> ProofReport:
+        """Shoot all legs with the mirror in place; again where they have a fault, as some NICs reset a VF at first."""
+        attempt = 1
+        while True:
+            legs = self._send(points, proof.judge_mirror)
+            report = proof.report(points, strategy, legs=legs, control_before=control, waypoints=waypoints)
+            if report.proven or attempt >= self._probing.attempts:
+                return report
+            self._progress(f"proof attempt {attempt} failed ({report.faults[0]}): once more")
+            attempt += 1
+
+    def look(self, points: ProbePoints, after: Step) -> Waypoint:
+        """Bursts to the source in the middle of a recipe, until one arrives whole or ``patience_s`` is over."""
+        course = proof.probe_paths(points)[0]
+        start = time.monotonic()
+        while True:
+            asked = time.monotonic()
+            leg = proof.leg_of(points, course, *self._send_burst(points, course))
+            if leg.source.whole or time.monotonic() - start > self._probing.patience_s or self._cancelled():
+                break
+        return Waypoint(
+            after=f"{after.target} {after.field} {say(after.after)}",
+            sent=leg.sent,
+            source=leg.source.frames,
+            copy=leg.copy.frames,
+            waited_s=round(asked - start, 1),
+        )
+
+    def _send(self, points: ProbePoints, judge: Callable[[Leg], Leg]) -> tuple[Leg, ...]:
+        legs = []
+        for course in proof.probe_paths(points):
+            if self._cancelled():
+                raise Interrupted("interrupted")
+            leg = judge(proof.leg_of(points, course, *self._send_burst(points, course)))
+            self._progress(f"probe {leg.name}: sent {leg.sent}, copy got {leg.copy.frames}")
+            legs.append(leg)
+        return tuple(legs)
+
+    def _send_burst(self, points: ProbePoints, course: proof.ProbePath) -> tuple[ProbeBurst, proof.Catch]:
+        burst = proof.burst_of(points, course, self._probing.nonce(), self._probing.frames)
+        return burst, self._prober.send(burst)
