@@ -1,10 +1,14 @@
-"""The whole error tree. It imports nothing, so every room may raise from it.
+"""The whole error tree. It imports nothing at run time, so every room may raise from it.
 
 An error is raised once, where the fact is known; callers add context with ``raise ... from`` or ``add_note``.
 Only ``cli/main.py`` turns one into text and an exit code.
 """
 
 from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from virtfn.model.finding import Action, Finding
 
 
 class ExitCode(IntEnum):
@@ -44,19 +48,30 @@ _MEANINGS = {
 
 
 class VirtfnError(Exception):
-    """Base of all errors: what failed, on which object (``where``), and what to do next (``hint``).
+    """Base of all errors: what failed, on which object (``where``), and what to do next.
 
-    ``causes`` are what is known of why, for the view and for documents (of a cloud: ``model.cloud.causes.Cause``).
+    ``hint`` is in words of the field, ``actions`` are use cases to run; a face knows their commands. ``findings`` are
+    what is known of why.
     """
 
     exit_code = ExitCode.FAILED
     causes: tuple[object, ...] = ()
 
-    def __init__(self, message: str, *, where: str = "", hint: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        where: str = "",
+        hint: str = "",
+        actions: "tuple[Action, ...]" = (),
+        findings: "tuple[Finding, ...]" = (),
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.where = where
         self.hint = hint
+        self.actions = actions
+        self.findings = findings
 
     def __str__(self) -> str:
         return f"{self.where}: {self.message}" if self.where else self.message

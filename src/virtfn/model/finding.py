@@ -1,0 +1,84 @@
+"""What is wrong, or may be: one value for guards, faults of a spec, causes of failures, drift and checks.
+
+A finding is data. A face (``cli/``) renders it, and it alone knows the words of its commands: an ``Action`` names a use
+case and its arguments, never a command line.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from virtfn.model.place import HOST, Place
+
+
+class Severity(StrEnum):
+    """How much a finding weighs.
+
+    INFO: worth knowing. WARNING: may go wrong; nothing is refused. REFUSAL: nothing is done while it holds, unless the
+    user overrides it and it can be overridden. FAULT: something has failed, or cannot work.
+    """
+
+    INFO = "info"
+    WARNING = "warning"
+    REFUSAL = "refusal"
+    FAULT = "fault"
+
+
+class UseCase(StrEnum):
+    """What a user can be advised to do with virtfn. Each face has its own words for it."""
+
+    SHOW = "show"
+    PLAN = "plan"
+    APPLY = "apply"
+    VERIFY = "verify"
+    ROLLBACK = "rollback"
+    RESUME = "resume"
+    CONFIRM = "confirm"
+    JOURNAL_LIST = "journal ls"
+    JOURNAL_SHOW = "journal show"
+    MIRROR_ADD = "mirror add"
+    MIRROR_LIST = "mirror ls"
+    MIRROR_REMOVE = "mirror rm"
+    CLOUD_PLAN = "cloud plan"
+    CLOUD_UP = "cloud up"
+    CLOUD_SHOW = "cloud show"
+    CLOUD_DOWN = "cloud down"
+    PERSIST_INSTALL = "persist install"
+    LAB_PREPARE = "lab prepare"
+    LAB_UP = "lab up"
+
+
+@dataclass(frozen=True)
+class Action:
+    """One use case to run next, with its arguments in order, at a place (this host, or a cloud)."""
+
+    use_case: UseCase
+    arguments: tuple[str, ...] = ()
+    place: Place = HOST
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong, or worth knowing.
+
+    ``id``: stable, in kebab case, listed in docs/reference/findings.md. ``subject``: the object by its label
+    (``p2p1/3``, ``server web-1``), or ``FILE:LINE``. ``what``: one sentence. ``evidence``: what was seen, a sentence
+    each, with its source. ``fix``: what to do, in words of the field; ``actions``: what to run for it.
+    ``overridable``: the user may insist, by the finding's id.
+    """
+
+    id: str
+    severity: Severity
+    subject: str
+    what: str
+    evidence: tuple[str, ...] = ()
+    fix: str = ""
+    actions: tuple[Action, ...] = ()
+    overridable: bool = False
+
+
+def refusals(findings: Iterable[Finding], forced: frozenset[str] = frozenset()) -> tuple[Finding, ...]:
+    """The findings that forbid to go on; one that is overridable does not where ``forced`` names its id."""
+    return tuple(
+        one for one in findings if one.severity is Severity.REFUSAL and not (one.overridable and one.id in forced)
+    )

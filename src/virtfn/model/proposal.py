@@ -1,0 +1,35 @@
+"""What a use case would do: the value that a user sees, approves, and has carried out, or saves for later."""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from virtfn.model.finding import Finding
+from virtfn.model.plan import Plan
+
+R = TypeVar("R", covariant=True)
+
+
+@dataclass(frozen=True)
+class Proposal(Generic[R]):
+    """A request, the plan that fulfils it now, and what was found about both.
+
+    The object that was approved is the object that runs: ``carry_out`` of the service that made it takes it whole, and
+    refuses it where the world has changed since.
+    """
+
+    request: R
+    plan: Plan
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing to do."""
+        return self.plan.is_empty
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What was done: the plan, and the transaction's number in the journal (None: there was nothing to do)."""
+
+    plan: Plan
+    id: int | None = None
