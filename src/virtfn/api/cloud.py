@@ -11,8 +11,8 @@ from virtfn.api.specs import Spec, text_of
 from virtfn.app import PARALLEL, App, Settings
 from virtfn.model.cloud import DesiredCloud
 from virtfn.model.plan import Plan
+from virtfn.model.subject import CloudAction, CloudSubject
 from virtfn.model.transaction import Transaction
-from virtfn.planning.cloud.plan import DOWN
 from virtfn.services.cloud_state import CloudReceipt, CloudService, CloudView
 
 
@@ -86,7 +86,8 @@ class Cloud:
 
         Raises CloudError (with what is known of the cause), ConflictError, VerifyFailed, LockHeld, RollbackIncomplete.
         """
-        if plan.plan.kind == DOWN:
+        subject = plan.plan.subject
+        if isinstance(subject, CloudSubject) and subject.action is CloudAction.DOWN:
             return self._clouds().down(plan.desired.name, plan.plan)
         return self._clouds().up(plan.desired, plan.plan)
 

@@ -257,7 +257,7 @@ def _ask(entry: Transaction, *, yes: bool, back: Sequence[Restore] = ()) -> None
 def _brief(entry: Transaction) -> dict[str, object]:
     return {
         "id": entry.id,
-        "kind": entry.plan.kind,
+        "kind": str(entry.plan.subject),
         "title": entry.plan.title,
         "status": entry.status,
         "started": entry.started,

@@ -4,8 +4,8 @@ from rich.console import Console
 from rich.text import Text
 
 from virtfn.model.plan import Impact, Plan
+from virtfn.model.subject import HostSubject
 from virtfn.model.value_format import say
-from virtfn.planning.host.plan import KIND
 from virtfn.planning.host.summary import summary
 
 _STYLE = {"+": "green", "-": "red", "~": "yellow"}
@@ -33,7 +33,7 @@ def print_plan(out: Console, plan: Plan, *, explain: bool = False) -> None:
 
 
 def _summary(plan: Plan) -> str:
-    if plan.kind == KIND:
+    if isinstance(plan.subject, HostSubject):
         return f"{summary(plan)}."
     changes = len({(step.target, step.field) for step in plan.steps})
     bystanders = ", DISRUPTIVE: others on this NIC are cut off meanwhile" if plan.disruptive else ""

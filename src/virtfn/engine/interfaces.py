@@ -7,6 +7,7 @@ from typing import Protocol
 from virtfn.errors import VirtfnError
 from virtfn.model.place import Place
 from virtfn.model.plan import Plan, Target, Value
+from virtfn.model.subject import Subject
 from virtfn.model.transaction import Status, Transaction
 
 
@@ -73,8 +74,8 @@ class Journal(Protocol):
     def unfinished(self) -> Iterator[Transaction]:
         """Those that somebody has to finish or roll back, oldest first."""
 
-    def committed(self, kind: str = "") -> Iterator[Transaction]:
-        """The committed ones, the newest first; with ``kind``, those whose plan is of it."""
+    def committed(self, of: type[Subject] | None = None) -> Iterator[Transaction]:
+        """The committed ones, the newest first; with ``of``, those about such a subject."""
 
 
 Cancelled = Callable[[], bool]

@@ -19,6 +19,7 @@ from virtfn.errors import BackendUnreachable, LockHeld, PermissionDenied, SpecEr
 from virtfn.model.place import HOST, Place
 from virtfn.model.plan import Plan, Value
 from virtfn.model.serialization import decode, to_json
+from virtfn.model.subject import Subject
 from virtfn.model.transaction import Status, Transaction
 
 FORMAT = 1
@@ -151,12 +152,12 @@ class FileJournal:
                 if entry.status.unfinished:  # a boot may have ended it
                     yield entry
 
-    def committed(self, kind: str = "") -> Iterator[Transaction]:
-        """Those that are committed, the newest first; with ``kind``, those whose plan is of it. Reads no other plan."""
+    def committed(self, of: type[Subject] | None = None) -> Iterator[Transaction]:
+        """Those that are committed, the newest first; with ``of``, those about such a subject. Reads no other plan."""
         for _, path in sorted(self._files(), reverse=True):
-            if _last_status(path) is Status.COMMITTED and _may_be_of_kind(path, kind):
+            if _last_status(path) is Status.COMMITTED and _may_be_about(path, of):
                 entry = _fold(path, *_halves(path), self._boot_id)
-                if entry.status is Status.COMMITTED and kind in ("", entry.plan.kind):
+                if entry.status is Status.COMMITTED and isinstance(entry.plan.subject, of or object):
                     yield entry
 
     def _files(self) -> Iterator[tuple[int, Path]]:
@@ -212,11 +213,11 @@ def _status_in(line: bytes) -> Status | None:
         return None
 
 
-def _may_be_of_kind(path: Path, kind: str) -> bool:
-    """False where a plan says another kind, before its steps: the long rest is not read."""
+def _may_be_about(path: Path, of: type[Subject] | None) -> bool:
+    """False where the plan says another kind of subject, before its steps: the long rest is not read."""
     with _disk_errors(path), path.open("rb") as file:
         before, steps, _ = file.read(_BLOCK).partition(b'"steps"')
-    return not (kind and steps and b'"kind"' in before) or json.dumps(kind).encode() in before
+    return not (of and steps and b'"kind"' in before) or json.dumps(of.kind).encode() in before
 
 
 def _fold(path: Path, head: bytes, events: list[bytes], boot_id: str) -> Transaction:

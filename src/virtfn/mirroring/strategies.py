@@ -13,6 +13,7 @@ from virtfn.model.addresses import MacAddress
 from virtfn.model.inventory import Unknown
 from virtfn.model.mirror import Choice, Proposal, Rejection
 from virtfn.model.plan import Impact, Plan, Step, Target, Undoing, Value
+from virtfn.model.subject import MirrorSubject
 
 Outcome: TypeAlias = Proposal | Rejection
 Strategy: TypeAlias = Callable[[MirrorContext], Outcome]
@@ -61,7 +62,7 @@ def twin_mac(context: MirrorContext) -> Outcome:
             f"{context.copy_label} loses its own traffic" + (" and is reset" if reset else ""),
         )
     )
-    return Proposal(TWIN_MAC, _plan(context, TWIN_MAC, steps, _twin_notes(context, facts)))
+    return Proposal(TWIN_MAC, _plan(context, TWIN_MAC, mac, steps, _twin_notes(context, facts)))
 
 
 def field_note(context: MirrorContext) -> Outcome:
@@ -110,7 +111,7 @@ def field_note(context: MirrorContext) -> Outcome:
         "This is the recipe as it was found by trying in 2015; it is here to be examined, not to be relied on.",
         f"While it stands, {context.copy_label} loses its own traffic.",
     )
-    return Proposal(FIELD_NOTE, _plan(context, FIELD_NOTE, steps, notes), waypoints=(last - 1,))
+    return Proposal(FIELD_NOTE, _plan(context, FIELD_NOTE, mac, steps, notes), waypoints=(last - 1,))
 
 
 STRATEGIES: dict[str, Strategy] = {TWIN_MAC: twin_mac, FIELD_NOTE: field_note}
@@ -182,16 +183,17 @@ def _vf_step(context: MirrorContext, field: str, before: Value, after: Value, re
     return Step(target, field, before, after, reason, Impact.PARTY, note)
 
 
-def _plan(context: MirrorContext, strategy: str, steps: list[Step], notes: tuple[str, ...]) -> Plan:
+def _plan(context: MirrorContext, strategy: str, mac: MacAddress, steps: list[Step], notes: tuple[str, ...]) -> Plan:
     return Plan(
-        kind="mirror",
+        subject=MirrorSubject(
+            context.request.source,
+            context.request.copy,
+            context.source_label,
+            context.copy_label,
+            strategy,
+            mac,
+        ),
         title=f"mirror {context.source_label} to {context.copy_label} ({strategy})",
         steps=tuple(steps),
         notes=notes,
-        subject={
-            "source": {"pf": context.pf.device, "index": context.source.index, "label": context.source_label},
-            "copy": {"pf": context.pf.device, "index": context.copy.index, "label": context.copy_label},
-            "strategy": strategy,
-            "mac": str(context.mac),
-        },
     )

@@ -84,5 +84,13 @@ class VfRef:
     pf: str
     index: int
 
+    @classmethod
+    def parse(cls, text: str) -> "VfRef":
+        """Read ``0000:01:00.0/2``. Raises UsageError."""
+        pf, slash, index = text.rpartition("/")
+        if not (slash and pf and index.isdecimal()):
+            raise UsageError(f"{text!r} is not a VF", hint="write it like 0000:01:00.0/2")
+        return cls(pf, int(index))
+
     def __str__(self) -> str:
         return f"{self.pf}/{self.index}"

@@ -1,11 +1,10 @@
 """What a mirror is asked for, how it could be made, and one that stands."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from virtfn.model.addresses import MacAddress, VfRef
-from virtfn.model.plan import Plan, Value
+from virtfn.model.plan import Plan
 from virtfn.model.probe import ProofReport
 from virtfn.model.transaction import Transaction
 
@@ -58,18 +57,6 @@ class Choice:
 
     proposals: tuple[Proposal, ...]
     rejections: tuple[Rejection, ...]
-
-
-def mirrored(subject: Mapping[str, Value]) -> tuple[VfRef, VfRef]:
-    """Source and copy of a mirror, from the subject of its plan."""
-    return _side(subject, "source"), _side(subject, "copy")
-
-
-def _side(subject: Mapping[str, Value], side: str) -> VfRef:
-    part = subject[side]
-    if not isinstance(part, Mapping):
-        raise ValueError(f"{side} of a mirror is {part!r}")
-    return VfRef(str(part["pf"]), int(str(part["index"])))
 
 
 class MirrorState(StrEnum):

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
+from virtfn.model.subject import CloudSubject, Subject
+
 Value: TypeAlias = bool | int | float | str | Sequence["Value"] | Mapping[str, "Value"] | None
 """A JSON value; None: the thing is not there."""
 
@@ -98,19 +100,17 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """What will be done, in order. ``kind`` names the use case; ``notes`` is what to know before saying yes."""
+    """What will be done to ``subject``, in order. ``notes``: what to know before approving it."""
 
-    kind: str
+    subject: Subject
     title: str
     steps: tuple[Step, ...]
     notes: tuple[str, ...] = ()
-    subject: Mapping[str, Value] = field(default_factory=dict)
 
     @property
     def names(self) -> Mapping[str, str]:
-        """What a person calls the objects that its values mean by their ids."""
-        told = self.subject.get("names")
-        return {one: str(name) for one, name in told.items()} if isinstance(told, Mapping) else {}
+        """The names of objects that its values give by id, by id."""
+        return self.subject.names if isinstance(self.subject, CloudSubject) else {}
 
     @property
     def is_empty(self) -> bool:

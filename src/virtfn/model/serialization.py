@@ -15,6 +15,7 @@ from typing import Any, TypeAlias, TypeVar
 from virtfn.model.addresses import MacAddress, PciAddress, VfRef
 from virtfn.model.inventory import Unknown
 from virtfn.model.plan import Plan, Step, Target, Value
+from virtfn.model.subject import SUBJECTS, Subject
 
 T = TypeVar("T")
 Read: TypeAlias = Callable[[Any], object]
@@ -29,7 +30,7 @@ _ALL_FIELDS = (Step, Target, Plan)
 
 
 def encode(value: object, *, unknown: dict[str, str] | None = None, path: str = "") -> Value:
-    """The plain form of a value: dataclasses become mappings, addresses and enums their text.
+    """The plain form of a value: dataclasses become mappings (subjects with their kind), addresses and enums text.
 
     An ``Unknown`` becomes null; its reason is put into ``unknown`` under the value's path (``pfs[0].vfs[2].trust``).
     Raises TypeError for a value that has no plain form.
@@ -45,7 +46,8 @@ def encode(value: object, *, unknown: dict[str, str] | None = None, path: str = 
     if isinstance(value, _TEXTS):
         return str(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _encode_fields(value, value.__dataclass_fields__, unknown, f"{path}." if path else "")
+        names = value.__dataclass_fields__  # class variables, too: the kind of a subject
+        return _encode_fields(value, names, unknown, f"{path}." if path else "")
     if isinstance(value, Mapping):
         return {str(key): encode(item, unknown=unknown, path=f"{path}.{key}") for key, item in value.items()}
     if isinstance(value, tuple | list):
@@ -93,14 +95,16 @@ def _reader(kind: Any, known: dict[Any, Read]) -> Read:
 
 def _new_reader(kind: Any, known: dict[Any, Read]) -> Read:
     origin, parts = typing.get_origin(kind), typing.get_args(kind)
+    if kind == Subject:
+        return _subject_reader(known)
     if origin in (typing.Union, types.UnionType):
         return _as_it_is if set(parts) >= _PLAIN_SCALARS else _union_reader(parts, known)
     if origin is tuple:
         return _tuple_reader(parts, known)
     if origin is not None and issubclass(origin, Mapping):
         return dict
-    if kind is MacAddress:
-        return MacAddress.parse
+    if kind in _TEXTS:
+        return typing.cast(Read, kind.parse)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind
     if dataclasses.is_dataclass(kind):
@@ -126,6 +130,19 @@ def _dataclass_reader(kind: Any, known: dict[Any, Read]) -> Read:
 
     def read(plain: Any) -> object:
         return kind(**{name: readers[name](item) for name, item in plain.items() if name in readers})
+
+    return read
+
+
+def _subject_reader(known: dict[Any, Read]) -> Read:
+    readers = {tag: _reader(kind, known) for tag, kind in SUBJECTS.items()}
+
+    def read(plain: Any) -> object:
+        fields = dict(plain)
+        kind = fields.pop("kind")
+        if kind not in readers:
+            raise ValueError(f"unknown kind of subject {kind!r}")
+        return readers[kind](fields)
 
     return read
 

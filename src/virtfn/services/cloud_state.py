@@ -9,12 +9,13 @@ from virtfn.engine.transaction import Evidence, Progress, Transactions, never_ca
 from virtfn.errors import CloudError, ConflictError, Interrupted, RollbackIncomplete, VerifyFailed, VirtfnError
 from virtfn.model.cloud import CloudObject, DesiredCloud, ObservedCloud
 from virtfn.model.plan import Plan
+from virtfn.model.subject import CloudAction, CloudSubject
 from virtfn.model.transaction import Status, Transaction
 from virtfn.model.value_format import by_names
 from virtfn.planning.cloud.batches import ends_of_waves
 from virtfn.planning.cloud.diagnosis.causes import diagnosis
 from virtfn.planning.cloud.name_resolution import kept, meant_by_id, settled, spoken
-from virtfn.planning.cloud.plan import UP, differences, plan_down, plan_up
+from virtfn.planning.cloud.plan import differences, plan_down, plan_up
 from virtfn.planning.cloud.readiness import Readiness, placement, readiness
 from virtfn.planning.cloud.server_progress import standing
 from virtfn.services.interfaces import Cloud
@@ -205,7 +206,7 @@ class CloudService:
         It need not have made all itself: the call that it died in may have come through, or a run on another machine
         may have made the rest, whose servers must then not be deleted for this one's sake.
         """
-        ours = plan.kind == entry.plan.kind == UP and entry.plan.subject.get("spec") == spec
+        ours = all(_is_about(one, spec, CloudAction.UP) for one in (plan, entry.plan))
         return ours and plan.is_empty and entry.status is Status.OPEN and not self._engine.drift(entry)
 
     def _keep(self, entry: Transaction, desired: DesiredCloud) -> None:
@@ -231,7 +232,7 @@ class CloudService:
         return bool(entries)
 
     def _unfinished(self, spec: str) -> list[Transaction]:
-        return [entry for entry in self._journal.unfinished() if entry.plan.subject.get("spec") == spec]
+        return [entry for entry in self._journal.unfinished() if _is_about(entry.plan, spec)]
 
     def _standing(self, desired: DesiredCloud) -> CloudView:
         """What there is where nothing is to be made, once it is ready. Whatever waiting raises, nothing is undone."""
@@ -279,6 +280,11 @@ class CloudService:
             if before.get(server) != text:
                 self._progress(f"{server}: {text}")
         return now
+
+
+def _is_about(plan: Plan, spec: str, *actions: CloudAction) -> bool:
+    subject = plan.subject
+    return isinstance(subject, CloudSubject) and subject.spec == spec and subject.action in (actions or CloudAction)
 
 
 def _view(desired: DesiredCloud, observed: ObservedCloud, state: Readiness) -> CloudView:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from virtfn.engine.interfaces import Journal
 from virtfn.engine.transaction import Transactions
 from virtfn.errors import ConflictError, LockHeld, UsageError
+from virtfn.model.subject import CloudAction, CloudSubject, MirrorSubject
 from virtfn.model.transaction import Status, Transaction
-from virtfn.planning.cloud.plan import UP
 
 CONFIRM_BY = "confirm-within"
 CONFIRMED = "confirmed"
@@ -53,13 +53,14 @@ class History:
             raise UsageError("no transaction is unfinished", hint=self._see)
         if entry.status is Status.COMMITTED:
             raise UsageError("it is committed: there is nothing to resume", where=f"transaction {entry.id}")
-        if entry.plan.kind == "mirror":
+        subject = entry.plan.subject
+        if isinstance(subject, MirrorSubject):
             raise ConflictError(
                 "a mirror is not resumed, as it would have to be proven",
                 where=f"transaction {entry.id}",
                 hint=f"`virtfn mirror rm {entry.id}`, then add it again",
             )
-        if entry.plan.kind == UP:
+        if isinstance(subject, CloudSubject) and subject.action is CloudAction.UP:
             raise ConflictError(
                 "servers are not resumed from the journal alone, as their ports would have to be seen bound",
                 where=f"transaction {entry.id}",

@@ -8,13 +8,14 @@ from virtfn.engine.transaction import Transactions
 from virtfn.errors import ConflictError, VerifyFailed
 from virtfn.model.desired import DesiredHost
 from virtfn.model.inventory import Inventory
-from virtfn.model.mirror import Objection, mirrored
+from virtfn.model.mirror import Objection
 from virtfn.model.plan import Plan
+from virtfn.model.subject import HostSubject, MirrorSubject
 from virtfn.model.transaction import Status, Transaction
 from virtfn.planning.host.diff import Difference, diff
 from virtfn.planning.host.driver_remarks import remark
 from virtfn.planning.host.guards import HostDependencies, objections
-from virtfn.planning.host.plan import KIND, plan_host
+from virtfn.planning.host.plan import plan_host
 from virtfn.services.interfaces import Host
 from virtfn.services.refusal import refuse
 
@@ -121,7 +122,8 @@ class HostService:
 
     def _with_mirrors(self, host_dependencies: HostDependencies) -> HostDependencies:
         """The dependencies with the VFs of mirrors that stand."""
-        mirrors = (ref for entry in self._journal.committed("mirror") for ref in mirrored(entry.plan.subject))
+        standing = (entry.plan.subject for entry in self._journal.committed(MirrorSubject))
+        mirrors = (ref for one in standing if isinstance(one, MirrorSubject) for ref in (one.source, one.copy))
         return replace(host_dependencies, mirrors=(*host_dependencies.mirrors, *mirrors))
 
     def refuse_unfinished(self) -> None:
@@ -137,7 +139,7 @@ class HostService:
 
 def resumable(entry: Transaction) -> bool:
     """Whether the rest of a transaction that was cut short can be carried out: a mirror would have to be proven."""
-    return entry.status is Status.OPEN and entry.plan.kind == KIND
+    return entry.status is Status.OPEN and isinstance(entry.plan.subject, HostSubject)
 
 
 def _remarks(failure: VerifyFailed, inventory: Inventory) -> Iterator[str]:

@@ -13,11 +13,12 @@ from virtfn.mirroring.proof import ProbePoints
 from virtfn.mirroring.strategies import STRATEGIES, choose
 from virtfn.model.addresses import MacAddress, VfRef
 from virtfn.model.inventory import Inventory
-from virtfn.model.mirror import Choice, Mirror, MirrorReceipt, MirrorRequest, MirrorState, Proposal, mirrored
+from virtfn.model.mirror import Choice, Mirror, MirrorReceipt, MirrorRequest, MirrorState, Proposal
 from virtfn.model.physnets import PhysicalNetworks
-from virtfn.model.plan import Target, Value
+from virtfn.model.plan import Target
 from virtfn.model.probe import Leg, ProofReport, Waypoint
 from virtfn.model.serialization import decode, encode
+from virtfn.model.subject import MirrorSubject
 from virtfn.model.transaction import Status, Transaction
 from virtfn.planning.host.explained import with_commands
 from virtfn.planning.host.lookup import find_vf
@@ -25,8 +26,6 @@ from virtfn.services.interfaces import Host
 from virtfn.services.probe_points import Pair, ProbeOrigins, probe_points_of
 from virtfn.services.prover import Prover
 from virtfn.services.refusal import refuse
-
-KIND = "mirror"
 
 
 class MirrorService:
@@ -80,7 +79,10 @@ class MirrorService:
 
     def standing(self) -> tuple[Mirror, ...]:
         """The mirrors that stand, have drifted, or were never finished; oldest first."""
-        return tuple(self._mirror(entry) for entry in self._journal.all() if _is_live(entry))
+        live = (entry for entry in self._journal.all() if entry.status is Status.COMMITTED or entry.status.unfinished)
+        return tuple(
+            self._mirror(entry, entry.plan.subject) for entry in live if isinstance(entry.plan.subject, MirrorSubject)
+        )
 
     def prove(self, name: str, copy: str | None = None) -> MirrorReceipt:
         """Prove a standing mirror again and journal the report. Raises ProofFailed; the mirror is left as it is."""
@@ -201,7 +203,7 @@ class MirrorService:
         for entry in self._journal.all():
             if not entry.status.unfinished:
                 continue
-            if entry.plan.kind != KIND:
+            if not isinstance(entry.plan.subject, MirrorSubject):
                 raise ConflictError(
                     f"transaction {entry.id} ({entry.plan.title}) is {entry.status.value}",
                     hint=f"`virtfn rollback {entry.id}` puts back what it changed",
@@ -209,19 +211,17 @@ class MirrorService:
             self._progress(f"mirror {entry.id} was never finished: rolling it back")
             self._engine.rollback(entry)
 
-    def _mirror(self, entry: Transaction) -> Mirror:
-        subject = entry.plan.subject
-        source, copy = mirrored(subject)
+    def _mirror(self, entry: Transaction, subject: MirrorSubject) -> Mirror:
         drift = self._engine.drift(entry) if entry.status is Status.COMMITTED else ()
         state = MirrorState.DRIFTED if drift else MirrorState.STANDING
         return Mirror(
             transaction=entry,
-            source=source,
-            copy=copy,
-            source_label=_label(subject, "source"),
-            copy_label=_label(subject, "copy"),
-            strategy=str(subject["strategy"]),
-            mac=MacAddress.parse(str(subject["mac"])),
+            source=subject.source,
+            copy=subject.copy,
+            source_label=subject.source_label,
+            copy_label=subject.copy_label,
+            strategy=subject.strategy,
+            mac=subject.mac,
             state=self._unfinished_state() if entry.status.unfinished else state,
             drift=drift,
             last_proof=_last_proof(entry),
@@ -268,10 +268,6 @@ def _mac_of(context: MirrorContext) -> MacAddress:
     return context.mac
 
 
-def _is_live(entry: Transaction) -> bool:
-    return entry.plan.kind == KIND and (entry.status is Status.COMMITTED or entry.status.unfinished)
-
-
 def _evidence(report: ProofReport) -> Evidence:
     return {"kind": "proof", "report": encode(report)}
 
@@ -281,11 +277,6 @@ def _last_proof(entry: Transaction) -> ProofReport | None:
         if document.get("kind") == "proof":
             return decode(ProofReport, document["report"])
     return None
-
-
-def _label(subject: Mapping[str, Value], side: str) -> str:
-    part = subject[side]
-    return str(part["label"]) if isinstance(part, Mapping) else ""
 
 
 def _leftovers(inventory: Inventory, mirror: Mirror) -> tuple[str, ...]:

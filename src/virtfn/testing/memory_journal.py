@@ -7,6 +7,7 @@ from dataclasses import replace
 from virtfn.errors import LockHeld, UsageError
 from virtfn.model.place import HOST
 from virtfn.model.plan import Plan, Value
+from virtfn.model.subject import Subject
 from virtfn.model.transaction import Status, Transaction
 
 
@@ -74,10 +75,10 @@ class MemoryJournal:
         """Those that somebody has to finish or roll back, oldest first."""
         return (entry for entry in self.all() if entry.status.unfinished)
 
-    def committed(self, kind: str = "") -> Iterator[Transaction]:
-        """The committed ones, the newest first; with ``kind``, those whose plan is of it."""
+    def committed(self, of: type[Subject] | None = None) -> Iterator[Transaction]:
+        """The committed ones, the newest first; with ``of``, those about such a subject."""
         kept = reversed(list(self.all()))
-        return (one for one in kept if one.status is Status.COMMITTED and kind in ("", one.plan.kind))
+        return (one for one in kept if one.status is Status.COMMITTED and isinstance(one.plan.subject, of or object))
 
     def _keep(self, transaction: Transaction) -> Transaction:
         self._kept[transaction.id] = transaction

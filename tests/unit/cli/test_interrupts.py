@@ -19,6 +19,7 @@ from virtfn.cli.interrupts import interruptible
 from virtfn.cli.main import main
 from virtfn.errors import ExitCode
 from virtfn.model.plan import Plan, Step, Target
+from virtfn.model.subject import HostSubject
 from virtfn.model.transaction import Status
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -77,7 +78,7 @@ def test_waiting_for_standard_input_is_interruptible(monkeypatch: pytest.MonkeyP
 def test_at_the_question_a_signal_is_a_no(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     monkeypatch.setenv("VIRTFN_STATE_DIR", str(tmp_path))
     journal = App(Settings(tmp_path)).journal()
-    entry = journal.begin(Plan("host", "this host", (Step(VF, "trust", False, True, "declared"),)))
+    entry = journal.begin(Plan(HostSubject(), "this host", (Step(VF, "trust", False, True, "declared"),)))
     journal.record_intent(entry, [0])
     master, terminal = pty.openpty()
     with start("rollback", stdin=terminal, stdout=terminal, stderr=terminal) as running:

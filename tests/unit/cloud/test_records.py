@@ -14,10 +14,11 @@ from virtfn.errors import ConflictError, ExitCode, LockHeld, UsageError
 from virtfn.model.cloud import Kind, cloud_target
 from virtfn.model.place import cloud_place
 from virtfn.model.plan import DEFINITION, Plan
+from virtfn.model.subject import CloudAction, CloudSubject
 from virtfn.model.transaction import Status
-from virtfn.planning.cloud.plan import UP
 from virtfn.services.history import History
 
+NOTE = CloudSubject(CloudAction.UP, "note")
 ONE = {"transactions": 1, "unfinished": 1, "fault": ""}
 
 
@@ -78,10 +79,10 @@ def test_journal_ls_names_the_clouds_that_have_journals(
     monkeypatch.setenv("VIRTFN_STATE_DIR", str(tmp_path))
     write_clouds_yaml(tmp_path, monkeypatch, {"lab/2": "nfv"})
     app = App(Settings(tmp_path))
-    app.cloud_journal("lab/2").begin(Plan(UP, "cloud lab/2: note", ()))
+    app.cloud_journal("lab/2").begin(Plan(NOTE, "cloud lab/2: note", ()))
     monkeypatch.setenv("OS_AUTH_URL", "http://other.invalid:5000/v3")
     monkeypatch.setenv("OS_PROJECT_NAME", "admin")
-    app.cloud_journal(None).begin(Plan(UP, "cloud env: note", ()))
+    app.cloud_journal(None).begin(Plan(NOTE, "cloud env: note", ()))
     monkeypatch.setenv("OS_CLOUD", "lab/2")
     assert main(["journal", "ls"]) == ExitCode.DONE
     assert capsys.readouterr().out.splitlines() == [
@@ -106,7 +107,7 @@ def test_a_cloud_journal_that_cannot_be_read_does_not_hide_the_hosts(
 ) -> None:
     monkeypatch.setenv("VIRTFN_STATE_DIR", str(tmp_path))
     write_clouds_yaml(tmp_path, monkeypatch, {"lab": "nfv"})
-    App(Settings(tmp_path)).cloud_journal("lab").begin(Plan(UP, "cloud lab: note", ()))
+    App(Settings(tmp_path)).cloud_journal("lab").begin(Plan(NOTE, "cloud lab: note", ()))
     (file,) = (tmp_path / "cloud").rglob("0001.jsonl")
     file.write_bytes(b"\xff\n")
     assert main(["journal", "ls"]) == ExitCode.DONE
@@ -119,7 +120,7 @@ def test_a_cloud_journal_that_cannot_be_read_does_not_hide_the_hosts(
 def test_another_project_of_the_same_name_has_another_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = App(Settings(tmp_path))
     write_clouds_yaml(tmp_path, monkeypatch, {"lab": "nfv"})
-    app.cloud_journal("lab").begin(Plan(UP, "cloud lab: note", ()))
+    app.cloud_journal("lab").begin(Plan(NOTE, "cloud lab: note", ()))
     write_clouds_yaml(tmp_path, monkeypatch, {"lab": "admin"})
     assert list(app.cloud_journal("lab").all()) == [], "what was begun in one project is not taken back in another"
     write_clouds_yaml(tmp_path, monkeypatch, {"lab": "nfv"})

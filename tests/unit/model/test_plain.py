@@ -10,6 +10,7 @@ from virtfn.model.addresses import MacAddress, PciAddress, VfRef
 from virtfn.model.inventory import Unknown, VfState
 from virtfn.model.plan import Impact, Plan, Step, Target, Undoing, Value, Writing, way_back
 from virtfn.model.serialization import decode, encode, to_json
+from virtfn.model.subject import CloudAction, CloudSubject, HostSubject, MirrorSubject, Subject
 
 texts = st.text(max_size=8)
 values: st.SearchStrategy[Value] = st.recursive(
@@ -32,7 +33,15 @@ steps = st.builds(
     st.sampled_from(Writing),
     st.sampled_from(Undoing),
 )
-plans = st.builds(Plan, texts, texts, st.lists(steps, max_size=3).map(tuple), st.lists(texts).map(tuple))
+names = st.dictionaries(texts, texts, max_size=3)
+vfs = st.builds(VfRef, texts.filter(bool), st.integers(0, 2**16))
+macs = st.binary(min_size=6, max_size=6).map(MacAddress)
+subjects: st.SearchStrategy[Subject] = st.one_of(
+    st.builds(HostSubject, st.dictionaries(texts, st.integers(0, 512), max_size=3)),
+    st.builds(MirrorSubject, vfs, vfs, texts, texts, texts, macs),
+    st.builds(CloudSubject, st.sampled_from(CloudAction), texts, names),
+)
+plans = st.builds(Plan, subjects, texts, st.lists(steps, max_size=3).map(tuple), st.lists(texts).map(tuple))
 
 
 @given(plans)
@@ -43,6 +52,18 @@ def test_a_plan_survives_the_journal(plan: Plan) -> None:
 @given(plans)
 def test_the_json_of_a_plan_is_that_of_its_plain_form(plan: Plan) -> None:
     assert to_json({"plan": plan}) == json.dumps({"plan": encode(plan)})
+
+
+@given(subjects)
+def test_a_subject_is_tagged_with_its_kind(subject: Subject) -> None:
+    plain = encode(subject)
+    assert isinstance(plain, dict)
+    assert (next(iter(plain)), plain["kind"]) == ("kind", subject.kind)
+
+
+def test_a_subject_of_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(ValueError, match="unknown kind of subject 'wire'"):
+        decode(Plan, {"subject": {"kind": "wire"}, "title": "", "steps": []})
 
 
 @pytest.mark.parametrize(

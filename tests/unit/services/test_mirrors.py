@@ -23,6 +23,7 @@ from virtfn.model.mirror import MirrorState
 from virtfn.model.physnets import PhysicalNetworks
 from virtfn.model.plan import Target, Value
 from virtfn.model.probe import LegKind, ProbeBurst
+from virtfn.model.subject import HostSubject
 from virtfn.model.transaction import Status
 
 SOURCE_MAC, COPY_MAC = "fa:16:3e:aa:33:59", "fa:16:3e:a1:43:57"
@@ -300,7 +301,7 @@ def test_ctrl_c_at_any_moment_restores_the_host(tmp_path: Path, strategy: str) -
 
 def test_something_else_unfinished_stops_a_new_mirror(rig: Rig) -> None:
     plan = rig.mirrors.propose("p2p1/3", "p2p1/2").proposals[0].plan
-    rig.journal.begin(replace(plan, kind="host"))
+    rig.journal.begin(replace(plan, subject=HostSubject()))
     with pytest.raises(ConflictError, match="is open"):
         rig.mirrors.add("p2p1/3", "p2p1/2")
 

@@ -11,6 +11,7 @@ from virtfn.model.cloud import CloudObject, DesiredCloud, Kind, ObservedCloud, c
 from virtfn.model.cloud.fields import CHOSEN_BY_THE_CLOUD, DEFINED_BY, LATER, NOT_READ_BACK, definition_of
 from virtfn.model.cloud.survey import CloudSurvey
 from virtfn.model.plan import DEFINITION, Impact, Plan, Step, Undoing, Value, Writing
+from virtfn.model.subject import CloudAction, CloudSubject
 from virtfn.model.value_format import say
 from virtfn.planning.cloud.commands import change_command, cloud_name, create_command, delete_command
 from virtfn.planning.cloud.name_resolution import meant_by_id, spoken
@@ -19,8 +20,6 @@ from virtfn.planning.cloud.readiness import readiness
 from virtfn.planning.cloud.spec_check import check_against
 from virtfn.planning.cloud.wanted_objects import WantedObject, wanted_objects
 
-UP = "cloud up"
-DOWN = "cloud down"
 _BY_ID = ("image", "network")
 _NOTES = {
     (Kind.NETWORK, "port_security"): "ports that are there keep theirs; new ones get this",
@@ -47,7 +46,7 @@ def plan_up(desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey)
         notes += not_known(wanted, desired, observed, survey)
         notes += _shared_names(desired, observed)
     title = f"cloud {observed.cloud}: {desired.name}"
-    return Plan(UP, title, tuple(steps), tuple(notes), _subject(desired.name, steps, observed))
+    return Plan(_subject(CloudAction.UP, desired.name, steps, observed), title, tuple(steps), tuple(notes))
 
 
 def plan_down(spec: str, observed: ObservedCloud) -> Plan:
@@ -63,7 +62,7 @@ def plan_down(spec: str, observed: ObservedCloud) -> Plan:
         for one in (found for found in observed.ours if found.kind is kind and not _is_kept(found, kept)):
             steps.append(_deletion(spec, one))
     title = f"cloud {observed.cloud}: delete {tag_of(spec)}"
-    return Plan(DOWN, title, tuple(steps), tuple(notes), _subject(spec, steps, observed))
+    return Plan(_subject(CloudAction.DOWN, spec, steps, observed), title, tuple(steps), tuple(notes))
 
 
 def differences(desired: DesiredCloud, observed: ObservedCloud) -> tuple[str, ...]:
@@ -82,10 +81,10 @@ def differences(desired: DesiredCloud, observed: ObservedCloud) -> tuple[str, ..
     return tuple(lines)
 
 
-def _subject(spec: str, steps: Sequence[Step], observed: ObservedCloud) -> dict[str, Value]:
-    """The spec, and how a person calls what the steps mean by id."""
+def _subject(action: CloudAction, spec: str, steps: Sequence[Step], observed: ObservedCloud) -> CloudSubject:
+    """The spec, with the names of what the steps give by id."""
     values = (value for step in steps for value in (step.before, step.after) if isinstance(value, Mapping))
-    return {"spec": spec, "names": dict(spoken(observed, meant_by_id(values)))}
+    return CloudSubject(action, spec, dict(spoken(observed, meant_by_id(values))))
 
 
 def _steps(spec: str, one: WantedObject, observed: ObservedCloud) -> Iterator[Step]:

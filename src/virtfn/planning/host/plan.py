@@ -12,6 +12,7 @@ from virtfn.eswitch.drivers import ModeChange
 from virtfn.model.addresses import VfRef
 from virtfn.model.inventory import Inventory
 from virtfn.model.plan import Impact, Plan, Step, Undoing, Value, Writing
+from virtfn.model.subject import HostSubject
 from virtfn.planning.host.diff import Difference, pf_target, vf_target
 from virtfn.planning.host.explained import explained, explained_step
 from virtfn.planning.host.impact import MISSED_MAC, counted, mac_note, reason, vf_impact
@@ -26,16 +27,12 @@ from virtfn.planning.host.vf_recreation import (
     not_restored,
 )
 
-KIND = "host"
 _FIELD_ORDER = ("mac", "vlan", "rate", "spoofchk", "link_state", "rss_query", "trust", "driver")
 """The order in which the kernel sets the fields of one message, so that one message takes them all."""
 
 
 def plan_host(differences: Iterable[Difference], inventory: Inventory) -> Plan:
-    """The plan that takes the observed host to the desired one, with the equivalent commands; empty for no differences.
-
-    ``subject`` holds the number of VFs that each PF of the plan has now, for ``summary``.
-    """
+    """The plan that takes the observed host to the desired one, with the equivalent commands; empty if none differs."""
     works = changes_by_pf(differences, inventory)
     steps = [
         *(step for work in works for step in _pf_steps(work)),
@@ -44,11 +41,10 @@ def plan_host(differences: Iterable[Difference], inventory: Inventory) -> Plan:
     ]
     labels = ", ".join(work.pf.label for work in works)
     return Plan(
-        kind=KIND,
+        subject=HostSubject({work.pf.device: work.count_before for work in works}),
         title=f"host: {labels}" if labels else "host",
         steps=tuple(steps),
         notes=tuple(note for work in works for note in _notes(work)),
-        subject={"vfs": {work.pf.device: work.count_before for work in works}},
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from virtfn.model.plan import Impact, Plan, Step, Target, Value, Writing
+from virtfn.model.subject import HostSubject
 from virtfn.planning.host.impact import counted
 
 
@@ -33,7 +34,7 @@ class Summary:
 
 
 def summary(plan: Plan) -> Summary:
-    """The numbers of a plan of the kind ``host``. A field that ends as it began counts as no change."""
+    """The numbers of a host's plan. A field that ends as it began counts as no change."""
     counts = [_count_change(plan, target) for target in _targets(plan, "num_vfs")]
     return Summary(
         create=sum(after for before, after in counts if not before),
@@ -72,8 +73,7 @@ def _disturbed(plan: Plan) -> list[Target]:
 
 
 def _vfs_of(plan: Plan, target: Target) -> int:
-    known = plan.subject.get("vfs")
-    return _number(known.get(target.id)) if isinstance(known, Mapping) else 0
+    return plan.subject.vfs.get(target.id, 0) if isinstance(plan.subject, HostSubject) else 0
 
 
 def _number(value: Value) -> int:
