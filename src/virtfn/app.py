@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from virtfn.errors import BackendUnreachable
 
 if TYPE_CHECKING:
+    from virtfn.engine.events import EventSink
     from virtfn.engine.interfaces import Cancelled
-    from virtfn.engine.transaction import Progress
     from virtfn.host.kernel import KernelHost
     from virtfn.journal.files import FileJournal
     from virtfn.model.place import CloudAccount
@@ -68,7 +68,7 @@ class App:
         return FileJournal(self.settings.state, _boot_id())
 
     def mirrors(
-        self, progress: "Progress", cancelled: "Cancelled", *, frames: int = 20, probe_from: tuple[str, ...] = ()
+        self, sink: "EventSink", cancelled: "Cancelled", *, frames: int = 20, probe_from: tuple[str, ...] = ()
     ) -> "MirrorService":
         """The mirrors of this machine. ``frames`` is the number of probe frames a leg."""
         import secrets
@@ -85,26 +85,26 @@ class App:
         return MirrorService(
             host,
             journal,
-            Transactions(host, journal, progress=progress, cancelled=cancelled),
+            Transactions(host, journal, sink=sink, cancelled=cancelled),
             Prover(
                 PacketProber(),
                 Probing(lambda: secrets.token_bytes(8), frames),
-                progress=progress,
+                sink=sink,
                 cancelled=cancelled,
             ),
             vantage,
-            progress=progress,
+            sink=sink,
             physnets=physical_networks,
         )
 
-    def hosts(self, progress: "Progress", cancelled: "Cancelled") -> "HostService":
+    def hosts(self, sink: "EventSink", cancelled: "Cancelled") -> "HostService":
         """This machine from a declared state."""
         from virtfn.engine.transaction import Transactions
         from virtfn.host.host_dependencies import host_dependencies
         from virtfn.services.host_state import HostService
 
         host, journal = self.host(), self.journal()
-        engine = Transactions(host, journal, progress=progress, cancelled=cancelled)
+        engine = Transactions(host, journal, sink=sink, cancelled=cancelled)
         return HostService(host, journal, engine, host_dependencies)
 
     def cloud_mirrors(self, os_cloud: str | None) -> "CloudMirrors":
@@ -117,7 +117,7 @@ class App:
     def clouds(
         self,
         os_cloud: str | None,
-        progress: "Progress",
+        sink: "EventSink",
         cancelled: "Cancelled",
         *,
         timeout_s: float = 300.0,
@@ -129,26 +129,24 @@ class App:
         """
         from virtfn.cloud.openstack import OpenStackCloud
         from virtfn.engine.transaction import Settle, Transactions
-        from virtfn.services.cloud_state import CloudService, WaitPolicy, Wording
+        from virtfn.services.cloud_state import CloudService, WaitPolicy
 
-        cloud, told = OpenStackCloud(os_cloud, parallel=parallel), Wording(progress)
+        cloud = OpenStackCloud(os_cloud, parallel=parallel)
         journal = self.cloud_journal(os_cloud)
-        engine = Transactions(cloud, journal, progress=told, cancelled=cancelled, settle=Settle(*_CLOUD_SETTLES))
+        engine = Transactions(cloud, journal, sink=sink, cancelled=cancelled, settle=Settle(*_CLOUD_SETTLES))
         patience = WaitPolicy(deadline_s=timeout_s)
-        return CloudService(cloud, journal, engine, progress=told, cancelled=cancelled, patience=patience)
+        return CloudService(cloud, journal, engine, sink=sink, cancelled=cancelled, patience=patience)
 
-    def records(self, progress: "Progress", cancelled: "Cancelled | None" = None) -> "History":
+    def records(self, sink: "EventSink", cancelled: "Cancelled | None" = None) -> "History":
         """This machine's journal, and what can be done with what is in it."""
         from virtfn.engine.transaction import Transactions, never_cancelled
         from virtfn.services.history import History
 
         journal = self.journal()
-        engine = Transactions(self.host(), journal, progress=progress, cancelled=cancelled or never_cancelled)
+        engine = Transactions(self.host(), journal, sink=sink, cancelled=cancelled or never_cancelled)
         return History(journal, engine)
 
-    def cloud_records(
-        self, os_cloud: str | None, progress: "Progress", cancelled: "Cancelled | None" = None
-    ) -> "History":
+    def cloud_records(self, os_cloud: str | None, sink: "EventSink", cancelled: "Cancelled | None" = None) -> "History":
         """The journal of a cloud, and what can be done with what is in it. Nothing is asked of the cloud yet."""
         from virtfn.cloud.openstack import OpenStackCloud
         from virtfn.engine.transaction import Settle, Transactions, never_cancelled
@@ -157,7 +155,7 @@ class App:
         cloud, journal = OpenStackCloud(os_cloud), self.cloud_journal(os_cloud)
         told = cancelled or never_cancelled
         settle = Settle(*_CLOUD_SETTLES)
-        return History(journal, Transactions(cloud, journal, progress=progress, cancelled=told, settle=settle))
+        return History(journal, Transactions(cloud, journal, sink=sink, cancelled=told, settle=settle))
 
     def cloud_journal(self, os_cloud: str | None) -> "FileJournal":
         """The journal of a project in a cloud. Its objects outlive a boot of this machine, so it knows no boot.

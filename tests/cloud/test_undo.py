@@ -13,13 +13,14 @@ from tests.cloud.control_plane.places import url
 from tests.cloud.operating import FLAVOR, IMAGE, Operator
 from tests.cloud.proxy import Faulty, in_front_of
 
+from virtfn.cli.events_view import EventsView
 from virtfn.cloud.openstack import OpenStackCloud
 from virtfn.engine.transaction import Settle, Transactions
 from virtfn.errors import CloudError, ExitCode, RollbackIncomplete
 from virtfn.model.cloud import DesiredCloud, meant_by
 from virtfn.model.plan import DEFINITION, Target, Value
 from virtfn.model.transaction import Status
-from virtfn.services.cloud_state import CloudService, WaitPolicy, Wording
+from virtfn.services.cloud_state import CloudService, WaitPolicy
 from virtfn.spec.cloud import load_cloud
 
 if TYPE_CHECKING:
@@ -79,8 +80,8 @@ class Unreliable(OpenStackCloud):
 def clouds(world: Unreliable, operator: Operator) -> CloudService:
     """virtfn as its own composition root makes it, on this world."""
     journal = operator.journal
-    engine = Transactions(world, journal, progress=print, settle=Settle(30.0, 0.2))
-    return CloudService(world, journal, engine, progress=Wording(print), patience=WaitPolicy(90.0, 0.2))
+    engine = Transactions(world, journal, sink=EventsView(print), settle=Settle(30.0, 0.2))
+    return CloudService(world, journal, engine, sink=EventsView(print), patience=WaitPolicy(90.0, 0.2))
 
 
 def up(world: Unreliable, operator: Operator, desired: DesiredCloud) -> None:

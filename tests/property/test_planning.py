@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from virtfn.engine.batches import batches
+from virtfn.engine.events import ignore
 from virtfn.engine.transaction import Settle, Transactions
 from virtfn.errors import KernelRefused
 from virtfn.eswitch.drivers import ModeChange, facts_of
@@ -164,7 +165,7 @@ def planned(desired: DesiredHost, host: FakeHost) -> Plan:
 
 
 def engine(host: FakeHost) -> Transactions:
-    return Transactions(host, MemoryJournal(), progress=lambda _: None, settle=Settle(0.0, 0.0))
+    return Transactions(host, MemoryJournal(), sink=ignore, settle=Settle(0.0, 0.0))
 
 
 def facts(inventory: Inventory) -> object:
@@ -310,7 +311,7 @@ def test_what_was_cut_short_anywhere_can_be_carried_on(case: tuple[FakeHost, Des
     journal = MemoryJournal()
     begun = journal.record_intent(journal.begin(plan), range(cut[-1] + 1))
     died = journal.record_done(begun, range(cut[0]))
-    Transactions(host, journal, progress=lambda _: None, settle=Settle(0.0, 0.0)).resume(died)
+    Transactions(host, journal, sink=ignore, settle=Settle(0.0, 0.0)).resume(died)
     assert diff(desired, host.observe()) == ()
 
 

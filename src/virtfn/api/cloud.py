@@ -1,7 +1,6 @@
 """One OpenStack cloud as an object of the library."""
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -9,6 +8,7 @@ from typing import Self
 
 from virtfn.api.specs import Spec, text_of
 from virtfn.app import PARALLEL, App, Settings
+from virtfn.engine.events import EventSink, ignore
 from virtfn.model.cloud import DesiredCloud
 from virtfn.model.plan import Plan
 from virtfn.model.subject import CloudAction, CloudSubject
@@ -27,12 +27,10 @@ class CloudPlan:
 class Cloud:
     """One cloud. Every method observes it anew; what changes something holds this cloud's lock on this machine."""
 
-    def __init__(
-        self, app: App, name: str | None, progress: Callable[[str], None], timeout_s: float, parallel: int
-    ) -> None:
+    def __init__(self, app: App, name: str | None, sink: EventSink, timeout_s: float, parallel: int) -> None:
         self._app = app
         self._name = name
-        self._progress = progress
+        self._sink = sink
         self._timeout_s = timeout_s
         self._parallel = parallel
         self._stopped = False
@@ -43,7 +41,7 @@ class Cloud:
         name: str | None = None,
         *,
         state: Path | None = None,
-        progress: Callable[[str], None] | None = None,
+        events: EventSink = ignore,
         timeout_s: float = 300.0,
         parallel: int = PARALLEL,
     ) -> Self:
@@ -51,12 +49,10 @@ class Cloud:
 
         Nothing is sent yet. ``state``: where the journal is kept (default: where the command line keeps it).
         ``timeout_s``: how long servers and their ports may take to be ready. ``parallel``: how many objects of one
-        kind are made, or deleted, at once.
+        kind are made, or deleted, at once. ``events`` is called with every event of the work.
         """
         settings = Settings(state) if state else None
-        return cls(
-            App(settings), name or os.environ.get("OS_CLOUD"), progress or (lambda _text: None), timeout_s, parallel
-        )
+        return cls(App(settings), name or os.environ.get("OS_CLOUD"), events, timeout_s, parallel)
 
     def __enter__(self) -> Self:
         return self
@@ -97,7 +93,7 @@ class Cloud:
 
     def rollback(self, number: int | None = None) -> Transaction:
         """Take back what a transaction made: this one, or the unfinished one, or the last. Raises ConflictError."""
-        return self._app.cloud_records(self._name, self._progress, self._is_stopped).rollback(number)
+        return self._app.cloud_records(self._name, self._sink, self._is_stopped).rollback(number)
 
     def transactions(self) -> tuple[Transaction, ...]:
         """This cloud's journal on this machine, oldest first."""
@@ -105,7 +101,7 @@ class Cloud:
 
     def _clouds(self) -> CloudService:
         timeout_s, parallel = self._timeout_s, self._parallel
-        return self._app.clouds(self._name, self._progress, self._is_stopped, timeout_s=timeout_s, parallel=parallel)
+        return self._app.clouds(self._name, self._sink, self._is_stopped, timeout_s=timeout_s, parallel=parallel)
 
     def _is_stopped(self) -> bool:
         return self._stopped

@@ -1,12 +1,13 @@
 """This host as an object of the library."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from virtfn.api.specs import Spec, text_of
 from virtfn.app import App, Settings
+from virtfn.engine.events import EventSink, ignore
 from virtfn.model.desired import DesiredHost
 from virtfn.model.inventory import Inventory
 from virtfn.model.mirror import Mirror, MirrorReceipt
@@ -20,16 +21,19 @@ from virtfn.services.mirrors import MirrorService
 class Host:
     """One host. Every method observes it anew; what changes something needs root and holds the host-wide lock."""
 
-    def __init__(self, app: App, progress: Callable[[str], None]) -> None:
+    def __init__(self, app: App, sink: EventSink) -> None:
         self._app = app
-        self._progress = progress
+        self._sink = sink
         self._stopped = False
 
     @classmethod
-    def local(cls, *, state: Path | None = None, progress: Callable[[str], None] | None = None) -> Self:
-        """This machine. ``state``: where the journal is kept (default: VIRTFN_STATE_DIR, else /var/lib/virtfn)."""
+    def local(cls, *, state: Path | None = None, events: EventSink = ignore) -> Self:
+        """This machine. ``state``: where the journal is kept (default: VIRTFN_STATE_DIR, else /var/lib/virtfn).
+
+        ``events`` is called with every event of the work (``virtfn.engine.events``, ``virtfn.services.events``).
+        """
         settings = Settings(state) if state else None
-        return cls(App(settings), progress or (lambda _text: None))
+        return cls(App(settings), events)
 
     def __enter__(self) -> Self:
         return self
@@ -50,30 +54,30 @@ class Host:
 
     def plan(self, spec: Spec[DesiredHost], *, force: Iterable[str] = ()) -> HostPlan:
         """What would make this host as declared, and the guards that refuse it. Raises SpecError, CapabilityError."""
-        return self._app.hosts(self._progress, self._is_stopped).plan(_desired(spec), forced=frozenset(force))
+        return self._app.hosts(self._sink, self._is_stopped).plan(_desired(spec), forced=frozenset(force))
 
     def apply(self, plan: HostPlan, *, force: Iterable[str] = ()) -> HostReceipt:
         """Carry a plan out and read everything back, or leave the host as it was.
 
         Raises GuardRefused, ConflictError, KernelRefused, VerifyFailed, LockHeld, PermissionDenied, RollbackIncomplete.
         """
-        return self._app.hosts(self._progress, self._is_stopped).apply(plan.plan, forced=frozenset(force))
+        return self._app.hosts(self._sink, self._is_stopped).apply(plan.plan, forced=frozenset(force))
 
     def make(self, spec: Spec[DesiredHost], *, force: Iterable[str] = ()) -> HostReceipt:
         """``plan`` and ``apply`` in one, under one lock and from one observation. Raises what both raise."""
-        return self._app.hosts(self._progress, self._is_stopped).make(_desired(spec), forced=frozenset(force))
+        return self._app.hosts(self._sink, self._is_stopped).make(_desired(spec), forced=frozenset(force))
 
     def verify(self, spec: Spec[DesiredHost]) -> tuple[Difference, ...]:
         """How the host differs from the declared state; nothing where it does not."""
-        return self._app.hosts(self._progress, self._is_stopped).differences(_desired(spec))
+        return self._app.hosts(self._sink, self._is_stopped).differences(_desired(spec))
 
     def rollback(self, number: int | None = None) -> Transaction:
         """Put back what a transaction changed: this one, or the unfinished one, or the last. Raises ConflictError."""
-        return self._app.records(self._progress, self._is_stopped).rollback(number)
+        return self._app.records(self._sink, self._is_stopped).rollback(number)
 
     def transactions(self) -> tuple[Transaction, ...]:
         """The journal, oldest first."""
-        return self._app.records(self._progress).all()
+        return self._app.records(self._sink).all()
 
     def mirrors(self) -> tuple[Mirror, ...]:
         """The mirrors that stand, have drifted, or were never finished."""
@@ -101,7 +105,7 @@ class Host:
         return self._mirrors(tuple(probe_from), frames).remove(str(mirror))
 
     def _mirrors(self, probe_from: tuple[str, ...] = (), frames: int = 20) -> MirrorService:
-        return self._app.mirrors(self._progress, self._is_stopped, frames=frames, probe_from=probe_from)
+        return self._app.mirrors(self._sink, self._is_stopped, frames=frames, probe_from=probe_from)
 
     def _is_stopped(self) -> bool:
         return self._stopped

@@ -13,6 +13,7 @@ from virtfn.cli.causes import causes_on_failure
 from virtfn.cli.cloud_mirror import mirror
 from virtfn.cli.cloud_view import print_cloud, print_cloud_objects, print_cloud_plan
 from virtfn.cli.confirm import ask
+from virtfn.cli.events_view import EventsView
 from virtfn.cli.interrupts import Interrupts, interruptible
 from virtfn.cli.output import (
     OutputFormat,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from virtfn.services.cloud_state import CloudReceipt, CloudService
 
 F = TypeVar("F", bound=Callable[..., Any])
-_LINE = 200
 _PRINT = {OutputFormat.TABLE: print_cloud, OutputFormat.WIDE: print_cloud_objects}
 
 
@@ -218,15 +218,10 @@ def down(
 def _clouds(
     os_cloud: str | None, quiet: bool, timeout_s: float = 300.0, parallel: int = PARALLEL
 ) -> Iterator[tuple["CloudService", Interrupts]]:
-    tell = _brief(progress(quiet))
+    tell = progress(quiet)
     with interruptible(tell, CLOUD_STEP) as stop:
         quieten_sdk()
-        yield App().clouds(os_cloud, tell, stop, timeout_s=timeout_s, parallel=parallel), stop
-
-
-def _brief(tell: Callable[[str], None]) -> Callable[[str], None]:
-    """Tells no more than a line: user data can be long."""
-    return lambda text: tell(" ".join(text[:_LINE].split()) + ("..." if len(text) > _LINE else ""))
+        yield App().clouds(os_cloud, EventsView(tell), stop, timeout_s=timeout_s, parallel=parallel), stop
 
 
 def _read(name: str) -> "DesiredCloud":

@@ -10,7 +10,7 @@ from virtfn.cli.cloud_table import print_networks, print_servers
 from virtfn.cli.output import grid, print_table
 from virtfn.model.cloud import CloudObject, Kind
 from virtfn.model.plan import DEFINITION, Plan, Step, Value
-from virtfn.model.value_format import by_names, say
+from virtfn.model.value_format import by_name, say
 from virtfn.services.cloud_state import CloudView
 
 _STYLE = {"+": "green", "-": "red", "~": "yellow"}
@@ -23,7 +23,7 @@ def print_cloud_plan(out: Console, plan: Plan, *, explain: bool = False) -> None
     for steps in _by_object(plan):
         symbol = steps[0].symbol if steps[0].field == DEFINITION else "~"
         line = Text(f"  {symbol} ", style=_STYLE[symbol])
-        line.append(f"{steps[0].target}: {by_names(_said(steps), plan.names)}", style="default")
+        line.append(f"{steps[0].target}: {_said(steps, plan.names)}", style="default")
         out.print(line, soft_wrap=True)
         for note in (step.impact_note for step in steps if step.impact_note):
             out.print(Text(f"      {note}", style="yellow"), soft_wrap=True)
@@ -53,7 +53,7 @@ def print_cloud_objects(out: Console, view: CloudView) -> None:
     for one in view.objects:
         status = str(one.facts.get("status") or "-")
         style = "red" if status == "ERROR" else ""
-        what = by_names(_what(one), view.names)
+        what = _what(one, view.names)
         table.add_row(one.kind.value, one.name, Text(status, style=style), _where(one), what)
     print_table(out, table)
     _print_remarks(out, view)
@@ -83,18 +83,19 @@ def _by_object(plan: Plan) -> list[list[Step]]:
     return found
 
 
-def _said(steps: Sequence[Step]) -> str:
+def _said(steps: Sequence[Step], names: Mapping[str, str]) -> str:
     """``type flat, mtu 9000``; of what is there, ``mtu 1500 -> 9000``."""
     first = steps[0]
     if first.field != DEFINITION:
-        return ", ".join(f"{step.field} {_short(step.before)} -> {_short(step.after)}" for step in steps)
+        return ", ".join(f"{step.field} {_short(step.before, names)} -> {_short(step.after, names)}" for step in steps)
     definition = first.before if first.after is None else first.after
     parts = definition if isinstance(definition, Mapping) else {}
     fields = {**parts, **{step.field: step.after for step in steps[1:]}}
-    return ", ".join(f"{name} {_short(value)}" for name, value in fields.items())
+    return ", ".join(f"{name} {_short(value, names)}" for name, value in fields.items())
 
 
-def _short(value: Value) -> str:
+def _short(value: Value, names: Mapping[str, str]) -> str:
+    value = by_name(value, names)
     if isinstance(value, Sequence) and not isinstance(value, str):
         text = " ".join("-".join(map(str, item)) if isinstance(item, list) else str(item) for item in value)
     else:
@@ -117,8 +118,8 @@ def _where(one: CloudObject) -> str:
     return " ".join(str(part) for part in parts if part) or "-"
 
 
-def _what(one: CloudObject) -> str:
-    names = {
+def _what(one: CloudObject, names: Mapping[str, str]) -> str:
+    fields = {
         Kind.NETWORK: ("type", "physical_network", "segmentation_id"),
         Kind.SUBNET: ("cidr", "network"),
         Kind.PORT: ("vnic_type", "network", "mac"),
@@ -127,5 +128,5 @@ def _what(one: CloudObject) -> str:
     }[one.kind]
     ips = one.facts.get("ips")
     listed = ips if isinstance(ips, Sequence) and not isinstance(ips, str) else ()
-    shown = [*(one.fields.get(name) or one.facts.get(name) for name in names), *listed]
-    return " ".join(str(part) for part in shown if part is not None)
+    shown = [*(one.fields.get(name) or one.facts.get(name) for name in fields), *listed]
+    return " ".join(str(by_name(part, names)) for part in shown if part is not None)

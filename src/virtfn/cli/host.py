@@ -13,6 +13,7 @@ from rich.text import Text
 
 from virtfn.app import App
 from virtfn.cli.confirm import LOOK_FIRST, ask
+from virtfn.cli.events_view import EventsView
 from virtfn.cli.interrupts import Interrupts, interruptible
 from virtfn.cli.output import (
     FORMAT,
@@ -25,6 +26,7 @@ from virtfn.cli.output import (
     progress,
 )
 from virtfn.cli.plan_view import print_plan
+from virtfn.engine.events import ignore
 from virtfn.errors import ExitCode, SpecError, UsageError
 from virtfn.model.plan import Plan
 from virtfn.model.serialization import decode, encode
@@ -195,7 +197,7 @@ def verify(files: tuple[str, ...], exit_code: bool, output: str) -> None:
 def _hosts(quiet: bool) -> Iterator[tuple[HostService, Interrupts]]:
     tell = progress(quiet)
     with interruptible(tell) as stop:
-        yield App().hosts(tell, stop), stop
+        yield App().hosts(EventsView(tell), stop), stop
 
 
 def _read(files: tuple[str, ...]) -> "DesiredHost":
@@ -270,7 +272,7 @@ def _watcher(within_s: float) -> Callable[["Transaction"], None]:
         from virtfn.host.process import detach
 
         app = App()
-        app.records(lambda _text: None).expect_confirmation(transaction, within_s)
+        app.records(ignore).expect_confirmation(transaction, within_s)
         state = str(app.settings.state.resolve())
         detach(
             [sys.executable, "-m", "virtfn", "watch-over", str(transaction.id), "--within", str(within_s)],

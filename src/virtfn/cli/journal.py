@@ -12,6 +12,7 @@ from rich.text import Text
 from virtfn.app import App
 from virtfn.cli.cloud_view import print_cloud_plan
 from virtfn.cli.confirm import ask
+from virtfn.cli.events_view import EventsView, print_rollback
 from virtfn.cli.interrupts import Interrupts, interruptible
 from virtfn.cli.output import (
     OutputFormat,
@@ -25,7 +26,7 @@ from virtfn.cli.output import (
 )
 from virtfn.cli.plan_view import print_plan
 from virtfn.cli.sdk_logging import CLOUD_STEP, quieten_sdk
-from virtfn.cli.way_back_view import print_way_back
+from virtfn.engine.events import ignore
 from virtfn.errors import VirtfnError
 from virtfn.model.place import cloud_place
 from virtfn.model.plan import Restore
@@ -110,7 +111,7 @@ def confirm(number: int | None) -> None:
 @click.option("--within", type=float, required=True)
 def watch_over(number: int, within: float) -> None:
     """Roll a transaction back unless it is confirmed in time; started by `apply --confirm-within`."""
-    App().records(lambda _text: None).watch_over(number, within)
+    App().records(ignore).watch_over(number, within)
 
 
 @click.group()
@@ -192,7 +193,7 @@ def show_one(number: int, cloud: bool, os_cloud: str | None, explain: bool, outp
         out.print("It cannot be rolled back: what it deleted does not come back.")
     elif entry.way_back:
         out.print("A rollback puts back:")
-        print_way_back(out, entry.way_back, whole=True)
+        print_rollback(out, entry.way_back, whole=True)
 
 
 @dataclass(frozen=True)
@@ -238,9 +239,9 @@ def _records(*, quiet: bool, cloud: bool = False, os_cloud: str | None = None) -
     with interruptible(tell, CLOUD_STEP if of_cloud else "") as stop:
         if of_cloud:
             quieten_sdk()
-            yield App().cloud_records(os_cloud or os.environ.get("OS_CLOUD") or None, tell, stop), stop
+            yield App().cloud_records(os_cloud or os.environ.get("OS_CLOUD") or None, EventsView(tell), stop), stop
         else:
-            yield App().records(tell, stop), stop
+            yield App().records(EventsView(tell), stop), stop
 
 
 def _ask(entry: Transaction, *, yes: bool, back: Sequence[Restore] = ()) -> None:
@@ -249,7 +250,7 @@ def _ask(entry: Transaction, *, yes: bool, back: Sequence[Restore] = ()) -> None
     def show() -> None:
         out = error_console()
         out.print(f"transaction {entry.id}: {entry.plan.title}, {entry.status.value}", soft_wrap=True)
-        print_way_back(out, back)
+        print_rollback(out, back)
 
     ask(show, yes=yes)
 

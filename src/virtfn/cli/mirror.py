@@ -9,6 +9,7 @@ from rich.text import Text
 
 from virtfn.app import App
 from virtfn.cli.confirm import LOOK_FIRST, ask
+from virtfn.cli.events_view import EventsView
 from virtfn.cli.interrupts import Interrupts, interruptible
 from virtfn.cli.output import (
     OutputFormat,
@@ -194,7 +195,7 @@ def rm(name: str, copy: str | None, probe_from: tuple[str, ...], frames: int, qu
 def _mirrors(probe_from: tuple[str, ...], frames: int, quiet: bool) -> Iterator[tuple[MirrorService, Interrupts]]:
     tell = progress(quiet)
     with interruptible(tell) as stop:
-        yield App().mirrors(tell, stop, frames=frames, probe_from=probe_from), stop
+        yield App().mirrors(EventsView(tell), stop, frames=frames, probe_from=probe_from), stop
 
 
 @contextmanager

@@ -6,20 +6,26 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from virtfn.engine.batches import batches, first_touches, insisted_on, restore_batches
+from virtfn.engine.events import (
+    EventSink,
+    JournalFailed,
+    RestoredValue,
+    RollbackStarted,
+    StepsDone,
+    StepsFailed,
+    StepsStarted,
+    TransactionStarted,
+    ValuesRestored,
+)
 from virtfn.engine.interfaces import Cancelled, Journal, World
 from virtfn.errors import ConflictError, Interrupted, RollbackIncomplete, StillNeeded, VerifyFailed, VirtfnError
-from virtfn.model.plan import DEFINITION, Plan, Restore, Step, Target, Undoing, Value, Writing
+from virtfn.model.plan import Plan, Restore, Step, Target, Undoing, Value, Writing
 from virtfn.model.transaction import Status, Transaction
-from virtfn.model.value_format import say, say_change
-
-Progress = Callable[[str], None]
-"""Told, in words, what happens; never asked."""
+from virtfn.model.value_format import say
 
 Evidence = Mapping[str, Value]
 Mismatch: TypeAlias = tuple[Value, Value | VirtfnError]
 """What was wanted, and what was read instead (or why it could not be)."""
-
-_TOLD_ONE_BY_ONE = 16
 
 Proof = Callable[[], Evidence]
 """Proves that the plan did what it claims; returns the evidence, or raises ProofFailed."""
@@ -46,13 +52,13 @@ class Transactions:
         world: World,
         journal: Journal,
         *,
-        progress: Progress,
+        sink: EventSink,
         cancelled: Cancelled = never_cancelled,
         settle: Settle | None = None,
     ) -> None:
         self._world = world
         self._journal = journal
-        self._progress = progress
+        self._sink = sink
         self._cancelled = cancelled
         self._settle = settle or Settle()
 
@@ -74,6 +80,7 @@ class Transactions:
         """
         self._check(first_touches(plan.steps))
         transaction = self._journal.begin(plan)
+        self._sink(TransactionStarted(transaction.id, plan))
         try:
             if at_begin:
                 at_begin(transaction)
@@ -96,7 +103,7 @@ class Transactions:
         left = [number for number in range(len(transaction.plan.steps)) if number not in transaction.done]
         return self._advance(transaction, left)
 
-    def rollback(self, transaction: Transaction) -> Transaction:
+    def rollback(self, transaction: Transaction, *, cause: BaseException | None = None) -> Transaction:
         """Put back all that the transaction changed, and close it.
 
         Fields that already are as before are left alone. A value that is neither what was before nor what we wrote is
@@ -105,10 +112,11 @@ class Transactions:
         """
         if transaction.status is Status.COMMITTED:
             self._refuse_foreign(transaction, transaction.way_back)
+        self._sink(RollbackStarted(transaction.id, transaction.plan, cause))
         transaction = self._note_status(transaction, Status.UNDOING)
         remaining: list[str] = []
         for batch in restore_batches(self._still_to_do(transaction.way_back)):
-            remaining += self._restore(batch)
+            remaining += self._restore(transaction.id, batch)
         if remaining:
             self._note_status(transaction, Status.INCOMPLETE, tuple(remaining))
             again = self._journal.place.command(f"rollback {transaction.id}")
@@ -149,7 +157,7 @@ class Transactions:
                 unchecked = set(batch) - checked - set(transaction.begun)
                 self._check([plan.steps[number] for number in batch if number in unchecked])
                 transaction = self._journal.record_intent(transaction, batch)
-                self._write([plan.steps[number] for number in batch])
+                self._write(transaction, [plan.steps[number] for number in batch])
                 transaction = self._journal.record_done(transaction, batch)
                 if at_stop and batch[-1] in stops:
                     at_stop(batch[-1])
@@ -195,23 +203,20 @@ class Transactions:
                     hint=f"somebody else changes {place.name}: look with `{place.look}`, then plan again",
                 )
 
-    def _write(self, steps: list[Step]) -> None:
-        written = [step for step in steps if step.writing is not Writing.IMPLIED]
-        self._tell(written)
-        if len(written) == 1:
-            self._world.write(written[0].target, written[0].field, written[0].after)
-        else:
-            self._world.write_all([(step.target, step.field, step.after) for step in written])
-
-    def _tell(self, steps: list[Step]) -> None:
-        if len(steps) > _TOLD_ONE_BY_ONE:
-            targets = {step.target for step in steps}
-            self._progress(f"{len(steps)} fields of {len(targets)} objects, {steps[0].target} to {steps[-1].target}")
+    def _write(self, transaction: Transaction, steps: list[Step]) -> None:
+        written = tuple(step for step in steps if step.writing is not Writing.IMPLIED)
+        if not written:
             return
-        whole = {step.target for step in steps if step.field == DEFINITION}
-        for step in steps:
-            if step.field == DEFINITION or step.target not in whole:
-                self._progress(say_change(step.target, step.field, step.before, step.after))
+        self._sink(StepsStarted(transaction.id, written))
+        try:
+            if len(written) == 1:
+                self._world.write(written[0].target, written[0].field, written[0].after)
+            else:
+                self._world.write_all([(step.target, step.field, step.after) for step in written])
+        except VirtfnError as failure:
+            self._sink(StepsFailed(transaction.id, written, failure))
+            raise
+        self._sink(StepsDone(transaction.id, written))
 
     def _verify(self, plan: Plan) -> None:
         """Read every final value back until it is as written, or raise VerifyFailed with all that is not."""
@@ -244,17 +249,16 @@ class Transactions:
         try:
             return self._journal.record_status(transaction, status, remaining=remaining)
         except VirtfnError as fault:
-            self._progress(f"the journal of transaction {transaction.id} could not be updated: {fault}")
+            self._sink(JournalFailed(transaction.id, fault))
             return replace(transaction, status=status, remaining=remaining)
 
     def _undo_after(self, transaction: Transaction, failure: BaseException) -> None:
-        self._progress(f"rolling back: {failure or type(failure).__name__}")
         try:
             transaction = self._journal.record_failure(transaction, str(failure) or type(failure).__name__)
         except VirtfnError as fault:
             failure.add_note(f"the reason could not be journalled: {fault}")
         try:
-            self.rollback(transaction)
+            self.rollback(transaction, cause=failure)
         except RollbackIncomplete as incomplete:
             raise incomplete from failure
         failure.add_note(self._how_it_is_left(transaction))
@@ -284,7 +288,7 @@ class Transactions:
         idle = {place for chain in chains.values() if all(settled[chain[0] : chain[-1] + 1]) for place in chain}
         return tuple(one for place, one in enumerate(back) if place not in idle)
 
-    def _restore(self, batch: Sequence[Restore]) -> list[str]:
+    def _restore(self, number: int, batch: Sequence[Restore]) -> list[str]:
         """Put fields back, together where the world takes them so; in words, what could not be."""
         found = self._world.read_all([(one.target, one.field) for one in batch])
         faults, due = [], []
@@ -298,19 +302,20 @@ class Transactions:
                 faults.append(f"{one.target} {one.field} is {say(now)}, which we did not write {before}")
             else:
                 due.append((one, now))
-        return [*faults, *self._write_back(due)]
+        return [*faults, *self._write_back(number, due)]
 
-    def _write_back(self, due: Sequence[tuple[Restore, Value]]) -> list[str]:
+    def _write_back(self, number: int, due: Sequence[tuple[Restore, Value]]) -> list[str]:
         """Write all at once, or one by one where that is refused, and read back; in words, what is not back then."""
         if not due:
             return []
-        self._tell_back(due)
         try:
             self._world.write_all([(one.target, one.field, one.value) for one, _ in due])
         except VirtfnError as refusal:
             if len(due) == 1:
                 return [_owed(due[0][0], refusal)]
-            return [fault for single in due for fault in self._write_back([single])]
+            return [fault for single in due for fault in self._write_back(number, [single])]
+        values = tuple(RestoredValue(one.target, one.field, now, one.value) for one, now in due)
+        self._sink(ValuesRestored(number, values))
         return self._not_back([one for one, _ in due])
 
     def _not_back(self, restores: Sequence[Restore]) -> list[str]:
@@ -319,13 +324,6 @@ class Transactions:
             f"{target} {field} still reads {_say_or_fault(now)}, should be {say(want)}"
             for (target, field), (want, now) in self._unsettled(pending).items()
         ]
-
-    def _tell_back(self, due: Sequence[tuple[Restore, Value]]) -> None:
-        if len(due) > _TOLD_ONE_BY_ONE:
-            self._progress(f"{len(due)} fields go back, {due[0][0].target} to {due[-1][0].target}")
-            return
-        for one, now in due:
-            self._progress(say_change(one.target, one.field, now, one.value))
 
     def _stop_if_cancelled(self) -> None:
         if self._cancelled():

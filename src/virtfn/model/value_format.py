@@ -1,6 +1,7 @@
 """Values as a person reads them in a sentence."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from virtfn.model.plan import DEFINITION, Target, Value
 
@@ -21,8 +22,14 @@ def say(value: Value, field: str = "") -> str:
     return str(value)
 
 
-def say_change(target: Target, field: str, before: Value, after: Value) -> str:
-    """``p2p1/3: vlan none -> 100``; of an object as a whole ``+ network flat: type flat`` and ``- network flat``."""
+def say_change(
+    target: Target, field: str, before: Value, after: Value, names: Mapping[str, str] = MappingProxyType({})
+) -> str:
+    """``p2p1/3: vlan none -> 100``; of an object as a whole ``+ network flat: type flat`` and ``- network flat``.
+
+    ``names``: what to write in the place of a value that is one of these ids.
+    """
+    before, after = by_name(before, names), by_name(after, names)
     if field == DEFINITION and before is None:
         return f"+ {target}: {say(after)}"
     if field == DEFINITION and after is None:
@@ -30,11 +37,17 @@ def say_change(target: Target, field: str, before: Value, after: Value) -> str:
     return f"{target}: {field} {say(before, field)} -> {say(after, field)}"
 
 
-def by_names(text: str, names: Mapping[str, str]) -> str:
-    """The text with names in the place of these ids."""
-    for one, name in names.items():
-        text = text.replace(one, name)
-    return text
+def by_name(value: Value, names: Mapping[str, str]) -> Value:
+    """The value, with the name in the place of each part that is one of these ids."""
+    if not names:
+        return value
+    if isinstance(value, str):
+        return names.get(value, value)
+    if isinstance(value, Mapping):
+        return {key: by_name(part, names) for key, part in value.items()}
+    if isinstance(value, Sequence):
+        return [by_name(part, names) for part in value]
+    return value
 
 
 def _say_mapping(value: Mapping[str, Value]) -> str:

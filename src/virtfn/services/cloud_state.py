@@ -4,20 +4,21 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from virtfn.engine.events import EventSink
 from virtfn.engine.interfaces import Cancelled, Journal
-from virtfn.engine.transaction import Evidence, Progress, Transactions, never_cancelled
+from virtfn.engine.transaction import Evidence, Transactions, never_cancelled
 from virtfn.errors import CloudError, ConflictError, Interrupted, RollbackIncomplete, VerifyFailed, VirtfnError
 from virtfn.model.cloud import CloudObject, DesiredCloud, ObservedCloud
 from virtfn.model.plan import Plan
 from virtfn.model.subject import CloudAction, CloudSubject
 from virtfn.model.transaction import Status, Transaction
-from virtfn.model.value_format import by_names
 from virtfn.planning.cloud.batches import ends_of_waves
 from virtfn.planning.cloud.diagnosis.causes import diagnosis
 from virtfn.planning.cloud.name_resolution import kept, meant_by_id, settled, spoken
 from virtfn.planning.cloud.plan import differences, plan_down, plan_up
 from virtfn.planning.cloud.readiness import Readiness, placement, readiness
 from virtfn.planning.cloud.server_progress import standing
+from virtfn.services.events import InterruptedFound, Recovery, RecoveryIncomplete, ServerProgress
 from virtfn.services.interfaces import Cloud
 
 _LEFT = "mend what is named, or let `virtfn cloud down` delete what can go: it closes this; then `virtfn cloud up`"
@@ -66,18 +67,6 @@ class UpReceipt(CloudReceipt):
     now: CloudView = field(kw_only=True)
 
 
-class Wording:
-    """Progress in which objects are called by their names; ``names`` are those of a plan, by id."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self.names: Mapping[str, str] = {}
-
-    def __call__(self, text: str) -> None:
-        """Tell it."""
-        self._progress(by_names(text, self.names))
-
-
 class CloudService:
     """One cloud, shaped from declared states. Every method observes it anew."""
 
@@ -87,14 +76,14 @@ class CloudService:
         journal: Journal,
         engine: Transactions,
         *,
-        progress: Wording,
+        sink: EventSink,
         cancelled: Cancelled = never_cancelled,
         patience: WaitPolicy | None = None,
     ) -> None:
         self._cloud = cloud
         self._journal = journal
         self._engine = engine
-        self._progress = progress
+        self._sink = sink
         self._cancelled = cancelled
         self._patience = patience or WaitPolicy()
 
@@ -152,7 +141,7 @@ class CloudService:
             try:
                 finished = self._finish_what_died(spec)
             except RollbackIncomplete as left:  # what it could not take away may bear our tag, and goes now
-                self._progress(str(left))
+                self._sink(RecoveryIncomplete(left))
                 finished = True
             if finished:
                 named = {step.target for step in plan.steps}
@@ -176,7 +165,6 @@ class CloudService:
     def _run(self, plan: Plan, prove: Callable[[], Evidence] | None = None) -> CloudReceipt:
         if plan.is_empty:
             return CloudReceipt(plan)
-        self._progress.names = plan.names
         try:
             waves = ends_of_waves(plan.steps, self._cloud.parallel)
             return CloudReceipt(plan, self._engine.run(plan, stops=waves, prove=prove).id)
@@ -214,9 +202,7 @@ class CloudService:
 
         Whatever waiting raises, nothing is undone: it may have stood for long. The next ``up`` waits again.
         """
-        self._progress(
-            f"transaction {entry.id} ({entry.plan.title}) was cut short, and all of it is there: finishing it"
-        )
+        self._sink(InterruptedFound(entry.id, entry.plan.title, Recovery.FINISH))
         entry = self._journal.attach(entry, placement(*self._ready(desired)))
         self._journal.record_status(entry, Status.COMMITTED)
 
@@ -227,7 +213,7 @@ class CloudService:
         """
         entries = self._unfinished(spec)
         for entry in entries:
-            self._progress(f"transaction {entry.id} ({entry.plan.title}) was cut short: taking it back")
+            self._sink(InterruptedFound(entry.id, entry.plan.title, Recovery.ROLLBACK))
             self._take_back(entry)
         return bool(entries)
 
@@ -278,7 +264,7 @@ class CloudService:
     def _tell_changes(self, before: Mapping[str, str], now: Mapping[str, str]) -> Mapping[str, str]:
         for server, text in now.items():
             if before.get(server) != text:
-                self._progress(f"{server}: {text}")
+                self._sink(ServerProgress(server, text))
         return now
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from virtfn.engine.events import EventSink
 from virtfn.engine.interfaces import Journal
-from virtfn.engine.transaction import Evidence, Progress, Transactions
+from virtfn.engine.transaction import Evidence, Transactions
 from virtfn.errors import CapabilityError, ConflictError, ProofFailed, UsageError, VirtfnError
 from virtfn.mirroring import proof
 from virtfn.mirroring.context import MirrorContext, mirror_context
@@ -22,6 +23,7 @@ from virtfn.model.subject import MirrorSubject
 from virtfn.model.transaction import Status, Transaction
 from virtfn.planning.host.explained import with_commands
 from virtfn.planning.host.lookup import find_vf
+from virtfn.services.events import InterruptedFound, Recovery, StrategyNotProven
 from virtfn.services.interfaces import Host
 from virtfn.services.probe_points import Pair, ProbeOrigins, probe_points_of
 from virtfn.services.prover import Prover
@@ -39,7 +41,7 @@ class MirrorService:
         prover: Prover,
         vantage: ProbeOrigins,
         *,
-        progress: Progress,
+        sink: EventSink,
         physnets: Callable[[], PhysicalNetworks] = PhysicalNetworks,
     ) -> None:
         self._host = host
@@ -47,7 +49,7 @@ class MirrorService:
         self._engine = engine
         self._prover = prover
         self._vantage = vantage
-        self._progress = progress
+        self._sink = sink
         self._physnets = physnets
 
     def propose(
@@ -160,7 +162,7 @@ class MirrorService:
             except ProofFailed as failure:
                 if isinstance(failure.report, ProofReport):
                     failed.append(replace(failure.report, control_after=self._prover.control(points)))
-                self._progress(f"{proposal.strategy} is not proven and was rolled back")
+                self._sink(StrategyNotProven(proposal.strategy))
                 continue
             return MirrorReceipt(transaction.id, "add", proposal.plan, report, choice.rejections, tuple(failed))
         raise ProofFailed(
@@ -208,7 +210,7 @@ class MirrorService:
                     f"transaction {entry.id} ({entry.plan.title}) is {entry.status.value}",
                     hint=f"`virtfn rollback {entry.id}` puts back what it changed",
                 )
-            self._progress(f"mirror {entry.id} was never finished: rolling it back")
+            self._sink(InterruptedFound(entry.id, entry.plan.title, Recovery.ROLLBACK))
             self._engine.rollback(entry)
 
     def _mirror(self, entry: Transaction, subject: MirrorSubject) -> Mirror:

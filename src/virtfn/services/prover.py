@@ -4,14 +4,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from virtfn.engine.events import EventSink
 from virtfn.engine.interfaces import Cancelled
-from virtfn.engine.transaction import Progress, never_cancelled
+from virtfn.engine.transaction import never_cancelled
 from virtfn.errors import Interrupted, ProofFailed
 from virtfn.mirroring import proof
 from virtfn.mirroring.proof import ProbePoints
 from virtfn.model.plan import Step
 from virtfn.model.probe import Leg, ProbeBurst, ProofReport, Waypoint
 from virtfn.model.value_format import say
+from virtfn.services.events import BurstJudged, ProofRetried
 from virtfn.services.interfaces import Prober
 
 
@@ -33,11 +35,11 @@ class Prover:
     """Shoots the legs of a proof and has them judged."""
 
     def __init__(
-        self, prober: Prober, probing: Probing, *, progress: Progress, cancelled: Cancelled = never_cancelled
+        self, prober: Prober, probing: Probing, *, sink: EventSink, cancelled: Cancelled = never_cancelled
     ) -> None:
         self._prober = prober
         self._probing = probing
-        self._progress = progress
+        self._sink = sink
         self._cancelled = cancelled
 
     def control(self, points: ProbePoints) -> tuple[Leg, ...]:
@@ -67,7 +69,7 @@ class Prover:
             report = proof.report(points, strategy, legs=legs, control_before=control, waypoints=waypoints)
             if report.proven or attempt >= self._probing.attempts:
                 return report
-            self._progress(f"proof attempt {attempt} failed ({report.faults[0]}): once more")
+            self._sink(ProofRetried(attempt, report.faults[0]))
             attempt += 1
 
     def look(self, points: ProbePoints, after: Step) -> Waypoint:
@@ -93,7 +95,7 @@ class Prover:
             if self._cancelled():
                 raise Interrupted("interrupted")
             leg = judge(proof.leg_of(points, course, *self._send_burst(points, course)))
-            self._progress(f"probe {leg.name}: sent {leg.sent}, copy got {leg.copy.frames}")
+            self._sink(BurstJudged(leg))
             legs.append(leg)
         return tuple(legs)
 

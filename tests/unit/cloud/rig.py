@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 
+from virtfn.cli.events_view import EventsView
 from virtfn.engine.transaction import Settle, Transactions
 from virtfn.model.cloud import CloudObject, DesiredCloud, Kind
-from virtfn.services.cloud_state import CloudReceipt, CloudService, UpReceipt, WaitPolicy, Wording
+from virtfn.services.cloud_state import CloudReceipt, CloudService, UpReceipt, WaitPolicy
 from virtfn.services.history import History
 from virtfn.spec.cloud import load_cloud
 from virtfn.testing import FakeCloud, MemoryJournal
@@ -45,11 +46,11 @@ class Rig:
 
     @property
     def clouds(self) -> CloudService:
-        told = Wording(self.told.append)
+        sink = EventsView(self.told.append)
         engine = Transactions(
             self.cloud,
             self.journal,
-            progress=told,
+            sink=sink,
             cancelled=self._cancelled,
             settle=Settle(0.0, 0.0),
         )
@@ -57,14 +58,14 @@ class Rig:
             self.cloud,
             self.journal,
             engine,
-            progress=told,
+            sink=sink,
             cancelled=self._cancelled,
             patience=self.patience,
         )
 
     @property
     def records(self) -> History:
-        engine = Transactions(self.cloud, self.journal, progress=self.told.append, settle=Settle(0.0, 0.0))
+        engine = Transactions(self.cloud, self.journal, sink=EventsView(self.told.append), settle=Settle(0.0, 0.0))
         return History(self.journal, engine)
 
     def up(self, text: str = FIELD_NOTE) -> UpReceipt:

@@ -10,6 +10,7 @@ import pytest
 from tests.unit.cloud.rig import FIELD_NOTE, Rig
 
 from virtfn.app import App
+from virtfn.cli.events_view import EventsView
 from virtfn.cli.main import main
 from virtfn.engine.transaction import Transactions
 from virtfn.errors import ExitCode
@@ -156,7 +157,7 @@ def test_a_time_that_never_ends_is_none(rig: Rig, spec: str, command: list[str],
 
 @pytest.fixture
 def records(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Rig:
-    made = History(rig.journal, Transactions(rig.cloud, rig.journal, progress=rig.told.append))
+    made = History(rig.journal, Transactions(rig.cloud, rig.journal, sink=EventsView(rig.told.append)))
     monkeypatch.setattr(App, "cloud_records", lambda *_, **__: made)
     return rig
 

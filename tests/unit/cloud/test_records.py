@@ -8,6 +8,7 @@ from tests.unit.cloud.entries import write_clouds_yaml
 from tests.unit.cloud.rig import Rig, desired
 
 from virtfn.app import App, Settings
+from virtfn.cli.events_view import EventsView
 from virtfn.cli.main import main
 from virtfn.engine.transaction import Transactions
 from virtfn.errors import ConflictError, ExitCode, LockHeld, UsageError
@@ -28,7 +29,7 @@ def rig() -> Rig:
 
 
 def records(rig: Rig) -> History:
-    return History(rig.journal, Transactions(rig.cloud, rig.journal, progress=rig.told.append))
+    return History(rig.journal, Transactions(rig.cloud, rig.journal, sink=EventsView(rig.told.append)))
 
 
 def test_an_up_that_stands_can_be_rolled_back_by_its_number(rig: Rig) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from virtfn.engine.events import ignore
 from virtfn.engine.transaction import Settle, Transactions
 from virtfn.journal.files import FileJournal
 from virtfn.model.addresses import MacAddress
@@ -24,15 +25,13 @@ def test_a_replacement_is_undone_from_what_the_journal_kept(tmp_path: Path) -> N
     observed = host.observe()
     plan = plan_host(diff(DesiredHost((wanted,)), observed), observed)
     journal = FileJournal(tmp_path, "boot-1")
-    Transactions(host, journal, progress=lambda _: None, settle=Settle(0.0, 0.0)).run(plan)
+    Transactions(host, journal, sink=ignore, settle=Settle(0.0, 0.0)).run(plan)
     assert (host.vfs[0].mac, host.vfs[0].vlan, len(host.vfs)) == (NEW, 7, 3)
 
     kept = FileJournal(tmp_path, "boot-1").load(1)
     assert kept.plan == plan
     assert summary(kept.plan) == summary(plan)
-    undone = Transactions(
-        host, FileJournal(tmp_path, "boot-1"), progress=lambda _: None, settle=Settle(0.0, 0.0)
-    ).rollback(kept)
+    undone = Transactions(host, FileJournal(tmp_path, "boot-1"), sink=ignore, settle=Settle(0.0, 0.0)).rollback(kept)
     after = [host.pfs[0].read_vf(index, field) for index in range(2) for field in ("mac", "vlan", "trust", "driver")]
     assert undone.status is Status.ROLLED_BACK
     assert (after, len(host.vfs)) == (before, 2)

@@ -4,6 +4,7 @@ import itertools
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from virtfn.cli.events_view import EventsView
 from virtfn.engine.transaction import Settle, Transactions
 from virtfn.journal.files import FileJournal
 from virtfn.model.physnets import PhysicalNetworks
@@ -40,12 +41,12 @@ class Rig:
         journal = self.journal
         numbers = itertools.count(1)
         engine = Transactions(
-            self.host, journal, progress=self.told.append, cancelled=self._cancelled, settle=Settle(0.0, 0.0)
+            self.host, journal, sink=EventsView(self.told.append), cancelled=self._cancelled, settle=Settle(0.0, 0.0)
         )
         prover = Prover(
             self.prober or self.host,
             Probing(lambda: next(numbers).to_bytes(8), frames=5, patience_s=0.0),
-            progress=self.told.append,
+            sink=EventsView(self.told.append),
             cancelled=self._cancelled,
         )
         return MirrorService(
@@ -54,7 +55,7 @@ class Rig:
             engine,
             prover,
             self.vantage,
-            progress=self.told.append,
+            sink=EventsView(self.told.append),
             physnets=lambda: self.physnets,
         )
 

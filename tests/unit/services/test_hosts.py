@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from virtfn.cli.events_view import EventsView
 from virtfn.engine.transaction import Settle, Transactions
 from virtfn.errors import (
     ConflictError,
@@ -55,7 +56,7 @@ class Rig:
         return Transactions(
             self.host,
             self.journal,
-            progress=self.told.append,
+            sink=EventsView(self.told.append),
             cancelled=lambda: self.cancelled,
             settle=Settle(0.0, 0.0),
         )
