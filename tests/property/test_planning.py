@@ -16,9 +16,10 @@ from virtfn.eswitch.drivers import ModeChange, facts_of
 from virtfn.eswitch.limits import limits_on
 from virtfn.model.addresses import MacAddress, PciAddress, VfRef
 from virtfn.model.desired import UNSET, DesiredHost, DesiredPf, DesiredVf, PfMatch
+from virtfn.model.fields import VF_FIELDS
 from virtfn.model.inventory import EswitchMode, Inventory, Unknown, VfLinkState, Vlan, VlanProtocol
 from virtfn.model.plan import Plan, Target, Value, Writing
-from virtfn.planning.host.diff import diff, plain_vf
+from virtfn.planning.host.diff import diff
 from virtfn.planning.host.guards import GUARDS, HostDependencies, objections
 from virtfn.planning.host.plan import plan_host
 from virtfn.testing import FakeHost, FakePf, FakeVf, MemoryJournal
@@ -171,7 +172,15 @@ def engine(host: FakeHost) -> Transactions:
 def facts(inventory: Inventory) -> object:
     """All that a plan can change, without what only a netdev has."""
     return [
-        (pf.device, pf.num_vfs, pf.autoprobe, pf.eswitch_mode, pf.mtu, pf.up, [plain_vf(vf) for vf in pf.vfs])
+        (
+            pf.device,
+            pf.num_vfs,
+            pf.autoprobe,
+            pf.eswitch_mode,
+            pf.mtu,
+            pf.up,
+            [[row.read(vf) for row in VF_FIELDS.values()] for vf in pf.vfs],
+        )
         for pf in inventory.pfs
     ]
 

@@ -11,8 +11,8 @@ from virtfn.host.kernel_errors import Attempt
 from virtfn.host.sysfs import Sysfs, write_text
 from virtfn.host.vfio import vfio_paths, vfio_users
 from virtfn.model.addresses import PciAddress
+from virtfn.model.fields import needs_override
 from virtfn.model.inventory import Unknown
-from virtfn.planning.host.commands import needs_override
 
 NATIVE = "native"
 

@@ -111,17 +111,17 @@ class KernelHost:
 
     def _write_group(self, route: RouteSocket, ports: dict[str, _Port], group: list[Change]) -> None:
         """Fields of one VF in one message; where it is refused, one by one, so that the error names the field."""
-        device, _, index = group[0][0].id.rpartition("/")
-        if device not in ports:
-            pf = self._sysfs.pf(device)
-            ports[device] = _Port(self._pf_ifindex(pf), self._label(pf))
-        port = ports[device]
-        where = f"{port.label}/{index}"
+        ref = VfRef.parse(group[0][0].id)
+        if ref.pf not in ports:
+            pf = self._sysfs.pf(ref.pf)
+            ports[ref.pf] = _Port(self._pf_ifindex(pf), self._label(pf))
+        port = ports[ref.pf]
+        where = f"{port.label}/{ref.index}"
         if len(group) > 1:
             attempt = Attempt(where, f"setting {', '.join(field for _, field, _ in group)}")
         else:
-            attempt = _attempt("vf", where, device, group[0][1], group[0][2])
-        parts = [encode_vf_field(int(index), field, value, attempt) for _, field, value in group]
+            attempt = _attempt("vf", where, ref.pf, group[0][1], group[0][2])
+        parts = [encode_vf_field(ref.index, field, value, attempt) for _, field, value in group]
         try:
             route.set_vf(port.ifindex, parts, attempt)
         except VirtfnError:
@@ -134,10 +134,10 @@ class KernelHost:
         try:
             if target.kind != "vf" or field not in VF_FIELDS:
                 return self.read(target, field)
-            device, _, index = target.id.rpartition("/")
-            if device not in links:
-                links[device] = self._pf_link(self._sysfs.pf(device))
-            return _told(self._vf_of(links[device], device, int(index), field), target, field)
+            ref = VfRef.parse(target.id)
+            if ref.pf not in links:
+                links[ref.pf] = self._pf_link(self._sysfs.pf(ref.pf))
+            return _told(self._vf_of(links[ref.pf], ref.pf, ref.index, field), target, field)
         except VirtfnError as error:
             return error
 
@@ -226,10 +226,7 @@ class KernelHost:
         bind_driver(self._sysfs, self._vf_pci(pf, index), value, where=label, command=attempt.command)
 
     def _vf(self, identity: str) -> tuple[PfDevice, int]:
-        device, _, index = identity.rpartition("/")
-        if not index.isdecimal():
-            raise UsageError(f"{identity!r} is not the key of a VF", hint="write it like 0000:01:00.0/2")
-        ref = VfRef(device, int(index))
+        ref = VfRef.parse(identity)
         return self._sysfs.pf(ref.pf), ref.index
 
     def _vf_pci(self, pf: PfDevice, index: int) -> PciAddress:

@@ -86,10 +86,10 @@ class VfRef:
 
     @classmethod
     def parse(cls, text: str) -> "VfRef":
-        """Read ``0000:01:00.0/2``. Raises UsageError."""
-        pf, slash, index = text.rpartition("/")
-        if not (slash and pf and index.isdecimal()):
-            raise UsageError(f"{text!r} is not a VF", hint="write it like 0000:01:00.0/2")
+        """Read ``PF/INDEX``, like ``0000:01:00.0/2`` or ``p2p1/3``. Raises UsageError."""
+        pf, _, index = text.rpartition("/")
+        if not pf or not index.isascii() or not index.isdecimal():
+            raise UsageError(f"{text!r} is not a VF", hint="write PF/INDEX, for example p2p1/3")
         return cls(pf, int(index))
 
     def __str__(self) -> str:

@@ -13,8 +13,9 @@ from virtfn.model.plan import Plan
 from virtfn.model.subject import HostSubject, MirrorSubject
 from virtfn.model.transaction import Status, Transaction
 from virtfn.planning.host.diff import Difference, diff
-from virtfn.planning.host.driver_remarks import remark
 from virtfn.planning.host.guards import HostDependencies, objections
+from virtfn.planning.host.impact import remark
+from virtfn.planning.host.lookup import device_of
 from virtfn.planning.host.plan import plan_host
 from virtfn.services.interfaces import Host
 from virtfn.services.refusal import refuse
@@ -145,6 +146,6 @@ def resumable(entry: Transaction) -> bool:
 def _remarks(failure: VerifyFailed, inventory: Inventory) -> Iterator[str]:
     """What the drivers are known to do with the fields that did not read back."""
     for kind, identity, field in failure.mismatches:
-        pf = inventory.pf(identity.rpartition("/")[0] if kind == "vf" else identity)
+        pf = inventory.pf(device_of(kind, identity))
         if pf and isinstance(pf.driver, str):
             yield f"{identity} {field}: {remark(pf.driver, field)}"

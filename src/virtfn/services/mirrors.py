@@ -21,7 +21,7 @@ from virtfn.model.probe import Leg, ProofReport, Waypoint
 from virtfn.model.serialization import decode, encode
 from virtfn.model.subject import MirrorSubject
 from virtfn.model.transaction import Status, Transaction
-from virtfn.planning.host.explained import with_commands
+from virtfn.planning.host.commands import with_commands
 from virtfn.planning.host.lookup import find_vf
 from virtfn.services.events import InterruptedFound, Recovery, StrategyNotProven
 from virtfn.services.interfaces import Host

@@ -10,7 +10,8 @@ from dataclasses import replace
 from virtfn.errors import UsageError, VirtfnError
 from virtfn.eswitch.forwarding import PF, WIRE, Port, receivers
 from virtfn.mirroring.proof import Catch, frame, recognise
-from virtfn.model.addresses import MacAddress, PciAddress
+from virtfn.model.addresses import MacAddress, PciAddress, VfRef
+from virtfn.model.fields import needs_override
 from virtfn.model.inventory import (
     Holder,
     HolderKind,
@@ -24,7 +25,6 @@ from virtfn.model.inventory import (
 )
 from virtfn.model.plan import Target, Value
 from virtfn.model.probe import Caught, ProbeBurst
-from virtfn.planning.host.commands import needs_override
 from virtfn.testing.fake_pf import FakePf, FakeVf
 
 Hook = Callable[[str, Target, str, Value], None]
@@ -171,11 +171,11 @@ class FakeHost:
         return found
 
     def _vf_at(self, target: Target) -> tuple[FakePf, int]:
-        device, _, number = target.id.rpartition("/")
-        pf = self._named(device)
-        if not number.isdigit() or int(number) >= len(pf.vfs):
+        ref = VfRef.parse(target.id)
+        pf = self._named(ref.pf)
+        if ref.index >= len(pf.vfs):
             raise UsageError(f"there is no vf {target.id}")
-        return pf, int(number)
+        return pf, ref.index
 
     def _guest(self, target: Target) -> int:
         number = target.id.partition(":")[0].removeprefix("vm")

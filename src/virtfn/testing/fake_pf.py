@@ -13,9 +13,9 @@ from virtfn.errors import CapabilityError, GuardRefused, KernelRefused, UsageErr
 from virtfn.eswitch.drivers import ModeChange, facts_of
 from virtfn.eswitch.limits import limits_on
 from virtfn.model.addresses import MacAddress
+from virtfn.model.fields import needs_override
 from virtfn.model.inventory import EswitchMode, VfLinkState, Vlan, VlanProtocol
 from virtfn.model.plan import Value
-from virtfn.planning.host.commands import needs_override
 
 NATIVE = "native"
 NO_MAC = "00:00:00:00:00:00"

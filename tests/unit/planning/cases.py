@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 
 from virtfn.model.addresses import MacAddress, PciAddress
 from virtfn.model.desired import DesiredHost
+from virtfn.model.fields import needs_override
 from virtfn.model.inventory import (
     EswitchMode,
     Holder,
@@ -28,7 +29,6 @@ from virtfn.model.inventory import (
     Vlan,
     VlanProtocol,
 )
-from virtfn.planning.host.commands import needs_override
 from virtfn.spec import load
 
 GOLDEN = Path(__file__).parents[2] / "golden"

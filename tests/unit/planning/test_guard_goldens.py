@@ -26,15 +26,10 @@ def text_of(case: Path, root: Path) -> str:
     host_dependencies = HostDependencies(
         frozenset(around.get("default_route", ())),
         frozenset(around.get("ssh", ())),
-        tuple(_ref(text) for text in around.get("mirrors", ())),
+        tuple(VfRef.parse(text) for text in around.get("mirrors", ())),
         _physnets(root, around.get("files", {})),
     )
     return objections_text(objections(plan, host, host_dependencies, forced=frozenset(around.get("forced", ()))))
-
-
-def _ref(text: str) -> VfRef:
-    device, _, index = text.rpartition("/")
-    return VfRef(device, int(index))
 
 
 def _physnets(root: Path, files: Mapping[str, str]) -> PhysicalNetworks:

@@ -1,6 +1,7 @@
 """In which order VFs get their MACs."""
 
-from virtfn.planning.host.mac_order import NO_MAC, Move, Turns, take_turns
+from virtfn.model.fields import NO_MAC
+from virtfn.planning.host.mac_order import Move, Turns, take_turns
 
 
 def test_vfs_that_do_not_wait_keep_their_order() -> None:

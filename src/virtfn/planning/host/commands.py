@@ -1,19 +1,21 @@
-"""What a person would type to set one field, runnable as it stands. Pure text; nothing is run.
+"""What a person would type to set a field, runnable as it is; and steps with these commands. Pure text; nothing is run.
 
 Sources: ip-link(8), ip-netns(8), devlink-dev(8), Documentation/ABI/testing/sysfs-bus-pci.
 """
 
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from virtfn.errors import UsageError
-from virtfn.model.plan import Value
+from virtfn.model.addresses import VfRef
+from virtfn.model.fields import FIELDS
+from virtfn.model.plan import Impact, Plan, Step, Target, Undoing, Value, Writing
+from virtfn.planning.host.lookup import device_of
 
 _PCI = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 _NETDEVSIM = re.compile(r"netdevsim\d+")
-_USERSPACE = ("vfio", "uio", "pci-stub", "pciback")
 
 
 def equivalent_command(kind: str, label: str, field: str, value: Value, *, device: str = "") -> str:
@@ -26,17 +28,86 @@ def equivalent_command(kind: str, label: str, field: str, value: Value, *, devic
     """
     if kind == "netdev":
         return _netdev_command(label, field, value)
-    if kind == "pf":
-        return _pf_command(label, field, value, device)
-    if kind == "vf":
-        pf, _, index = label.rpartition("/")
-        return _vf_command(pf, index, field, value, device)
-    raise UsageError(f"{kind!r} is no kind of object", hint="there are pf, vf and netdev")
+    if kind not in FIELDS:
+        raise UsageError(f"{kind!r} is no kind of object", hint="there are pf, vf and netdev")
+    row = FIELDS[kind].get(field)
+    if row is None:
+        return ""
+    ref = VfRef.parse(label) if kind == "vf" else VfRef(label, 0)
+    template = row.clear_command if value is None and row.clear_command else row.command
+    return template.format_map(_ShellNames(ref, device, row.shell_value(value)))
 
 
-def needs_override(driver: str) -> bool:
-    """Whether a PCI driver takes a device only by ``driver_override``: it has no list of devices of its own."""
-    return any(mark in driver for mark in _USERSPACE)
+def with_commands(plan: Plan) -> Plan:
+    """The same plan, each step with its equivalent command and the one that takes it back."""
+    return replace(plan, steps=tuple(with_command(step) for step in plan.steps))
+
+
+def with_command(step: Step) -> Step:
+    """The same step with its equivalent command and the one that takes it back.
+
+    There is none for a value that is lost with its VF, and none that takes back what is removed with its VF.
+    """
+    command, undo_command = _commands(step.target, step.field, step.before, step.after, step.writing)
+    return replace(step, command=command, undo_command=undo_command)
+
+
+def step_with_command(
+    target: Target,
+    field: str,
+    before: Value,
+    after: Value,
+    reason: str,
+    impact: Impact = Impact.NOBODY,
+    impact_note: str = "",
+    *,
+    writing: Writing = Writing.CHECKED,
+    undoing: Undoing = Undoing.DIRECT,
+) -> Step:
+    """A step with its commands, created at once: in a plan of hundreds, to copy each would double the time."""
+    command, undo_command = _commands(target, field, before, after, writing)
+    return Step(target, field, before, after, reason, impact, impact_note, command, undo_command, writing, undoing)
+
+
+def _commands(target: Target, field: str, before: Value, after: Value, writing: Writing) -> tuple[str, str]:
+    device = device_of(target.kind, target.id) if target.kind in FIELDS else ""
+    command = "" if writing is Writing.IMPLIED else _command(target, field, after, device)
+    undo_command = "" if writing is Writing.FRESH else _command(target, field, before, device)
+    return command, undo_command
+
+
+def _command(target: Target, field: str, value: Value, device: str) -> str:
+    """ "" where the value is not known yet or is lost: no command sets that (no driver is a value, though)."""
+    if value is None and field != "driver":
+        return ""
+    return equivalent_command(target.kind, target.label, field, value, device=device)
+
+
+@dataclass(frozen=True)
+class _ShellNames:
+    """What the names in a row's command stand for; each is worked out when a command uses it."""
+
+    ref: VfRef
+    device: str
+    value: str
+
+    def __getitem__(self, name: str) -> str:
+        match name:
+            case "value":
+                return self.value
+            case "netdev":
+                return _netdev(self.ref.pf)
+            case "vf":
+                return str(self.ref.index)
+            case "folder":
+                return _folder(self.ref.pf, self.device)
+            case "handle":
+                return _devlink_handle(self.ref.pf, self.device)
+            case "vf_folder":
+                return f"{_folder(self.ref.pf, self.device)}/virtfn{self.ref.index}"
+            case "vf_pci":
+                return f'"$(basename "$(readlink -f {self["vf_folder"]})")"'
+        raise KeyError(name)
 
 
 def _netdev_command(label: str, field: str, value: Value) -> str:
@@ -46,82 +117,15 @@ def _netdev_command(label: str, field: str, value: Value) -> str:
         ip = f"nsenter -t {shlex.quote(netns[4:])} -n ip"
     elif netns:
         ip = f"ip -n {shlex.quote(netns)}"
-    return _link_command(ip, shlex.quote(name), field, value)
-
-
-def _link_command(ip: str, name: str, field: str, value: Value) -> str:
-    if field == "up":
-        return f"{ip} link set dev {name} {'up' if value else 'down'}"
-    if field == "mtu":
-        return f"{ip} link set dev {name} mtu {_word(value)}"
-    if field == "mac":
-        return f"{ip} link set dev {name} address {_word(value)}"
-    if field == "guest_mac":
-        link = f"{ip} link set dev {name}"
-        return f"{link} down; {link} address {_word(value)}; {link} up"
-    return ""
-
-
-def _pf_command(label: str, field: str, value: Value, device: str) -> str:
-    if field == "num_vfs":
-        return f"echo {_word(value)} > {_folder(label, device)}/sriov_numvfs"
-    if field == "autoprobe":
-        return f"echo {1 if value else 0} > {_folder(label, device)}/sriov_drivers_autoprobe"
-    if field == "eswitch_mode":
-        return f"devlink dev eswitch set {_devlink_handle(label, device)} mode {_word(value)}"
-    return _link_command("ip", _netdev(label), field, value)
-
-
-def _vf_command(pf: str, index: str, field: str, value: Value, device: str) -> str:
-    if field == "driver":
-        return _driver_command(f"{_folder(pf, device)}/virtfn{index}", value)
-    words = _VF_WORDS.get(field)
-    return f"ip link set dev {_netdev(pf)} vf {index} {words(value)}" if words else ""
-
-
-def _driver_command(folder: str, driver: Value) -> str:
-    """Unbind, choose, probe; the first may find nothing to unbind, which is no reason to stop."""
-    pci = f'"$(basename "$(readlink -f {folder})")"'
-    unbind = f"echo {pci} > {folder}/driver/unbind"
-    if driver is None:
-        return unbind
-    chosen = shlex.quote(str(driver)) if needs_override(str(driver)) else '""'
-    return f"{unbind}; echo {chosen} > {folder}/driver_override; echo {pci} > /sys/bus/pci/drivers_probe"
-
-
-def _vlan_words(value: Value) -> str:
-    vlan = _mapping(value)
-    return f"vlan {_word(vlan['id'])} qos {_word(vlan.get('qos', 0))} proto {_word(vlan.get('protocol', '802.1Q'))}"
-
-
-def _rate_words(value: Value) -> str:
-    rate = _mapping(value)
-    return f"max_tx_rate {_word(rate['max_tx_rate_mbps'])} min_tx_rate {_word(rate['min_tx_rate_mbps'])}"
-
-
-_VF_WORDS: Mapping[str, Callable[[Value], str]] = {
-    "mac": lambda value: f"mac {_word(value)}",
-    "vlan": _vlan_words,
-    "spoofchk": lambda value: f"spoofchk {_switch(value)}",
-    "trust": lambda value: f"trust {_switch(value)}",
-    "rss_query": lambda value: f"query_rss {_switch(value)}",
-    "link_state": lambda value: f"state {_word(value)}",
-    "rate": _rate_words,
-}
-
-
-def _switch(value: Value) -> str:
-    return "on" if value else "off"
-
-
-def _word(value: Value) -> str:
-    return shlex.quote(str(value))
-
-
-def _mapping(value: Value) -> Mapping[str, Value]:
-    if not isinstance(value, Mapping):
-        raise UsageError(f"{value!r} is not a mapping of names to values")
-    return value
+    link = f"{ip} link set dev {shlex.quote(name)}"
+    word = shlex.quote(str(value))
+    commands = {
+        "up": f"{link} {'up' if value else 'down'}",
+        "mtu": f"{link} mtu {word}",
+        "mac": f"{link} address {word}",
+        "guest_mac": f"{link} down; {link} address {word}; {link} up",
+    }
+    return commands.get(field, "")
 
 
 def _folder(pf: str, device: str) -> str:

@@ -11,6 +11,7 @@ from virtfn.model.mirror import Objection
 from virtfn.model.physnets import PhysicalNetworks, differ
 from virtfn.model.plan import Plan, Step, Writing
 from virtfn.planning.host.impact import counted, user_of
+from virtfn.planning.host.lookup import device_of
 from virtfn.planning.host.mac_owners import Claim, mac_owners
 
 
@@ -225,8 +226,7 @@ def _steps_by_pf(plan: Plan) -> Mapping[str, list[Step]]:
     found: dict[str, list[Step]] = {}
     for step in plan.steps:
         if step.writing is not Writing.IMPLIED:
-            device = step.target.id.rpartition("/")[0] or step.target.id
-            found.setdefault(device, []).append(step)
+            found.setdefault(device_of(step.target.kind, step.target.id), []).append(step)
     return found
 
 

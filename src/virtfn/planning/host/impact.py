@@ -1,39 +1,23 @@
-"""What setting one field means, in words: why it is set, and who notices what. Pure."""
+"""What setting one field means, in words: why it is set, who notices what, what drivers do with it. Pure."""
 
-from collections.abc import Mapping
-
-from virtfn.eswitch.drivers import AdminMacEffect
+from virtfn.eswitch.drivers import AdminMacEffect, facts_of
+from virtfn.model.fields import FIELDS, VF_FIELDS
 from virtfn.model.inventory import Holder, HolderKind, Unknown, VfState
 from virtfn.model.plan import Impact, Value
 from virtfn.planning.host.pf_changes import PfChanges
 from virtfn.planning.host.vf_drivers import is_held_natively
 
-_REASONS: Mapping[str, str] = {
-    "autoprobe": "whether the kernel binds a driver to VFs that are made",
-    "eswitch_mode": "how the NIC's switch forwards",
-    "mtu": "the largest frame of the PF; a VF's can be no larger",
-    "up": "the PF has to be up for its VFs to get frames",
-    "mac": "the NIC hands the VF the frames for this MAC",
-    "vlan": "the NIC tags and untags the VF's frames; the guest sees none of it",
-    "spoofchk": "whether the NIC drops frames that the VF sends with another MAC than its own",
-    "trust": "whether the VF's guest may change its own filters",
-    "rate": "how fast the VF may send",
-    "link_state": "what link the VF's guest sees",
-    "rss_query": "whether the VF's guest may read how its traffic is spread",
-    "driver": "who has the VF: the host's network, or a guest through vfio",
-}
 MISSED_MAC = (
     "a driver that the kernel binds as the VF is made takes a MAC of its own until it is reset; "
     "with `driver: native` in the spec it is bound again after this"
 )
-_DISTURBING = ("mac", "vlan", "driver", "link_state")
 
 
-def reason(field: str, after: Value) -> str:
-    """Why a field is set."""
+def reason(kind: str, field: str, after: Value) -> str:
+    """Why a field of an object of this kind is set."""
     if field == "up" and after is False:
         return "the PF is wanted down"
-    return _REASONS[field]
+    return FIELDS[kind][field].reason
 
 
 def counted(number: int) -> str:
@@ -48,19 +32,10 @@ def vf_impact(work: PfChanges, index: int, field: str) -> tuple[Impact, str]:
     reset = _reset_note(work, field)
     if not user:
         return Impact.NOBODY, reset
-    note = _NOTES.get(field, "")
-    if field not in _DISTURBING and not reset:
+    note = VF_FIELDS[field].disturbs
+    if not note and not reset:
         return Impact.NOBODY, ""
-    return Impact.PARTY, "; ".join(part for part in (f"{user} {note}" if note else user, reset) if part)
-
-
-_NOTES: Mapping[str, str] = {
-    "mac": "no longer gets frames for the old MAC",
-    "vlan": "moves to another VLAN at once",
-    "driver": "loses the VF",
-    "link_state": "may see its link change",
-    "trust": "notices",
-}
+    return Impact.PARTY, "; ".join(part for part in (f"{user} {note or 'notices'}", reset) if part)
 
 
 def _reset_note(work: PfChanges, field: str) -> str:
@@ -105,3 +80,19 @@ def _host_user(holder: Holder) -> str:
     if holder.kind is HolderKind.HOST and holder.netdev and holder.netdev.up:
         return str(holder.netdev)
     return ""
+
+
+def remark(driver: str, field: str) -> str:
+    """One sentence on a field that did not read back as written: what this driver is known to do with it."""
+    facts = facts_of(driver)
+    if facts is None:
+        return f"nothing is known about the driver {driver}"
+    if field == "mac" and facts.admin_mac is AdminMacEffect.RESETS_VF:
+        return f"{driver} resets the VF when its MAC is set, which takes a moment"
+    if field == "mac" and facts.admin_mac is AdminMacEffect.ADDRESS_ONLY:
+        return f"{driver} keeps the VF's filters; its driver takes the address when it is loaded"
+    if field == "mac" and facts.mac_needs_reload:
+        return f"with {driver} the VF's driver must be reloaded to take a new MAC"
+    if field == "trust" and facts.trust_resets_vf:
+        return f"{driver} resets the VF when trust changes, which takes a moment"
+    return f"no such behaviour of {driver} is known; a guest's driver or another program may have set it"

@@ -1,10 +1,11 @@
-"""From what a person types to the key of a PF or a VF."""
+"""From what a person types to the key of a PF or a VF, and from these to the targets of steps. Pure."""
 
 import re
 
 from virtfn.errors import UsageError
 from virtfn.model.addresses import PciAddress, VfRef
 from virtfn.model.inventory import Inventory, PfState
+from virtfn.model.plan import Target
 
 _SHORT_PCI = re.compile(r"[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 
@@ -30,17 +31,30 @@ def find_pf(inventory: Inventory, text: str) -> PfState:
 def find_vf(inventory: Inventory, text: str) -> VfRef:
     """The VF meant by ``PF/INDEX`` or by its own PCI address. Raises UsageError that says what there is."""
     if "/" in text:
-        name, _, number = text.rpartition("/")
-        pf = find_pf(inventory, name)
-        if not number.isdigit():
-            raise UsageError(f"{text!r} is not a VF", hint="write PF/INDEX, for example p2p1/3, or a PCI address")
-        if pf.vf(int(number)) is None:
+        typed = VfRef.parse(text)
+        pf = find_pf(inventory, typed.pf)
+        if pf.vf(typed.index) is None:
             there = f"0 to {len(pf.vfs) - 1}" if pf.vfs else "none"
-            raise UsageError(f"{pf.label} has no VF {number}", hint=f"its VFs now: {there}")
-        return pf.ref(int(number))
+            raise UsageError(f"{pf.label} has no VF {typed.index}", hint=f"its VFs now: {there}")
+        return pf.ref(typed.index)
     address = PciAddress.parse(text)
     for pf in inventory.pfs:
         for vf in pf.vfs:
             if vf.pci == address:
                 return pf.ref(vf.index)
     raise UsageError(f"no VF has the PCI address {address}", hint="see `virtfn show`")
+
+
+def pf_target(pf: PfState) -> Target:
+    """The target that means this PF."""
+    return Target("pf", pf.device, pf.label)
+
+
+def vf_target(pf: PfState, index: int) -> Target:
+    """The target that means VF ``index`` of this PF."""
+    return Target("vf", str(pf.ref(index)), f"{pf.label}/{index}")
+
+
+def device_of(kind: str, identity: str) -> str:
+    """The device address of the PF that a target of the kind ``pf`` or ``vf`` means or belongs to."""
+    return VfRef.parse(identity).pf if kind == "vf" else identity

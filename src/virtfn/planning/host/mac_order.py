@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from virtfn.model.fields import NO_MAC
 from virtfn.model.plan import Value
 
 Key = TypeVar("Key")
-NO_MAC = "00:00:00:00:00:00"
 
 
 @dataclass(frozen=True)

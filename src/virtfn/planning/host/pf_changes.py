@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from virtfn.eswitch.drivers import DriverFacts, ModeChange, facts_of
+from virtfn.model.addresses import VfRef
 from virtfn.model.inventory import EswitchMode, Inventory, PfState
 from virtfn.model.plan import Value
 from virtfn.planning.host.diff import Difference
@@ -68,11 +69,11 @@ def changes_by_pf(differences: Iterable[Difference], inventory: Inventory) -> tu
     own: dict[str, dict[str, Difference]] = {}
     vfs: dict[str, dict[int, dict[str, Difference]]] = {}
     for one in differences:
-        device, _, index = one.target.id.rpartition("/") if one.target.kind == "vf" else (one.target.id, "", "")
-        if index:
-            vfs.setdefault(device, {}).setdefault(int(index), {})[one.field] = one
+        if one.target.kind == "vf":
+            ref = VfRef.parse(one.target.id)
+            vfs.setdefault(ref.pf, {}).setdefault(ref.index, {})[one.field] = one
         else:
-            own.setdefault(device, {})[one.field] = one
+            own.setdefault(one.target.id, {})[one.field] = one
     return tuple(
         PfChanges(pf, own.get(pf.device, {}), vfs.get(pf.device, {}))
         for pf in inventory.pfs

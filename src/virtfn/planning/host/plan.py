@@ -10,15 +10,17 @@ from dataclasses import replace
 
 from virtfn.eswitch.drivers import ModeChange
 from virtfn.model.addresses import VfRef
+from virtfn.model.fields import NATIVE, NO_MAC, PF_FIELDS, VF_FIELDS, Field, in_order
 from virtfn.model.inventory import Inventory
 from virtfn.model.plan import Impact, Plan, Step, Undoing, Value, Writing
 from virtfn.model.subject import HostSubject
-from virtfn.planning.host.diff import Difference, pf_target, vf_target
-from virtfn.planning.host.explained import explained, explained_step
+from virtfn.planning.host.commands import step_with_command, with_command
+from virtfn.planning.host.diff import Difference
 from virtfn.planning.host.impact import MISSED_MAC, counted, mac_note, reason, vf_impact
-from virtfn.planning.host.mac_order import NO_MAC, Move, take_turns
+from virtfn.planning.host.lookup import pf_target, vf_target
+from virtfn.planning.host.mac_order import Move, take_turns
 from virtfn.planning.host.pf_changes import PfChanges, changes_by_pf
-from virtfn.planning.host.vf_drivers import NATIVE, is_held_natively
+from virtfn.planning.host.vf_drivers import is_held_natively
 from virtfn.planning.host.vf_recreation import (
     bound_before_its_mac,
     fresh_values,
@@ -27,8 +29,10 @@ from virtfn.planning.host.vf_recreation import (
     not_restored,
 )
 
-_FIELD_ORDER = ("mac", "vlan", "rate", "spoofchk", "link_state", "rss_query", "trust", "driver")
-"""The order in which the kernel sets the fields of one message, so that one message takes them all."""
+_VF_ORDER = [row.name for row in in_order(VF_FIELDS.values())]
+_PF_ORDER = in_order(PF_FIELDS.values())
+_STRUCTURE = ("num_vfs", "eswitch_mode")
+"""Fields of a PF that may take its VFs away; what is written before and after them follows from the rows' turns."""
 
 
 def plan_host(differences: Iterable[Difference], inventory: Inventory) -> Plan:
@@ -49,8 +53,8 @@ def plan_host(differences: Iterable[Difference], inventory: Inventory) -> Plan:
 
 
 def _pf_steps(work: PfChanges) -> Iterator[Step]:
-    if "autoprobe" in work.own:
-        yield _own(work, "autoprobe")
+    first = min(PF_FIELDS[field].turn for field in _STRUCTURE)
+    yield from _own_steps(work, [row for row in _PF_ORDER if row.turn < first])
     if work.remade:
         yield from losses(work)
         yield _count(work, work.count_before, 0, Impact.BYSTANDERS, _destroys(work))
@@ -58,21 +62,29 @@ def _pf_steps(work: PfChanges) -> Iterator[Step]:
         yield from _mode_steps(work)
     if work.count_after and (work.remade or not work.count_before):
         yield _count(work, 0, work.count_after, Impact.NOBODY, "")
-    if "mtu" in work.own:
-        yield _own(work, "mtu", *_pf_reset(work, "to change its MTU the driver resets the PF, and its VFs lose frames"))
-    if work.after("up", False) is True:
-        yield _own(work, "up")
+    after = [row for row in _PF_ORDER if row.turn > first and row.name not in _STRUCTURE]
+    yield from _own_steps(work, [row for row in after if not _goes_down(work, row)])
 
 
 def _pf_down(work: PfChanges) -> Iterator[Step]:
-    if work.after("up", True) is False:
-        yield _own(work, "up", *_pf_reset(work, "every VF of this PF loses its link or its frames"))
+    yield from _own_steps(work, [row for row in _PF_ORDER if _goes_down(work, row)])
 
 
-def _pf_reset(work: PfChanges, note: str) -> tuple[Impact, str]:
+def _goes_down(work: PfChanges, row: Field) -> bool:
+    return row.name == "up" and work.after("up", True) is False
+
+
+def _own_steps(work: PfChanges, rows: Iterable[Field]) -> Iterator[Step]:
+    for row in rows:
+        if row.name in work.own:
+            yield _own(work, row.name, *_pf_reset(work, row))
+
+
+def _pf_reset(work: PfChanges, row: Field) -> tuple[Impact, str]:
     """Whom a reset of the PF disturbs: all VFs, unless there are none or the driver is known to spare them."""
+    note = row.disturbs if work.after(row.name, None) is not True else ""
     spared = work.facts is not None and work.facts.pf_down_cuts_vfs is False
-    if spared or not work.count_before or work.remade:
+    if not note or spared or not work.count_before or work.remade:
         return Impact.NOBODY, ""
     known = "" if work.facts and work.facts.pf_down_cuts_vfs else f" (not known of {work.pf.driver}; taken for granted)"
     return Impact.BYSTANDERS, note + known
@@ -98,17 +110,17 @@ def _binding(work: PfChanges, index: int, before: object, after: object, why: st
     names = [name if isinstance(name, str) else None for name in (before, after)]
     target = vf_target(work.pf, index)
     impact = Impact.PARTY if note else Impact.NOBODY
-    return explained_step(target, "driver", names[0], names[1], why, impact, note, undoing=Undoing.RETRACE)
+    return step_with_command(target, "driver", names[0], names[1], why, impact, note, undoing=Undoing.RETRACE)
 
 
 def _own(work: PfChanges, field: str, impact: Impact = Impact.NOBODY, note: str = "") -> Step:
     one = work.own[field]
-    return explained_step(one.target, field, one.before, one.after, reason(field, one.after), impact, note)
+    return step_with_command(one.target, field, one.before, one.after, reason("pf", field, one.after), impact, note)
 
 
 def _count(work: PfChanges, before: int, after: int, impact: Impact, note: str) -> Step:
     undoing = Undoing.RETRACE if work.remade else Undoing.DIRECT
-    return explained_step(
+    return step_with_command(
         pf_target(work.pf), "num_vfs", before, after, _count_reason(work, after), impact, note, undoing=undoing
     )
 
@@ -161,7 +173,7 @@ def _parking(work: PfChanges, ref: VfRef) -> Step:
     one = work.vfs[ref.index]["mac"]
     why = "another VF is to have this MAC, and that one's is wanted in turn: one of them has to let go first"
     impact, note = vf_impact(work, ref.index, "mac")
-    return explained_step(one.target, "mac", one.before, NO_MAC, why, impact, note, undoing=Undoing.RETRACE)
+    return step_with_command(one.target, "mac", one.before, NO_MAC, why, impact, note, undoing=Undoing.RETRACE)
 
 
 def _fresh_steps(work: PfChanges, index: int, values: Mapping[str, Value]) -> Iterator[Step]:
@@ -169,18 +181,18 @@ def _fresh_steps(work: PfChanges, index: int, values: Mapping[str, Value]) -> It
     named = work.vfs.get(index, {})
     if bound_before_its_mac(work, values):
         why = "the kernel bound it as it was made, before its MAC was set; it is bound again below"
-        yield explained_step(target, "driver", None, None, why, writing=Writing.FRESH)
+        yield step_with_command(target, "driver", None, None, why, writing=Writing.FRESH)
     for field in _in_order(values):
-        why = reason(field, values[field]) if field in named else "it had this before the VFs were made anew"
+        why = reason("vf", field, values[field]) if field in named else "it had this before the VFs were made anew"
         undoing = Undoing.OVERWRITE if values[field] == NATIVE else Undoing.DIRECT
         note = MISSED_MAC if field == "mac" and may_miss_its_mac(work, values) else ""
-        yield explained_step(
+        yield step_with_command(
             target, field, None, values[field], why, Impact.NOBODY, note, writing=Writing.FRESH, undoing=undoing
         )
 
 
 def _after_parking(step: Step) -> Step:
-    return explained(replace(step, before=NO_MAC, undoing=Undoing.RETRACE)) if step.field == "mac" else step
+    return with_command(replace(step, before=NO_MAC, undoing=Undoing.RETRACE)) if step.field == "mac" else step
 
 
 def _changed_steps(work: PfChanges, ref: VfRef) -> Iterator[Step]:
@@ -191,14 +203,14 @@ def _changed_steps(work: PfChanges, ref: VfRef) -> Iterator[Step]:
         if field == "mac":
             note = "; ".join(part for part in (note, mac_note(work, ref.index, one.after)) if part)
         undoing = Undoing.OVERWRITE if one.after == NATIVE else Undoing.DIRECT
-        yield explained_step(
-            one.target, field, one.before, one.after, reason(field, one.after), impact, note, undoing=undoing
+        yield step_with_command(
+            one.target, field, one.before, one.after, reason("vf", field, one.after), impact, note, undoing=undoing
         )
 
 
 def _in_order(values: Mapping[str, Value]) -> list[str]:
     """Trust that is taken away goes first, so that the guest cannot override the MAC any more."""
-    fields = [field for field in _FIELD_ORDER if field in values]
+    fields = [field for field in _VF_ORDER if field in values]
     if values.get("trust") is False:
         fields.remove("trust")
         fields.insert(0, "trust")

@@ -1,11 +1,9 @@
 """Which driver a VF has by itself: what "native" means on a host. Pure."""
 
 from virtfn.eswitch.drivers import facts_of
+from virtfn.model.fields import needs_override
 from virtfn.model.inventory import PfState, Unknown, VfState
 from virtfn.model.plan import Value
-from virtfn.planning.host.commands import needs_override
-
-NATIVE = "native"
 
 
 def is_native(driver: Value) -> bool:

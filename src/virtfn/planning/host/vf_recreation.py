@@ -7,37 +7,30 @@ of a VF goes with it; a fresh one has no MAC, no VLAN, no rates, no trust. Only 
 from collections.abc import Iterator, Mapping
 
 from virtfn.eswitch.limits import limits_on
+from virtfn.model.desired import UNSET
+from virtfn.model.fields import NO_MAC, VF_FIELDS, in_order
 from virtfn.model.inventory import HolderKind, Unknown, VfState
 from virtfn.model.plan import Step, Value, Writing
-from virtfn.planning.host.diff import NO_RATE, VF_FIELDS, plain_vf, vf_target
-from virtfn.planning.host.explained import explained_step
+from virtfn.planning.host.commands import step_with_command
+from virtfn.planning.host.lookup import vf_target
 from virtfn.planning.host.pf_changes import PfChanges
 from virtfn.planning.host.vf_drivers import default_driver, is_native
 
-_FRESH: Mapping[str, Value] = {
-    "mac": "00:00:00:00:00:00",
-    "vlan": {"id": 0, "qos": 0, "protocol": "802.1Q"},
-    "trust": False,
-    "rate": NO_RATE,
-    "link_state": "auto",
-    "rss_query": False,
-}
-"""What every driver gives a VF that was just made; the spoof check's default is in the driver table."""
-
-_LOST_IN_ORDER = ("driver", "rss_query", "link_state", "rate", "spoofchk", "vlan", "mac", "trust")
-"""The way back restores the last step first: trust, then the MAC, the driver at the end."""
+_ROWS = in_order(VF_FIELDS.values())
+_LOST_IN_ORDER = sorted(_ROWS, key=lambda row: (row.name != "driver", row.name == "trust", -row.turn))
+"""A rollback restores the last step first: trust, then the others in the order of writes, the driver last."""
 
 
 def losses(work: PfChanges) -> Iterator[Step]:
     """What goes with the VFs, as IMPLIED steps before the one that destroys them: the way back puts it back."""
     for vf in work.pf.vfs:
         known = _worth_keeping(work, vf)
-        for field in _LOST_IN_ORDER:
-            if field in known:
-                yield explained_step(
+        for row in _LOST_IN_ORDER:
+            if row.name in known:
+                yield step_with_command(
                     vf_target(work.pf, vf.index),
-                    field,
-                    known[field],
+                    row.name,
+                    known[row.name],
                     None,
                     "goes with its VF; the way back restores it",
                     writing=Writing.IMPLIED,
@@ -57,7 +50,7 @@ def fresh_values(work: PfChanges, index: int) -> Mapping[str, Value]:
     driver = wanted.get("driver", now)
     if _probed_too_early(work, values) and is_native(driver):
         values["driver"] = driver
-    return {field: values[field] for field in VF_FIELDS if field in values}
+    return values
 
 
 def bound_before_its_mac(work: PfChanges, values: Mapping[str, Value]) -> bool:
@@ -74,7 +67,7 @@ def not_restored(work: PfChanges) -> Iterator[str]:
     """What no way back can restore, in sentences."""
     for vf in work.pf.vfs:
         label = f"{work.pf.label}/{vf.index}"
-        unknown = [field for field, value in plain_vf(vf).items() if isinstance(value, Unknown) and field in _TOLD]
+        unknown = [field for field in _TOLD if isinstance(VF_FIELDS[field].read(vf), Unknown)]
         if unknown:
             yield f"What {label} has as {', '.join(unknown)} could not be read, so it is lost with the VF."
         if vf.netdev and vf.holder and not isinstance(vf.holder, Unknown) and vf.holder.kind is HolderKind.NETNS:
@@ -87,9 +80,10 @@ _TOLD = ("mac", "vlan", "spoofchk", "trust")
 def _worth_keeping(work: PfChanges, vf: VfState) -> dict[str, Value]:
     """The known values of a VF that one just made would not have."""
     kept: dict[str, Value] = {}
-    for field, value in plain_vf(vf).items():
-        if not isinstance(value, Unknown) and value != _at_first(work, field):
-            kept[field] = value
+    for row in _ROWS:
+        value = row.read(vf)
+        if not isinstance(value, Unknown) and value != _at_first(work, row.name):
+            kept[row.name] = value
     return kept
 
 
@@ -100,7 +94,8 @@ def _at_first(work: PfChanges, field: str) -> Value | Unknown:
     known = work.facts.spoofchk_at_first if work.facts and field == "spoofchk" else None
     if known is not None:
         return known
-    return _FRESH.get(field, Unknown(f"what {field} a new VF has here is not known"))
+    fresh = VF_FIELDS[field].fresh
+    return Unknown(f"what {field} a new VF has here is not known") if fresh is UNSET else fresh
 
 
 def _needless(work: PfChanges, field: str, value: Value) -> bool:
@@ -113,4 +108,4 @@ def _needless(work: PfChanges, field: str, value: Value) -> bool:
 
 def _probed_too_early(work: PfChanges, values: Mapping[str, Value]) -> bool:
     slow = bool(work.facts and work.facts.mac_needs_reload)
-    return slow and "mac" in values and values["mac"] != _FRESH["mac"] and work.final_autoprobe is True
+    return slow and "mac" in values and values["mac"] != NO_MAC and work.final_autoprobe is True

@@ -1,0 +1,421 @@
+"""The registry of settable fields: one row says all that is true of a field, wherever a field is handled.
+
+A field is what one write sets and one read returns. It has one key in the spec, or several where the kernel sets them
+together (the rate). A key is also the attribute of ``DesiredPf`` and ``PfState``, or of ``DesiredVf`` and ``VfState``.
+``host/`` has one codec for each row; spec, diff, order, plan, impact, commands, tables and reference read the rows.
+"""
+
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from virtfn.errors import UsageError
+from virtfn.model.desired import UNSET, DesiredPf, DesiredVf, Wanted
+from virtfn.model.inventory import NO_VLAN, EswitchMode, Known, PfState, Unknown, VfLinkState, VfState, Vlan
+from virtfn.model.plan import Value
+
+NATIVE = "native"
+NO_MAC = "00:00:00:00:00:00"
+_USERSPACE_DRIVERS = ("vfio", "uio", "pci-stub", "pciback")
+
+
+def needs_override(driver: str) -> bool:
+    """Whether a PCI driver takes a device only by ``driver_override``: it has no list of devices of its own."""
+    return any(mark in driver for mark in _USERSPACE_DRIVERS)
+
+
+@dataclass(frozen=True)
+class ValueType:
+    """What values a key takes, in words for the reference; the spec has one reader per type."""
+
+    words: str
+
+
+@dataclass(frozen=True)
+class Number(ValueType):
+    """A whole number, both limits included. ``unit`` is "" for a number of things."""
+
+    least: int
+    most: int
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Choice(ValueType):
+    """One of the words of ``kind`` that are in ``allowed``."""
+
+    kind: type[StrEnum]
+    allowed: tuple[StrEnum, ...]
+
+
+SWITCH = ValueType("true or false")
+MAC = ValueType("MAC address, not multicast")
+VLAN = ValueType("see below")
+DRIVER = ValueType("driver name, `native` or `none`")
+_RATE = 2**32 - 1  # struct ifla_vf_rate (include/uapi/linux/if_link.h) has 32 bits
+_LINK_STATE = Choice("`auto`, `enable` or `disable`", VfLinkState, tuple(VfLinkState))
+_ESWITCH_MODE = Choice("`legacy` or `switchdev`", EswitchMode, (EswitchMode.LEGACY, EswitchMode.SWITCHDEV))
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key of the spec. ``doc`` describes it for editors, ``example`` is a value as YAML has it."""
+
+    name: str
+    type: ValueType
+    doc: str
+    example: str
+
+
+def plain(value: object) -> Value:
+    """The plain form of a key's value: text for addresses and words, a mapping for a VLAN, in normal form.
+
+    VLAN 0 without a priority is no VLAN, whatever protocol is kept beside it.
+    """
+    if isinstance(value, Vlan):
+        vlan = value if value.id or value.qos else NO_VLAN
+        return {"id": vlan.id, "qos": vlan.qos, "protocol": str(vlan.protocol)}
+    if isinstance(value, bool | int) or value is None:
+        return value
+    return str(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """One settable field of a PF or a VF.
+
+    ``turn`` is its place in the order of writes; VF fields have the order in which the kernel sets the parts of one
+    message (net/core/rtnetlink.c:do_setvfinfo). ``reason`` says why it is set. ``command`` is the shell command that
+    sets it, with ``{value}`` as ``shell_value`` writes it; ``clear_command`` where the value is None. ``example`` is a
+    plain value, for the reference, and ``note`` what the reference adds.
+    ``fresh`` is what every driver gives a VF that was just created; UNSET: that depends on the driver.
+    ``disturbs`` is what the users of the VF notice ("" for nothing); of a PF's field, what all its VFs notice.
+    """
+
+    name: str
+    turn: int
+    keys: tuple[Key, ...]
+    reason: str
+    command: str
+    example: Value
+    shell_value: Callable[[Value], str]
+    clear_command: str = ""
+    fresh: Wanted[Value] = UNSET
+    disturbs: str = ""
+    note: str = ""
+
+    @cached_property
+    def key_names(self) -> tuple[str, ...]:
+        """The names of the field's keys."""
+        return tuple(key.name for key in self.keys)
+
+    def read(self, state: PfState | VfState) -> Known[Value]:
+        """The plain value that was observed, or why it is not known. Several keys: a mapping of them."""
+        if len(self.keys) == 1:
+            found = getattr(state, self.name)
+            return found if isinstance(found, Unknown) else plain(found)
+        return _together({name: getattr(state, name) for name in self.key_names})
+
+    def wanted(self, desired: DesiredPf | DesiredVf, state: PfState | VfState | None) -> Wanted[Known[Value]]:
+        """The plain value that is wanted; UNSET: leave it alone.
+
+        Of several keys those that are not named keep their value in ``state``, or the fresh one where that is None.
+        """
+        if len(self.keys) == 1:
+            want = getattr(desired, self.name)
+            return UNSET if want is UNSET else plain(want)
+        named = {name: getattr(desired, name) for name in self.key_names}
+        if all(value is UNSET for value in named.values()):
+            return UNSET
+        fresh = self.fresh if isinstance(self.fresh, Mapping) else {}
+        now = {name: getattr(state, name) if state else fresh.get(name) for name in self.key_names}
+        return _together({name: now[name] if value is UNSET else value for name, value in named.items()})
+
+
+def _together(parts: Mapping[str, Any]) -> Known[Value]:
+    unknown = next((part for part in parts.values() if isinstance(part, Unknown)), None)
+    return unknown or {name: plain(part) for name, part in parts.items()}
+
+
+def _text(value: Value) -> str:
+    return shlex.quote(str(value))
+
+
+def _on_off(value: Value) -> str:
+    return "on" if value else "off"
+
+
+def _up_down(value: Value) -> str:
+    return "up" if value else "down"
+
+
+def _one_zero(value: Value) -> str:
+    return "1" if value else "0"
+
+
+def _mapping(value: Value) -> Mapping[str, Value]:
+    if not isinstance(value, Mapping):
+        raise UsageError(f"{value!r} is not a mapping of names to values")
+    return value
+
+
+def _vlan_words(value: Value) -> str:
+    vlan = _mapping(value)
+    return f"{_text(vlan['id'])} qos {_text(vlan.get('qos', 0))} proto {_text(vlan.get('protocol', '802.1Q'))}"
+
+
+def _rate_words(value: Value) -> str:
+    rate = _mapping(value)
+    return f"max_tx_rate {_text(rate['max_tx_rate_mbps'])} min_tx_rate {_text(rate['min_tx_rate_mbps'])}"
+
+
+def _override_word(value: Value) -> str:
+    return _text(value) if needs_override(str(value)) else '""'
+
+
+_VF = "ip link set dev {netdev} vf {vf} "
+_UNBIND = "echo {vf_pci} > {vf_folder}/driver/unbind"
+_BIND = f"{_UNBIND}; echo {{value}} > {{vf_folder}}/driver_override; echo {{vf_pci}} > /sys/bus/pci/drivers_probe"
+"""The unbind may find nothing to unbind, which is no reason to stop."""
+
+PF_FIELDS: Mapping[str, Field] = {
+    row.name: row
+    for row in (
+        Field(
+            name="num_vfs",
+            turn=2,
+            keys=(
+                Key(
+                    "num_vfs",
+                    Number("0 to 65535", 0, 65535),  # NumVFs has 16 bits (PCI Express Base, 9.3.3.7)
+                    "Number of VFs. To change it from N to M, all N VFs are destroyed first.",
+                    "4",
+                ),
+            ),
+            reason="how many VFs the PF has",
+            command="echo {value} > {folder}/sriov_numvfs",
+            example=4,
+            shell_value=_text,
+            note="The same number is not written. The kernel goes from N to another number through 0 only: the plan "
+            "shows a replacement, as disruptive.",
+        ),
+        Field(
+            name="mtu",
+            turn=4,
+            keys=(
+                # RFC 791: every link carries 68 octets; the IPv4 total length has 16 bits.
+                Key(
+                    "mtu", Number("68 to 65535 octets", 68, 65535), "MTU of the PF's network device, in octets.", "9000"
+                ),
+            ),
+            reason="the largest frame of the PF; a VF's can be no larger",
+            command="ip link set dev {netdev} mtu {value}",
+            example=9000,
+            shell_value=_text,
+            disturbs="to change its MTU the driver resets the PF, and its VFs lose frames",
+            note="The driver may allow less.",
+        ),
+        Field(
+            name="up",
+            turn=6,
+            keys=(Key("up", SWITCH, "Whether the PF's network device is administratively up.", "true"),),
+            reason="the PF has to be up for its VFs to get frames",
+            command="ip link set dev {netdev} {value}",
+            example=True,
+            shell_value=_up_down,
+            disturbs="every VF of this PF loses its link or its frames",
+            note="On many NICs, PF down cuts off every VF.",
+        ),
+        Field(
+            name="eswitch_mode",
+            turn=3,
+            keys=(
+                Key(
+                    "eswitch_mode",
+                    _ESWITCH_MODE,
+                    "How the NIC forwards: by MAC and VLAN (legacy), or by representors (switchdev).",
+                    "legacy",
+                ),
+            ),
+            reason="how the NIC's switch forwards",
+            command="devlink dev eswitch set {handle} mode {value}",
+            example="legacy",
+            shell_value=_text,
+            note="Disturbs every VF of the PF.",
+        ),
+        Field(
+            name="autoprobe",
+            turn=1,
+            keys=(
+                Key(
+                    "autoprobe",
+                    SWITCH,
+                    "Whether the kernel binds a driver to a VF as soon as it is created.",
+                    "false",
+                ),
+            ),
+            reason="whether the kernel binds a driver to VFs that are made",
+            command="echo {value} > {folder}/sriov_drivers_autoprobe",
+            example=False,
+            shell_value=_one_zero,
+            note="Takes effect for VFs created after it.",
+        ),
+    )
+}
+"""The rows of a PF, in the order of the reference."""
+
+VF_FIELDS: Mapping[str, Field] = {
+    row.name: row
+    for row in (
+        Field(
+            name="mac",
+            turn=1,
+            keys=(
+                Key(
+                    "mac",
+                    MAC,
+                    "Administrative MAC address of the VF; not multicast, and not twice below one PF. "
+                    "00:00:00:00:00:00: none is set, the only one allowed for several VFs.",
+                    "fa:16:3e:a1:43:57",
+                ),
+            ),
+            reason="the NIC hands the VF the frames for this MAC",
+            command=_VF + "mac {value}",
+            example="fa:16:3e:a1:43:57",
+            shell_value=_text,
+            fresh=NO_MAC,
+            disturbs="no longer gets frames for the old MAC",
+            note="Not in `each` or a range. Some drivers reset the VF, and some let the VF see it only when its driver "
+            "is loaded again.",
+        ),
+        Field(
+            name="vlan",
+            turn=2,
+            keys=(Key("vlan", VLAN, "VLAN of the VF: its id, or id, qos and protocol; none or 0: no VLAN.", "100"),),
+            reason="the NIC tags and untags the VF's frames; the guest sees none of it",
+            command=_VF + "vlan {value}",
+            example={"id": 100, "qos": 0, "protocol": "802.1Q"},
+            shell_value=_vlan_words,
+            fresh=plain(NO_VLAN),
+            disturbs="moves to another VLAN at once",
+        ),
+        Field(
+            name="spoofchk",
+            turn=4,
+            keys=(
+                Key(
+                    "spoofchk",
+                    SWITCH,
+                    "Whether the NIC drops what the VF sends from another MAC (or VLAN) than its own.",
+                    "true",
+                ),
+            ),
+            reason="whether the NIC drops frames that the VF sends with another MAC than its own",
+            command=_VF + "spoofchk {value}",
+            example=True,
+            shell_value=_on_off,
+        ),
+        Field(
+            name="trust",
+            turn=7,
+            keys=(
+                Key(
+                    "trust",
+                    SWITCH,
+                    "Whether the VF may change its MAC, be promiscuous, and more: what exactly, its driver says.",
+                    "false",
+                ),
+            ),
+            reason="whether the VF's guest may change its own filters",
+            command=_VF + "trust {value}",
+            example=False,
+            shell_value=_on_off,
+            fresh=False,
+            note="Resets the VF on i40e, ice and ixgbe.",
+        ),
+        Field(
+            name="link_state",
+            turn=5,
+            keys=(
+                Key(
+                    "link_state",
+                    _LINK_STATE,
+                    "Link as the VF sees it: that of the port (auto), always up, always down.",
+                    "auto",
+                ),
+            ),
+            reason="what link the VF's guest sees",
+            command=_VF + "state {value}",
+            example="auto",
+            shell_value=_text,
+            fresh="auto",
+            disturbs="may see its link change",
+        ),
+        Field(
+            name="rate",
+            turn=3,
+            keys=(
+                Key(
+                    "min_tx_rate_mbps",
+                    Number("0 to 4294967295 Mbit/s", 0, _RATE, "Mbit/s"),
+                    "Guaranteed rate of what the VF sends, in Mbit/s; 0: none.",
+                    "100",
+                ),
+                Key(
+                    "max_tx_rate_mbps",
+                    Number("0 to 4294967295 Mbit/s", 0, _RATE, "Mbit/s"),
+                    "Limit of what the VF sends, in Mbit/s; 0: no limit.",
+                    "1000",
+                ),
+            ),
+            reason="how fast the VF may send",
+            command=_VF + "{value}",
+            example={"min_tx_rate_mbps": 100, "max_tx_rate_mbps": 1000},
+            shell_value=_rate_words,
+            fresh={"min_tx_rate_mbps": 0, "max_tx_rate_mbps": 0},
+            note="The kernel takes both rates together; the one that is left out is written as it was. The maximum is "
+            "not below the minimum, wherever either of them is given.",
+        ),
+        Field(
+            name="rss_query",
+            turn=6,
+            keys=(Key("rss_query", SWITCH, "Whether the VF may read its receive hash key and table.", "false"),),
+            reason="whether the VF's guest may read how its traffic is spread",
+            command=_VF + "query_rss {value}",
+            example=False,
+            shell_value=_on_off,
+            fresh=False,
+        ),
+        Field(
+            name="driver",
+            turn=10,
+            keys=(
+                Key(
+                    "driver",
+                    DRIVER,
+                    "Driver of the VF, like vfio-pci; native: whichever fits; none: no driver.",
+                    "vfio-pci",
+                ),
+            ),
+            reason="who has the VF: the host's network, or a guest through vfio",
+            command=_BIND,
+            clear_command=_UNBIND,
+            example="vfio-pci",
+            shell_value=_override_word,
+            disturbs="loses the VF",
+            note="A named driver must be loaded. Refused while a process has the VF open through vfio.",
+        ),
+    )
+}
+"""The rows of a VF, in the order of the reference. The driver is not set through the PF's netdev."""
+
+FIELDS: Mapping[str, Mapping[str, Field]] = {"pf": PF_FIELDS, "vf": VF_FIELDS}
+"""The rows by the kind of ``Target``."""
+
+
+def in_order(rows: Iterable[Field]) -> Sequence[Field]:
+    """The rows in the order in which they are written."""
+    return sorted(rows, key=lambda row: row.turn)

@@ -1,0 +1,64 @@
+"""The registry of fields and the types that hold their values agree."""
+
+from dataclasses import fields as attributes
+
+import pytest
+
+from virtfn.errors import UsageError
+from virtfn.model.addresses import VfRef
+from virtfn.model.desired import UNSET, DesiredPf, DesiredVf, PfMatch
+from virtfn.model.fields import FIELDS, PF_FIELDS, VF_FIELDS, Field, in_order
+from virtfn.model.inventory import PfState, Unknown, VfState, Vlan, VlanProtocol
+
+ROWS = [pytest.param(row, id=f"{kind} {row.name}") for kind, rows in FIELDS.items() for row in rows.values()]
+
+
+def keys(rows: dict[str, Field]) -> list[str]:
+    return [name for row in rows.values() for name in row.key_names]
+
+
+def test_a_desired_vf_has_the_keys_of_the_rows() -> None:
+    assert [one.name for one in attributes(DesiredVf)] == keys(dict(VF_FIELDS))
+
+
+def test_a_desired_pf_has_the_keys_of_the_rows() -> None:
+    others = {"match", "vfs", "each", "where"}
+    assert [one.name for one in attributes(DesiredPf) if one.name not in others] == keys(dict(PF_FIELDS))
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_what_was_not_observed_is_unknown_in_every_row(row: Field) -> None:
+    state = VfState(0) if row in VF_FIELDS.values() else PfState("0000:01:00.0", "p2p1")
+    assert isinstance(row.read(state), Unknown)
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_a_row_without_a_wanted_value_is_left_alone(row: Field) -> None:
+    desired = DesiredVf() if row in VF_FIELDS.values() else DesiredPf(PfMatch(name="p2p1"))
+    assert row.wanted(desired, None) is UNSET
+
+
+def test_no_two_rows_of_a_kind_have_one_turn() -> None:
+    for rows in FIELDS.values():
+        assert len({row.turn for row in in_order(rows.values())}) == len(rows)
+
+
+def test_a_half_of_the_rate_that_is_not_named_keeps_its_value() -> None:
+    now = VfState(0, min_tx_rate_mbps=5, max_tx_rate_mbps=50)
+    wanted = VF_FIELDS["rate"].wanted(DesiredVf(max_tx_rate_mbps=80), now)
+    assert wanted == {"min_tx_rate_mbps": 5, "max_tx_rate_mbps": 80}
+
+
+def test_vlan_0_without_a_priority_is_no_vlan() -> None:
+    assert VF_FIELDS["vlan"].read(VfState(0, vlans=(Vlan(0, 0, VlanProtocol.S_TAG),))) == VF_FIELDS["vlan"].fresh
+
+
+def test_the_key_of_a_vf_is_read_as_it_is_written() -> None:
+    for ref in (VfRef("0000:01:00.0", 2), VfRef("p2p1", 0), VfRef("netdevsim1", 511)):
+        assert VfRef.parse(str(ref)) == ref
+
+
+@pytest.mark.parametrize("text", ["p2p1", "p2p1/", "/3", "p2p1/x", "p2p1/-1", "p2p1/²"])
+def test_what_is_not_the_key_of_a_vf_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is not a VF"):
+        VfRef.parse(text)
