@@ -23,6 +23,7 @@ from virtfn.cli.output import (
     output_option,
     print_document,
     progress,
+    secrets_option,
 )
 from virtfn.cli.sdk_logging import CLOUD_STEP, quieten_sdk
 from virtfn.errors import ExitCode, SpecError
@@ -58,6 +59,7 @@ def _change_options(command: F) -> F:
         metavar="N",
         help="Objects of one kind (ports, servers) at work at once.",
     )(command)
+    command = secrets_option(command)
     return click.option("--explain", is_flag=True, help="Show the equivalent openstack commands.")(command)
 
 
@@ -79,15 +81,18 @@ Examples:
 )
 @_spec_options
 @click.option("--explain", is_flag=True, help="Show the equivalent openstack commands.")
+@secrets_option
 @click.option("--exit-code", is_flag=True, help=f"Exit with {int(ExitCode.DIFFERENT)} if there is something to do.")
 @output_option
-def plan(file: str, os_cloud: str | None, quiet: bool, explain: bool, exit_code: bool, output: str) -> None:
+def plan(
+    file: str, os_cloud: str | None, quiet: bool, explain: bool, show_secrets: bool, exit_code: bool, output: str
+) -> None:
     """Show what `up` would make or change. Changes nothing."""
     how, desired = OutputFormat(output), _read(file)
     with causes_on_failure(how), _clouds(os_cloud, quiet) as (clouds, _):
         found = clouds.plan(desired)
         is_done = found.is_empty and not clouds.has_unfinished(desired.name)
-    _print_plan(found, how, explain=explain)
+    _print_plan(found, how, explain=explain, show_secrets=show_secrets)
     if exit_code and not is_done:
         raise click.exceptions.Exit(ExitCode.DIFFERENT)
 
@@ -116,6 +121,7 @@ def up(
     os_cloud: str | None,
     quiet: bool,
     explain: bool,
+    show_secrets: bool,
     dry_run: bool,
     yes: bool,
     parallel: int,
@@ -130,17 +136,17 @@ def up(
     with causes_on_failure(how), _clouds(os_cloud, quiet, timeout, parallel) as (clouds, stop):
         found = clouds.plan(desired)
         if dry_run:
-            _print_plan(found, how, explain=explain)
+            _print_plan(found, how, explain=explain, show_secrets=show_secrets)
             return
         if not found.is_empty or clouds.has_unfinished(desired.name):
-            ask(lambda: print_cloud_plan(error_console(), found, explain=explain), yes=yes, quiet=quiet)
+            _ask(found, explain=explain, show_secrets=show_secrets, yes=yes, quiet=quiet)
         with stop.held():
             receipt = clouds.up(desired, found)
     if how.is_document:
-        print_document("cloud-up", receipt, how)
+        print_document("cloud-up", receipt, how, show_secrets=show_secrets)
         return
     if receipt.plan.is_empty:
-        _print_plan(receipt.plan, how, explain=explain)
+        _print_plan(receipt.plan, how, explain=explain, show_secrets=show_secrets)
         return
     _PRINT[how](console(), receipt.now)
     _print_done(receipt, "made and ready")
@@ -184,6 +190,7 @@ def down(
     os_cloud: str | None,
     quiet: bool,
     explain: bool,
+    show_secrets: bool,
     dry_run: bool,
     yes: bool,
     parallel: int,
@@ -197,17 +204,17 @@ def down(
     with causes_on_failure(how), _clouds(os_cloud, quiet, parallel=parallel) as (clouds, stop):
         found = clouds.plan_down(spec)
         if dry_run:
-            _print_plan(found, how, explain=explain)
+            _print_plan(found, how, explain=explain, show_secrets=show_secrets)
             return
         if not found.is_empty or clouds.has_unfinished(spec):
-            ask(lambda: print_cloud_plan(error_console(), found, explain=explain), yes=yes, quiet=quiet)
+            _ask(found, explain=explain, show_secrets=show_secrets, yes=yes, quiet=quiet)
         with stop.held():
             receipt = clouds.down(spec, found)
     if how.is_document:
-        print_document("cloud-down", receipt, how)
+        print_document("cloud-down", receipt, how, show_secrets=show_secrets)
         return
     if receipt.plan.is_empty:
-        _print_plan(receipt.plan, how, explain=explain)
+        _print_plan(receipt.plan, how, explain=explain, show_secrets=show_secrets)
         return
     _print_done(receipt, "deleted")
     for note in receipt.plan.notes:  # what was left alone
@@ -240,14 +247,21 @@ def _read(name: str) -> "DesiredCloud":
     return load_cloud(name, decoded(data, file=name))
 
 
-def _print_plan(plan: "Plan", how: OutputFormat, *, explain: bool) -> None:
+def _ask(plan: "Plan", *, explain: bool, show_secrets: bool, yes: bool, quiet: bool) -> None:
+    def show() -> None:
+        print_cloud_plan(error_console(), plan, explain=explain, show_secrets=show_secrets)
+
+    ask(show, yes=yes, quiet=quiet)
+
+
+def _print_plan(plan: "Plan", how: OutputFormat, *, explain: bool, show_secrets: bool) -> None:
     if how.is_document:
-        print_document("cloud-plan", {"plan": plan}, how)
+        print_document("cloud-plan", {"plan": plan}, how, show_secrets=show_secrets)
         return
     if plan.is_empty and not plan.notes:
         console().print(f"Nothing to do: {plan.title}.", soft_wrap=True)
         return
-    print_cloud_plan(console(), plan, explain=explain)
+    print_cloud_plan(console(), plan, explain=explain, show_secrets=show_secrets)
 
 
 def _print_done(receipt: "CloudReceipt", what: str) -> None:

@@ -10,6 +10,7 @@ from virtfn.cli.cloud_table import print_networks, print_servers
 from virtfn.cli.output import grid, print_table
 from virtfn.model.cloud import CloudObject, Kind
 from virtfn.model.plan import DEFINITION, Plan, Step, Value
+from virtfn.model.secrets import redacted
 from virtfn.model.value_format import by_name, say
 from virtfn.services.cloud_state import CloudView
 
@@ -17,8 +18,12 @@ _STYLE = {"+": "green", "-": "red", "~": "yellow"}
 _LONGEST = 60
 
 
-def print_cloud_plan(out: Console, plan: Plan, *, explain: bool = False) -> None:
-    """An object a line with its symbol, its fields and whom it disturbs; with ``explain`` the equivalent commands."""
+def print_cloud_plan(out: Console, plan: Plan, *, explain: bool = False, show_secrets: bool = False) -> None:
+    """One line per object: symbol, fields and whom it disturbs; with ``explain`` the equivalent commands.
+
+    Secrets are hidden unless ``show_secrets``.
+    """
+    plan = plan if show_secrets else redacted(plan)
     out.print(Text(f"Plan: {plan.title}", style="bold"), soft_wrap=True)
     for steps in _by_object(plan):
         symbol = steps[0].symbol if steps[0].field == DEFINITION else "~"

@@ -23,6 +23,7 @@ from virtfn.cli.output import (
     print_document,
     print_table,
     progress,
+    secrets_option,
 )
 from virtfn.cli.plan_view import print_plan
 from virtfn.cli.sdk_logging import CLOUD_STEP, quieten_sdk
@@ -170,18 +171,22 @@ Examples:
 @click.argument("number", metavar="TX", type=click.IntRange(min=1))
 @_of_a_cloud
 @click.option("--explain", is_flag=True, help="Show the equivalent commands.")
+@secrets_option
 @output_option
-def show_one(number: int, cloud: bool, os_cloud: str | None, explain: bool, output: str) -> None:
+def show_one(number: int, cloud: bool, os_cloud: str | None, explain: bool, show_secrets: bool, output: str) -> None:
     """Show one transaction: its plan, how far it came, and what a rollback has to put back."""
     how = OutputFormat(output)
     with _records(quiet=True, cloud=cloud, os_cloud=os_cloud) as (records, _):
         entry = records.load(number)
     if how.is_document:
-        print_document("transaction", entry, how)
+        print_document("transaction", entry, how, show_secrets=show_secrets)
         return
     out = console()
     out.print(f"transaction {entry.id}: {entry.status.value}, started {entry.started}")
-    (print_cloud_plan if cloud or os_cloud else print_plan)(out, entry.plan, explain=explain)
+    if cloud or os_cloud:
+        print_cloud_plan(out, entry.plan, explain=explain, show_secrets=show_secrets)
+    else:
+        print_plan(out, entry.plan, explain=explain)
     out.print(f"{len(entry.begun)} of {len(entry.plan.steps)} steps begun, {len(entry.done)} done.")
     if entry.failure:
         out.print(f"It failed: {entry.failure}", soft_wrap=True)

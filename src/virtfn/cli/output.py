@@ -47,6 +47,11 @@ def output_option(command: F) -> F:
     return output_option_with()(command)
 
 
+def secrets_option(command: F) -> F:
+    """The option ``--show-secrets``; the command gets ``show_secrets``."""
+    return click.option("--show-secrets", is_flag=True, help="Show user data, which may hold passwords.")(command)
+
+
 def output_option_with(*more: str) -> Callable[[F], F]:
     """The same with more formats of the command's own."""
     choice = click.Choice([*(entry.value for entry in OutputFormat), *more])
@@ -75,12 +80,18 @@ def _console(stream: Any) -> Console:
     return Console(file=stream, width=_WIDEST, highlight=False, emoji=False, markup=False)
 
 
-def print_document(kind: str, value: object, output: OutputFormat, **more: object) -> None:
-    """One document on stdout: ``format``, ``kind``, the value's fields, and the reasons of all that is unknown."""
+def print_document(
+    kind: str, value: object, output: OutputFormat, *, show_secrets: bool = False, **more: object
+) -> None:
+    """One document on stdout: ``format``, ``kind``, the value's fields, and the reasons of all that is unknown.
+
+    Secrets in plans are hidden unless ``show_secrets``.
+    """
+    from virtfn.model.secrets import redacted
     from virtfn.model.serialization import encode
 
     unknown: dict[str, str] = {}
-    body = encode(value, unknown=unknown)
+    body = encode(value if show_secrets else redacted(value), unknown=unknown)
     fields = body if isinstance(body, Mapping) else {"items": body}
     extra = {key: encode(item, unknown=unknown, path=key) for key, item in more.items()}
     document: dict[str, Any] = {"format": FORMAT, "kind": kind, **fields, **extra}

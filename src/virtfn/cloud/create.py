@@ -9,6 +9,7 @@ from virtfn.cloud.from_sdk import MARK
 from virtfn.model.cloud import CloudObject, Kind, tag_of
 from virtfn.model.cloud.fields import refuse_fixed
 from virtfn.model.plan import Value
+from virtfn.model.secrets import SECRET_FIELDS
 from virtfn.planning.cloud.commands import cloud_name
 
 _NETWORK = {
@@ -38,6 +39,11 @@ def referred(kind: Kind, fields: Mapping[str, Value]) -> list[tuple[Kind, str]]:
         return []
     groups = [(Kind.SERVER_GROUP, str(fields["server_group"]))] if "server_group" in fields else []
     return [*((Kind.PORT, name) for name in _names(fields["ports"])), *groups]
+
+
+def secrets_of(fields: Mapping[str, Value]) -> list[str]:
+    """What is sent for these fields and must not be repeated by an error."""
+    return [_encoded(fields[name]) for name in SECRET_FIELDS if fields.get(name) is not None]
 
 
 def create(sdk: Any, spec: str, kind: Kind, name: str, fields: Mapping[str, Value], ids: Ids) -> str:
@@ -112,10 +118,14 @@ def _server(fields: Mapping[str, Value], ids: Ids) -> dict[str, Any]:
         **{key: fields[key] for key in ("host", "availability_zone", "key_name") if key in fields},
     }
     if "user_data" in fields:
-        values["user_data"] = base64.b64encode(str(fields["user_data"]).encode()).decode()
+        values["user_data"] = _encoded(fields["user_data"])
     if "server_group" in fields:
         values["scheduler_hints"] = {"group": ids.of(Kind.SERVER_GROUP, str(fields["server_group"]))}
     return values
+
+
+def _encoded(user_data: Value) -> str:
+    return base64.b64encode(str(user_data).encode()).decode()
 
 
 def _names(value: Value) -> list[str]:

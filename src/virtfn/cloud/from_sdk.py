@@ -11,6 +11,7 @@ from typing import Any
 from virtfn.model.cloud import CloudObject, Kind, NicAgent
 from virtfn.model.cloud.survey import Allowance, ComputeHost, Flavor, Image, SegmentRange, Zone
 from virtfn.model.plan import Value
+from virtfn.model.secrets import without_secrets
 from virtfn.planning.cloud.commands import cloud_name
 from virtfn.planning.cloud.wanted_objects import address_order
 
@@ -105,7 +106,7 @@ def server_object(one: Any, names: Names) -> CloudObject:
         fields["ports"] = list(names.ports.get(one.id, ()))
     facts: dict[str, Value] = {"status": one.status, "host": one.compute_host}
     if one.fault:
-        facts["fault"] = str(one.fault.get("message", one.fault))
+        facts["fault"] = without_secrets(str(one.fault.get("message", one.fault)))
     return CloudObject(Kind.SERVER, one.name, one.id, fields, facts)
 
 

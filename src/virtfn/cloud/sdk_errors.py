@@ -2,10 +2,11 @@
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from virtfn.errors import CloudDenied, CloudError, CloudUnreachable
 from virtfn.model.cloud.causes import CauseKind
+from virtfn.model.secrets import without_secrets
 from virtfn.planning.cloud.diagnosis.api_errors import meaning_of
 
 _SIGN_IN = "check the credentials in clouds.yaml (--os-cloud, OS_CLOUD)"
@@ -24,30 +25,36 @@ _AWAY = (502, 503, _GATEWAY_TIMEOUT)
 
 
 @contextlib.contextmanager
-def refusals(where: str) -> Iterator[None]:
-    """Within this context the SDK's errors leave as CloudError, CloudDenied or CloudUnreachable."""
+def refusals(where: str, secrets: Sequence[str] = ()) -> Iterator[None]:
+    """Within this context the SDK's errors leave as CloudError, CloudDenied or CloudUnreachable.
+
+    Their texts are without passwords, tokens and keys, and without these ``secrets``: nova repeats what it refuses.
+    """
     from keystoneauth1 import exceptions as auth
     from openstack import exceptions as sdk
+
+    def line(said: object) -> str:
+        return without_secrets(_line(said), secrets)
 
     try:
         yield
     except sdk.HttpException as fault:
-        raise _by_status(int(fault.status_code or 0), _word(fault), where) from fault
+        raise _by_status(int(fault.status_code or 0), line(_word(fault)), where) from fault
     except auth.HttpError as fault:
-        raise _by_status(int(fault.http_status or 0), _line(fault), where) from fault
+        raise _by_status(int(fault.http_status or 0), line(fault), where) from fault
     except (sdk.ConfigException, auth.MissingRequiredOptions, auth.NoMatchingPlugin) as fault:
-        raise CloudUnreachable(_line(fault), where=where, hint=_SEE_FILE) from fault
+        raise CloudUnreachable(line(fault), where=where, hint=_SEE_FILE) from fault
     except (sdk.ResourceTimeout, auth.ClientException, OSError) as fault:
-        error = CloudUnreachable(_line(fault), where=where, hint=_UP)
+        error = CloudUnreachable(line(fault), where=where, hint=_UP)
         error.may_be_at_work = not _NEVER_SENT.search(str(fault))
         raise error from fault
     except sdk.SDKException as fault:
-        raise CloudError(_line(fault), where=where) from fault
+        raise CloudError(line(fault), where=where) from fault
     except Exception as fault:
         if type(fault) is not Exception:
             raise
         # keystoneauth raises it bare where a password is missing (identity/generic/password.py)
-        raise CloudUnreachable(_line(fault), where=where, hint=_SEE_FILE) from fault
+        raise CloudUnreachable(line(fault), where=where, hint=_SEE_FILE) from fault
 
 
 def _by_status(status: int, word: str, where: str) -> CloudError:
@@ -68,10 +75,9 @@ def _by_status(status: int, word: str, where: str) -> CloudError:
     return CloudError(word, where=where, status=status)
 
 
-def _word(fault: object) -> str:
+def _word(fault: object) -> object:
     """What the service says itself, without what the SDK puts around it."""
-    details = getattr(fault, "details", None)
-    return _line(details) if details else _line(fault)
+    return getattr(fault, "details", None) or fault
 
 
 def _line(said: object) -> str:

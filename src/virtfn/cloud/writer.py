@@ -139,7 +139,7 @@ class Writer:
 
     def _ask(self, one: _Work, deleted: list[_Work]) -> None:
         spec, kind, name = meant_by(one.target)
-        with refusals(str(one.target)):
+        with refusals(str(one.target), making.secrets_of(one.fields)):
             if one.makes:
                 ids = making.Ids(lambda *asked: self._ids[spec, *asked], self._flavor)
                 self._ids[spec, kind, name] = making.create(self._sdk, spec, kind, name, whole(one.fields), ids)

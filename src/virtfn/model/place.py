@@ -49,7 +49,8 @@ class CloudAccount:
         words = sorted((key, str(value)) for key, value in auth.items() if key in _TELLING and value)
         digest = hashlib.sha256(repr((region, words)).encode()).hexdigest()[:8]
         project = str(auth.get("project_name") or auth.get("project_id") or "no project")
-        return cls(name, project, urlsplit(str(auth.get("auth_url") or "")).netloc or "no address", digest)
+        address = urlsplit(str(auth.get("auth_url") or "")).netloc.rpartition("@")[2]  # without a password
+        return cls(name, project, address or "no address", digest)
 
     @property
     def folder(self) -> str:

@@ -4,15 +4,13 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from virtfn.model.plan import DEFINITION, Target, Value
-
-_PRIVATE = frozenset({"user_data"})
-"""Fields that may hold secrets: their length is said, not what they hold."""
+from virtfn.model.secrets import SECRET_FIELDS, hidden
 
 
 def say(value: Value, field: str = "") -> str:
-    """``on``, ``100 qos 3``, ``max 1000 Mbit/s``, ``none``: the forms that fields have; of a private one its length."""
-    if field in _PRIVATE and value is not None:
-        return f"({len(str(value))} letters)"
+    """``on``, ``100 qos 3``, ``max 1000 Mbit/s``, ``none``: the forms that fields have; of a secret one its length."""
+    if field in SECRET_FIELDS and value is not None:
+        return str(hidden(value))
     if isinstance(value, bool):
         return "on" if value else "off"
     if value is None:

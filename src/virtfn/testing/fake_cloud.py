@@ -177,7 +177,8 @@ class FakeCloud:
             self.rules.check_server(fields)
             self._check_addresses(self._ports_of(_Kept(spec, one)))
             facts = {"status": "BUILD", "asked": fields.get("host")}
-            one = replace(one, fields={**fields, "host": None, "availability_zone": None}, facts=facts)
+            told = {name: value for name, value in fields.items() if name != "user_data"}  # nova does not show it
+            one = replace(one, fields={**told, "host": None, "availability_zone": None}, facts=facts)
         self._kept[one.id] = _Kept(spec, one, network, "fixed_ip" in fields and fields["fixed_ip"] is None)
 
     def _network_of(self, spec: str, fields: Mapping[str, Value]) -> str:

@@ -29,6 +29,17 @@ def test_a_refusal_has_the_services_own_word() -> None:
     assert (error.message, error.status, error.exit_code) == (word, 409, ExitCode.FAILED)
 
 
+def test_what_a_service_repeats_of_the_request_is_without_its_secrets() -> None:
+    from keystoneauth1.exceptions import ConnectFailure
+    from openstack.exceptions import BadRequestException
+
+    word = "Invalid input for field/attribute user_data. Value: aHVudGVyMg==."
+    with pytest.raises(CloudError) as caught, refusals("server vm", ["aHVudGVyMg=="]):
+        raise BadRequestException(details=word, http_status=400)
+    assert caught.value.message == "Invalid input for field/attribute user_data. Value: ***."
+    assert "hunter2" not in str(leaves(ConnectFailure("http://admin:hunter2@h:9/v3 does not answer")))
+
+
 def test_policy_and_credentials_are_about_permission() -> None:
     from keystoneauth1.exceptions import Unauthorized
     from openstack.exceptions import ForbiddenException

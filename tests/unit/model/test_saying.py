@@ -20,5 +20,5 @@ def test_values_are_said_as_a_person_reads_them(value: Value, words: str) -> Non
 
 
 def test_what_may_hold_a_secret_is_said_by_its_length_only() -> None:
-    assert say("password: hunter2", "user_data") == "(17 letters)"
+    assert say("password: hunter2", "user_data") == "(17 letters, hidden)"
     assert "hunter2" not in say({"image": "cirros", "user_data": "password: hunter2"})

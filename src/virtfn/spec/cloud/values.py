@@ -94,7 +94,9 @@ def _pool(value: object) -> tuple[str, str]:
 
 
 def _user_data(value: object) -> str:
-    text = _text(value)
+    if not isinstance(value, str) or not value.strip():  # it is not repeated: it may hold a password
+        raise refused("user data is not text", "write it below `user_data: |`, indented")
+    text = value
     if len(text.encode()) > MAX_USER_DATA:
         raise refused(f"{len(text.encode())} octets of user data", f"nova takes {MAX_USER_DATA} at most")
     return text
