@@ -128,7 +128,8 @@ class App:
         ``timeout_s``: what servers may take. ``parallel``: how many objects of one kind are at work at once.
         """
         from virtfn.cloud.openstack import OpenStackCloud
-        from virtfn.engine.transaction import Settle, Transactions
+        from virtfn.engine.readback import Settle
+        from virtfn.engine.transaction import Transactions
         from virtfn.services.cloud_state import CloudService, WaitPolicy
 
         cloud = OpenStackCloud(os_cloud, parallel=parallel)
@@ -149,7 +150,8 @@ class App:
     def cloud_records(self, os_cloud: str | None, sink: "EventSink", cancelled: "Cancelled | None" = None) -> "History":
         """The journal of a cloud, and what can be done with what is in it. Nothing is asked of the cloud yet."""
         from virtfn.cloud.openstack import OpenStackCloud
-        from virtfn.engine.transaction import Settle, Transactions, never_cancelled
+        from virtfn.engine.readback import Settle
+        from virtfn.engine.transaction import Transactions, never_cancelled
         from virtfn.services.history import History
 
         cloud, journal = OpenStackCloud(os_cloud), self.cloud_journal(os_cloud)

@@ -15,7 +15,8 @@ from tests.cloud.proxy import Faulty, in_front_of
 
 from virtfn.cli.events_view import EventsView
 from virtfn.cloud.openstack import OpenStackCloud
-from virtfn.engine.transaction import Settle, Transactions
+from virtfn.engine.readback import Settle
+from virtfn.engine.transaction import Transactions
 from virtfn.errors import CloudError, ExitCode, RollbackIncomplete
 from virtfn.model.cloud import DesiredCloud, meant_by
 from virtfn.model.plan import DEFINITION, Target, Value

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from virtfn.engine.batches import batches
 from virtfn.engine.events import ignore
-from virtfn.engine.transaction import Settle, Transactions
+from virtfn.engine.readback import Settle
+from virtfn.engine.transaction import Transactions
 from virtfn.errors import KernelRefused
 from virtfn.eswitch.drivers import ModeChange, facts_of
 from virtfn.eswitch.limits import limits_on

@@ -7,8 +7,9 @@ from rich.text import Text
 
 from virtfn.engine import events as engine
 from virtfn.engine.events import Event
+from virtfn.engine.rollback import Restore
 from virtfn.model.cloud import Kind
-from virtfn.model.plan import DEFINITION, Restore, Step, Target
+from virtfn.model.plan import DEFINITION, Step, Target
 from virtfn.model.value_format import say_change
 from virtfn.services import events as services
 

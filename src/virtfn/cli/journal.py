@@ -28,9 +28,9 @@ from virtfn.cli.output import (
 from virtfn.cli.plan_view import print_plan
 from virtfn.cli.sdk_logging import CLOUD_STEP, quieten_sdk
 from virtfn.engine.events import ignore
+from virtfn.engine.rollback import Restore, revert
 from virtfn.errors import VirtfnError
 from virtfn.model.place import cloud_place
-from virtfn.model.plan import Restore
 from virtfn.model.transaction import Status, Transaction
 from virtfn.services.history import History, awaits_confirmation
 
@@ -65,7 +65,7 @@ def rollback(number: int | None, cloud: bool, os_cloud: str | None, yes: bool, q
     """
     with _records(quiet=quiet, cloud=cloud, os_cloud=os_cloud) as (records, stop):
         chosen = records.to_undo(number)
-        _ask(chosen, yes=yes, back=chosen.way_back)
+        _ask(chosen, yes=yes, back=revert(chosen.touched))
         with stop.held():
             done = records.rollback(chosen.id)
     console().print(f"Transaction {done.id} ({done.plan.title}) is rolled back: everything reads as before.")
@@ -196,9 +196,9 @@ def show_one(number: int, cloud: bool, os_cloud: str | None, explain: bool, show
         return
     if entry.is_final:
         out.print("It cannot be rolled back: what it deleted does not come back.")
-    elif entry.way_back:
+    elif restores := revert(entry.touched):
         out.print("A rollback puts back:")
-        print_rollback(out, entry.way_back, whole=True)
+        print_rollback(out, restores, whole=True)
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,8 @@
-"""How a plan and its way back are cut into what is read, journalled and written at once. Pure."""
+"""How a plan is cut into batches: the steps that are read, journalled and written at once. Pure."""
 
 from collections.abc import Iterator, Sequence
 
-from virtfn.model.plan import Impact, Restore, Step, Target, Undoing, Writing
-
-
-def insisted_on(step: Step) -> bool:
-    """Whether the field must read as written in the end."""
-    return step.writing is not Writing.IMPLIED and step.undoing is not Undoing.OVERWRITE
+from virtfn.model.plan import Impact, Step, Target, Writing
 
 
 def first_touches(steps: Sequence[Step]) -> list[Step]:
@@ -44,16 +39,19 @@ def batches(
         yield batch
 
 
-def restore_batches(back: Sequence[Restore]) -> Iterator[list[Restore]]:
-    """The way back in its order, cut into what can be written at once: a field to be retraced goes alone. Pure."""
-    batch: list[Restore] = []
-    for one in back:
-        if one.undoing is Undoing.RETRACE:
-            if batch:
-                yield batch
-            yield [one]
-            batch = []
-        else:
-            batch.append(one)
-    if batch:
-        yield batch
+def ends_by_kind(steps: Sequence[Step], at_most: int) -> frozenset[int]:
+    """The last step of each batch of up to ``at_most`` objects of one kind, as these never need each other.
+
+    The steps of an object follow each other. What a batch needs was created by the batches before it, and what it
+    deletes was needed only by what is deleted already.
+    """
+    ends = set()
+    batch: set[str] = set()
+    for number, step in enumerate(steps):
+        batch.add(step.target.id)
+        after = steps[number + 1].target if number + 1 < len(steps) else None
+        grows = after is not None and after.kind == step.target.kind and (after.id in batch or len(batch) < at_most)
+        if not grows:
+            ends.add(number)
+            batch = set()
+    return frozenset(ends)

@@ -4,7 +4,7 @@ Steps are plain values so that a plan can be shown, saved, journalled and rolled
 nothing of NICs or clouds. ``before``, ``after`` are in the normal form in which the world reads the field.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
@@ -121,51 +121,3 @@ class Plan:
     def disruptive(self) -> bool:
         """Some step disturbs somebody whom the request does not name."""
         return any(step.impact is Impact.BYSTANDERS for step in self.steps)
-
-
-@dataclass(frozen=True)
-class Restore:
-    """Put ``field`` of ``target`` back to ``value``; ``ours`` are the values it had while we changed it.
-
-    ``goal`` is where the way back ends: a field that is there already is left alone. A value that is none of ours is
-    somebody else's and is left alone, too, unless ``undoing`` is OVERWRITE.
-    """
-
-    target: Target
-    field: str
-    value: Value
-    goal: Value
-    ours: tuple[Value, ...]
-    command: str = ""
-    undoing: Undoing = Undoing.DIRECT
-
-
-def way_back(steps: Iterable[Step]) -> tuple[Restore, ...]:
-    """The shortest way back from steps that were begun, the last touched field first.
-
-    A field that was changed twice goes back to its first value in one write, so undoing "PF down, PF up" is no second
-    interruption; one that is to be retraced goes through the same values. What was made on the way goes with its maker.
-    """
-    begun = [step for step in steps if step.writing is not Writing.FRESH and step.undoing is not Undoing.FINAL]
-    while begun and begun[-1].writing is Writing.IMPLIED:  # the step that does it was not begun
-        begun.pop()
-    last = {(step.target, step.field): place for place, step in enumerate(begun)}
-    first: dict[tuple[Target, str], Step] = {}
-    ours: dict[tuple[Target, str], tuple[Value, ...]] = {}
-    for step in begun:
-        key = (step.target, step.field)
-        start = first.setdefault(key, step)
-        ours[key] = (*ours.get(key, (start.before,)), step.after)
-    back = []
-    for place, step in reversed(list(enumerate(begun))):
-        key = (step.target, step.field)
-        if step.undoing is Undoing.RETRACE:
-            back.append(_restore(step, first[key].before, ours[key]))
-        elif last[key] == place:
-            back.append(_restore(first[key], first[key].before, ours[key]))
-    return tuple(back)
-
-
-def _restore(step: Step, goal: Value, ours: tuple[Value, ...]) -> Restore:
-    undoing = Undoing.OVERWRITE if step.writing is Writing.IMPLIED else step.undoing
-    return Restore(step.target, step.field, step.before, goal, ours, step.undo_command, undoing)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from virtfn.model.plan import Plan, Restore, Step, Undoing, Value, way_back
+from virtfn.model.plan import Plan, Step, Undoing, Value
 
 
 class Status(StrEnum):
@@ -51,11 +51,6 @@ class Transaction:
     def touched(self) -> tuple[Step, ...]:
         """The steps whose write may have happened: journalled as begun."""
         return tuple(self.plan.steps[number] for number in sorted(self.begun))
-
-    @property
-    def way_back(self) -> tuple[Restore, ...]:
-        """What a rollback has to put back."""
-        return way_back(self.touched)
 
     @property
     def is_final(self) -> bool:

@@ -4,15 +4,15 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from virtfn.engine.batches import ends_by_kind
 from virtfn.engine.events import EventSink
 from virtfn.engine.interfaces import Cancelled, Journal
-from virtfn.engine.transaction import Evidence, Transactions, never_cancelled
+from virtfn.engine.transaction import Evidence, Hooks, Transactions, never_cancelled
 from virtfn.errors import CloudError, ConflictError, Interrupted, RollbackIncomplete, VerifyFailed, VirtfnError
 from virtfn.model.cloud import CloudObject, DesiredCloud, ObservedCloud
 from virtfn.model.plan import Plan
 from virtfn.model.subject import CloudAction, CloudSubject
 from virtfn.model.transaction import Status, Transaction
-from virtfn.planning.cloud.batches import ends_of_waves
 from virtfn.planning.cloud.diagnosis.causes import diagnosis
 from virtfn.planning.cloud.name_resolution import kept, meant_by_id, settled, spoken
 from virtfn.planning.cloud.plan import differences, plan_down, plan_up
@@ -166,8 +166,8 @@ class CloudService:
         if plan.is_empty:
             return CloudReceipt(plan)
         try:
-            waves = ends_of_waves(plan.steps, self._cloud.parallel)
-            return CloudReceipt(plan, self._engine.run(plan, stops=waves, prove=prove).id)
+            batch_ends = ends_by_kind(plan.steps, self._cloud.parallel)
+            return CloudReceipt(plan, self._engine.run(plan, Hooks(batch_ends=batch_ends, prove=prove)).id)
         except ConflictError as failure:
             failure.hint = "somebody else changes this cloud: look with `virtfn cloud show`, then run it again"
             raise

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from virtfn.engine.interfaces import Journal
-from virtfn.engine.transaction import Transactions
+from virtfn.engine.transaction import Hooks, Transactions
 from virtfn.errors import ConflictError, VerifyFailed
 from virtfn.model.desired import DesiredHost
 from virtfn.model.inventory import Inventory
@@ -111,7 +111,7 @@ class HostService:
     def _run(self, plan: Plan, inventory: Inventory, forced: frozenset[str], at_begin: AtBegin | None) -> HostReceipt:
         refuse(self._objections(plan, inventory, forced), plan.title)
         try:
-            transaction = self._engine.run(plan, at_begin=at_begin)
+            transaction = self._engine.run(plan, Hooks(at_begin=at_begin))
         except VerifyFailed as failure:
             for remark in _remarks(failure, inventory):
                 failure.add_note(remark)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from virtfn.engine.events import EventSink
 from virtfn.engine.interfaces import Journal
-from virtfn.engine.transaction import Evidence, Transactions
+from virtfn.engine.transaction import Evidence, Hooks, Transactions
 from virtfn.errors import CapabilityError, ConflictError, ProofFailed, UsageError, VirtfnError
 from virtfn.mirroring import proof
 from virtfn.mirroring.context import MirrorContext, mirror_context
@@ -186,7 +186,9 @@ class MirrorService:
                 raise ProofFailed("not proven: " + "; ".join(report.faults), where=proposal.plan.title, report=report)
             return _evidence(report)
 
-        transaction = self._engine.run(proposal.plan, stops=frozenset(proposal.waypoints), at_stop=look, prove=prove)
+        transaction = self._engine.run(
+            proposal.plan, Hooks(batch_ends=frozenset(proposal.waypoints), at_batch_end=look, prove=prove)
+        )
         return transaction, _last_proof(transaction) or proof.report(points, proposal.strategy, legs=())
 
     def _control_after(self, inventory: Inventory, mirror: Mirror) -> ProofReport:

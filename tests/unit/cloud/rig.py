@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 
 from virtfn.cli.events_view import EventsView
-from virtfn.engine.transaction import Settle, Transactions
+from virtfn.engine.readback import Settle
+from virtfn.engine.transaction import Transactions
 from virtfn.model.cloud import CloudObject, DesiredCloud, Kind
 from virtfn.services.cloud_state import CloudReceipt, CloudService, UpReceipt, WaitPolicy
 from virtfn.services.history import History

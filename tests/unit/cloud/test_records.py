@@ -39,7 +39,7 @@ def test_an_up_that_stands_can_be_rolled_back_by_its_number(rig: Rig) -> None:
     assert rig.cloud.everything() == before
 
 
-def test_what_somebody_took_away_already_is_no_obstacle_to_the_way_back(rig: Rig) -> None:
+def test_what_somebody_took_away_already_is_no_obstacle_to_a_rollback(rig: Rig) -> None:
     before = rig.cloud.everything()
     rig.up()
     rig.cloud.write(cloud_target("note", Kind.SERVER, "vm-1"), DEFINITION, None)

@@ -3,11 +3,11 @@
 import pytest
 from tests.unit.cloud.rig import FIELD_NOTE, Rig, desired
 
+from virtfn.engine.batches import ends_by_kind
 from virtfn.errors import CloudError, Interrupted
 from virtfn.model.cloud import Kind, cloud_target
 from virtfn.model.plan import Step, Target, Value
 from virtfn.model.transaction import Status
-from virtfn.planning.cloud.batches import ends_of_waves
 from virtfn.services.cloud_state import WaitPolicy
 from virtfn.testing import FakeCloud
 
@@ -28,21 +28,21 @@ def steps(*names: str) -> list[Step]:
 )
 def test_a_wave_ends_at_its_size_and_where_the_kind_changes(at_most: int, ends: set[int]) -> None:
     plan = steps("network/a", "port/a", "port/b", "port/c", "server/a", "server/b")
-    assert ends_of_waves(plan, at_most) == ends
+    assert ends_by_kind(plan, at_most) == ends
 
 
 def test_the_steps_of_an_object_are_not_torn_apart() -> None:
     plan = steps("network/a", "network/a", "network/b", "network/b", "network/b", "network/c")
-    assert ends_of_waves(plan, 1) == {1, 4, 5}
-    assert ends_of_waves(plan, 2) == {4, 5}
+    assert ends_by_kind(plan, 1) == {1, 4, 5}
+    assert ends_by_kind(plan, 2) == {4, 5}
 
 
 def test_objects_of_one_name_and_of_different_kinds_are_in_different_waves() -> None:
-    assert ends_of_waves(steps("port/vm", "server/vm"), 4) == {0, 1}
+    assert ends_by_kind(steps("port/vm", "server/vm"), 4) == {0, 1}
 
 
 def test_no_steps_make_no_waves() -> None:
-    assert ends_of_waves([], 4) == frozenset()
+    assert ends_by_kind([], 4) == frozenset()
 
 
 class Watch:
@@ -125,7 +125,7 @@ def test_a_wave_that_was_killed_half_made_is_taken_back_by_the_next_run() -> Non
     rig = Rig()
     plan = rig.clouds.plan(desired(FIVE))
     entry = rig.journal.begin(plan)
-    wave = sorted(ends_of_waves(plan.steps, rig.cloud.parallel))[2]
+    wave = sorted(ends_by_kind(plan.steps, rig.cloud.parallel))[2]
     entry = rig.journal.record_intent(entry, range(wave + 1))
     half = [step for step in plan.steps[: wave + 1] if str(step.target) not in ("port vm-2-0", "port vm-3-0")]
     rig.cloud.write_all([(step.target, step.field, step.after) for step in half])

@@ -6,7 +6,8 @@ import pytest
 
 from virtfn.cli.events_view import EventsView
 from virtfn.engine.events import Event, RollbackStarted, StepsDone, StepsFailed, TransactionStarted, ValuesRestored
-from virtfn.engine.transaction import Settle, Transactions
+from virtfn.engine.readback import Settle
+from virtfn.engine.transaction import Transactions
 from virtfn.errors import KernelRefused
 from virtfn.model.plan import Plan, Step, Target, Value
 from virtfn.model.subject import CloudAction, CloudSubject, HostSubject

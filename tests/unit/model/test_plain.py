@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from virtfn.engine.rollback import revert
 from virtfn.errors import UsageError
 from virtfn.model.addresses import MacAddress, PciAddress, VfRef
 from virtfn.model.inventory import Unknown, VfState
-from virtfn.model.plan import Impact, Plan, Step, Target, Undoing, Value, Writing, way_back
+from virtfn.model.plan import Impact, Plan, Step, Target, Undoing, Value, Writing
 from virtfn.model.serialization import decode, encode, to_json
 from virtfn.model.subject import CloudAction, CloudSubject, HostSubject, MirrorSubject, Subject
 
@@ -116,7 +117,7 @@ def test_a_wrong_mac_is_named(text: str) -> None:
         MacAddress.parse(text)
 
 
-def test_the_way_back_writes_each_field_once_the_last_touched_first() -> None:
+def test_a_rollback_writes_each_field_once_the_last_touched_first() -> None:
     pf, vf = Target("pf", "a", "a"), Target("vf", "a/2", "a/2")
     recipe = (
         Step(pf, "up", True, False, ""),
@@ -124,12 +125,12 @@ def test_the_way_back_writes_each_field_once_the_last_touched_first() -> None:
         Step(pf, "up", False, True, ""),
         Step(vf, "mac", "twin", "neighbour", ""),
     )
-    back = way_back(recipe)
+    back = revert(recipe)
     assert [(entry.target, entry.field, entry.value) for entry in back] == [(vf, "mac", "own"), (pf, "up", True)]
     assert back[0].ours == ("own", "twin", "neighbour")
 
 
-def test_the_way_back_from_a_new_number_of_vfs_goes_through_none_and_restores_what_went_with_them() -> None:
+def test_a_rollback_from_a_new_number_of_vfs_goes_through_none_and_restores_what_went_with_them() -> None:
     pf, old, new = Target("pf", "a", "a"), Target("vf", "a/0", "a/0"), Target("vf", "a/5", "a/5")
     plan = (
         Step(old, "mac", "M", None, "", writing=Writing.IMPLIED),
@@ -137,5 +138,5 @@ def test_the_way_back_from_a_new_number_of_vfs_goes_through_none_and_restores_wh
         Step(pf, "num_vfs", 0, 6, "", undoing=Undoing.RETRACE),
         Step(new, "mac", None, "N", "", writing=Writing.FRESH),
     )
-    back = [(entry.target, entry.field, entry.value) for entry in way_back(plan)]
+    back = [(entry.target, entry.field, entry.value) for entry in revert(plan)]
     assert back == [(pf, "num_vfs", 0), (pf, "num_vfs", 4), (old, "mac", "M")]

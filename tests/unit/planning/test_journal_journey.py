@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from virtfn.engine.events import ignore
-from virtfn.engine.transaction import Settle, Transactions
+from virtfn.engine.readback import Settle
+from virtfn.engine.transaction import Transactions
 from virtfn.journal.files import FileJournal
 from virtfn.model.addresses import MacAddress
 from virtfn.model.desired import DesiredHost, DesiredPf, DesiredVf, PfMatch

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from tests.unit.planning.cases import cases, desired, expected, extras, observed
-from tests.unit.planning.texts import way_back_text
+from tests.unit.planning.texts import restores_text
 
-from virtfn.model.plan import way_back
+from virtfn.engine.rollback import revert
 from virtfn.planning.host.diff import diff
 from virtfn.planning.host.plan import plan_host
 
@@ -18,9 +18,9 @@ def text_of(case: Path) -> str:
     host = observed(case)
     plan = plan_host(diff(desired(case), host), host)
     begun = extras(case, "begun.yaml").get("steps", len(plan.steps))
-    return way_back_text(way_back(plan.steps[:begun]))
+    return restores_text(revert(plan.steps[:begun]))
 
 
 @pytest.mark.parametrize("case", cases("revert"))
-def test_way_back_is_as_expected(case: Path) -> None:
+def test_rollback_is_as_expected(case: Path) -> None:
     assert text_of(case) == expected(case)

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
+from virtfn.engine.rollback import Restore
 from virtfn.errors import CapabilityError, SpecError
 from virtfn.model.mirror import Objection
-from virtfn.model.plan import Impact, Plan, Restore, Step, Undoing, Value, Writing
+from virtfn.model.plan import Impact, Plan, Step, Undoing, Value, Writing
 from virtfn.planning.host.diff import Difference
 from virtfn.planning.host.summary import summary
 
@@ -28,7 +29,7 @@ def plan_text(plan: Plan) -> str:
     return _joined([*lines, str(summary(plan))], "")
 
 
-def way_back_text(restores: Iterable[Restore]) -> str:
+def restores_text(restores: Iterable[Restore]) -> str:
     """What a rollback writes, in its order."""
     lines = []
     for one in restores:

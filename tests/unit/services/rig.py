@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from virtfn.cli.events_view import EventsView
-from virtfn.engine.transaction import Settle, Transactions
+from virtfn.engine.readback import Settle
+from virtfn.engine.transaction import Transactions
 from virtfn.journal.files import FileJournal
 from virtfn.model.physnets import PhysicalNetworks
 from virtfn.model.transaction import Transaction

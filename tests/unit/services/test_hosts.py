@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from virtfn.cli.events_view import EventsView
-from virtfn.engine.transaction import Settle, Transactions
+from virtfn.engine.readback import Settle
+from virtfn.engine.transaction import Transactions
 from virtfn.errors import (
     ConflictError,
     GuardRefused,
