@@ -74,8 +74,8 @@ class App:
         import secrets
 
         from virtfn.engine.transaction import Transactions
-        from virtfn.host.frames import PacketProber
         from virtfn.host.physnets import physical_networks
+        from virtfn.host.probing import PacketProber
         from virtfn.services.mirrors import MirrorService
         from virtfn.services.probe_points import ProbeOrigins
         from virtfn.services.prover import Probing, Prover

@@ -5,7 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from virtfn.cli.output import grid, print_table
-from virtfn.model.probe import Leg, LegKind, ProofReport
+from virtfn.model.probe import Direction, Leg, ProofReport
 
 
 def print_proof(out: Console, report: ProofReport) -> None:
@@ -33,7 +33,7 @@ def _table(report: ProofReport) -> Table:
     judged = next(legs for legs in (parts["COPY"], parts["COPY AFTER"], parts["COPY BEFORE"]) if legs)
     table = grid("FRAMES", "SENT", "ARRIVED", *shown, "OTHERS")
     for name, leg in judged.items():
-        wanted = leg.kind is LegKind.TO_SOURCE
+        wanted = leg.kind is Direction.TO_SOURCE
         copies = (_copy(legs.get(name), wanted=wanted and heading == "COPY") for heading, legs in shown.items())
         table.add_row(name, str(leg.sent), str(_arrived(leg)), *copies, str(leg.strangers))
     return table
@@ -71,7 +71,7 @@ def _word(report: ProofReport) -> tuple[str, str]:
 def _remarks(report: ProofReport) -> list[str]:
     remarks = []
     if report.legs and report.proven and not report.control_after:
-        missing = [kind.value for kind in LegKind if kind.value not in report.directions]
+        missing = [kind.value for kind in Direction if kind not in report.directions]
         copied = ", ".join(report.directions) or "nothing"
         remarks.append(f"copied: {copied}" + (f"; not copied: {', '.join(missing)}" if missing else ""))
     if any(leg.copy.other_host for leg in report.legs) and not report.control_after:
@@ -80,4 +80,16 @@ def _remarks(report: ProofReport) -> list[str]:
     if last and last.copy == last.sent and any(leg.fault and not leg.copy.frames for leg in report.legs):
         remarks.append(f"the mirror worked until then ({last.copy} of {last.sent}): the recipe's last step ended it")
     remarks += [f"not probed from {gap}" for gap in report.not_probed]
+    remarks += _metered(report)
     return remarks
+
+
+def _metered(report: ProofReport) -> list[str]:
+    """Which meter counted where, one line per meter, and which VFs nobody could watch."""
+    labels: dict[tuple[str, str], list[str]] = {}
+    for point in report.meters:
+        labels.setdefault((point.strength.value, point.meter), []).append(point.label)
+    lines = [f"{strength} by {meter} at {', '.join(names)}" for (strength, meter), names in labels.items()]
+    if report.unmetered:
+        lines.append(f"not watched, no meter: {', '.join(one.label for one in report.unmetered)}")
+    return lines

@@ -1,4 +1,4 @@
-"""Probe frames on AF_PACKET sockets, in whatever network namespace an endpoint lives.
+"""Probe frames on AF_PACKET sockets, in the network namespace of each endpoint: sending, and the meter captured-frames.
 
 Captured is what the NIC handed to the netdev, as a sniffer sees it; no netdev is put into promiscuous mode, as that
 changes how the NIC forwards (measured: with the PF promiscuous, QEMU's igb shows frames between a VF and the outside
@@ -11,15 +11,14 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from virtfn.errors import KernelRefused, PermissionDenied
 from virtfn.host.netns import call_in
-from virtfn.mirroring.proof import ETHERTYPE, Catch, frame, recognise
-from virtfn.model.probe import Caught, Endpoint, ProbeBurst
+from virtfn.mirroring.proof import ETHERTYPE, frame, recognise, tally
+from virtfn.model.probe import Caught, Endpoint, ProbeBurst, ProbePoint, Tally
 
 _ETH_P_ALL = 3
 _SO_ATTACH_FILTER = 26
@@ -44,63 +43,68 @@ _FILTER = (
 
 
 Watchers: TypeAlias = Mapping[socket.socket, tuple[str, list[Caught]]]
-"""The open sockets, each with its endpoint's label and what it has caught so far."""
+"""The open sockets, each with its point's label and what it has caught so far."""
 
 
-@dataclass(frozen=True)
-class Pace:
-    """How fast frames are sent, and how long stragglers are waited for (all in seconds)."""
+class FrameCapture:
+    """Reads the meter ``captured-frames``: one raw socket per point. Needs CAP_NET_RAW, and CAP_SYS_ADMIN to enter
+    namespaces."""
 
-    gap_s: float = 0.001
-    quiet_s: float = 0.2
-    deadline_s: float = 5.0
-
-
-class PacketProber:
-    """Sends and captures bursts with raw sockets. Needs CAP_NET_RAW, and CAP_SYS_ADMIN to enter namespaces."""
-
-    def __init__(self, pace: Pace | None = None) -> None:
-        self._pace = pace or Pace()
-
-    def send(self, burst: ProbeBurst) -> Catch:
-        """Send the burst, and return what each watcher caught, in order of arrival.
-
-        Ends when nothing has arrived for ``quiet_s`` after the last frame was sent, at the latest after
-        ``deadline_s``. Raises PermissionDenied; KernelRefused where a netdev is gone or down.
-        """
+    @contextmanager
+    def start(self, burst: ProbeBurst, points: Sequence[ProbePoint]) -> "Iterator[CapturedBurst]":
+        """Capture the frames of this burst at these points while the block runs. Raises what ``opened`` raises."""
         with ExitStack() as stack:
-            watchers = {stack.enter_context(_opened(point)): (point.label, list[Caught]()) for point in burst.watchers}
-            sender = stack.enter_context(_opened(burst.sender))
-            for number in range(burst.count):
-                _send(sender, burst, number)
-                _collect(watchers, burst, self._pace.gap_s)
-            self._wait_for_stragglers(watchers, burst)
-            return {label: tuple(caught) for label, caught in watchers.values()}
+            sockets = {
+                stack.enter_context(opened(point.endpoint)): (point.label, list[Caught]())
+                for point in points
+                if point.endpoint
+            }
+            yield CapturedBurst(burst, sockets)
 
-    def _wait_for_stragglers(self, watchers: Watchers, burst: ProbeBurst) -> None:
-        last = start = time.monotonic()
-        while (now := time.monotonic()) < min(last + self._pace.quiet_s, start + self._pace.deadline_s):
-            if _collect(watchers, burst, last + self._pace.quiet_s - now):
-                last = time.monotonic()
+
+class CapturedBurst:
+    """What has been captured of one burst so far."""
+
+    def __init__(self, burst: ProbeBurst, sockets: Watchers) -> None:
+        self._burst = burst
+        self._sockets = sockets
+
+    def collect(self, wait_s: float) -> bool:
+        """Take what has arrived; wait up to ``wait_s`` for the first. Whether one of our frames was among it."""
+        ready, _, _ = select.select(list(self._sockets), [], [], wait_s)
+        found = False
+        for one in ready:
+            label, caught = self._sockets[one]
+            for octets, vlan, kind in _received(one, label):
+                hit = recognise(self._burst, octets, vlan=vlan, other_host=kind == _PACKET_OTHERHOST)
+                if hit and kind != _PACKET_OUTGOING:
+                    caught.append(hit)
+                    found = True
+        return found
+
+    def tallies(self) -> Mapping[str, Tally]:
+        """What each point received, by its label."""
+        return {label: tally(self._burst.count, caught) for label, caught in self._sockets.values()}
 
 
 @contextmanager
-def _opened(point: Endpoint) -> Iterator[socket.socket]:
+def opened(point: Endpoint) -> Iterator[socket.socket]:
+    """A raw socket at a netdev, in its namespace. Raises PermissionDenied; KernelRefused where it is gone or down."""
     where = f"{point.netns}:{point.netdev}" if point.netns else point.netdev
     try:
-        opened = call_in(point.netns, lambda: _open(point.netdev))
+        handle = call_in(point.netns, lambda: _open(point.netdev))
     except PermissionError as fault:
         raise PermissionDenied(
             f"a raw socket cannot be opened ({fault.strerror})", where=where, hint="run as root: probe frames need it"
         ) from fault
     except OSError as fault:
         raise _refused(fault, where, "socket(AF_PACKET)") from fault
-    with opened:
-        yield opened
+    with handle:
+        yield handle
 
 
 def _open(netdev: str) -> socket.socket:
-    """A filtered raw socket. It is bound last, so that no frame passes before the filter stands."""
+    """A filtered raw socket. It is bound last, so that no frame passes before the filter is set."""
     opened = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     try:
         program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *row) for row in _FILTER))
@@ -117,7 +121,7 @@ def _open(netdev: str) -> socket.socket:
     return opened
 
 
-def _send(sender: socket.socket, burst: ProbeBurst, number: int) -> None:
+def send_frame(sender: socket.socket, burst: ProbeBurst, number: int) -> None:
     """Send one frame; a full queue is waited for, up to a second."""
     octets = frame(burst, number)
     where = f"{burst.sender.label} ({burst.sender.netdev})"
@@ -130,20 +134,6 @@ def _send(sender: socket.socket, burst: ProbeBurst, number: int) -> None:
                 raise _refused(fault, where, "send") from fault
             time.sleep(0.001)
     raise KernelRefused("the transmit queue stayed full for a second", where=where, call="send", errno=errno.ENOBUFS)
-
-
-def _collect(watchers: Watchers, burst: ProbeBurst, wait_s: float) -> bool:
-    """Take what has arrived; wait up to ``wait_s`` for the first. Whether one of our frames was among it."""
-    ready, _, _ = select.select(list(watchers), [], [], wait_s)
-    found = False
-    for one in ready:
-        label, caught = watchers[one]
-        for octets, vlan, kind in _received(one, label):
-            hit = recognise(burst, octets, vlan=vlan, other_host=kind == _PACKET_OTHERHOST)
-            if hit and kind != _PACKET_OUTGOING:
-                caught.append(hit)
-                found = True
-    return found
 
 
 def _received(one: socket.socket, label: str) -> Iterator[tuple[bytes, int | None, int]]:

@@ -1,4 +1,4 @@
-"""What probe frames are, and what those that were caught prove. Pure: the sockets are in host/frames.py.
+"""What probe frames are, and what their counts prove. Pure: frames are sent and counted in host/.
 
 A probe frame is an Ethernet frame of 64 octets (without FCS): destination, source, EtherType 0x88B5 (IEEE 802, local
 experimental), then 8 octets of magic, 8 of nonce, a 32-bit number, a 32-bit count, and a filler that depends on the
@@ -9,10 +9,19 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TypeAlias
 
 from virtfn.model.addresses import MacAddress
-from virtfn.model.probe import Caught, Endpoint, Leg, LegKind, ProbeBurst, ProofReport, Tally, Waypoint
+from virtfn.model.probe import (
+    Caught,
+    Direction,
+    Endpoint,
+    Leg,
+    ProbeBurst,
+    ProbePoints,
+    ProofReport,
+    Tally,
+    Waypoint,
+)
 
 ETHERTYPE = 0x88B5
 MAGIC = b"virtfn\x00\x01"
@@ -62,74 +71,55 @@ def tally(count: int, caught: Sequence[Caught]) -> Tally:
 
 
 @dataclass(frozen=True)
-class ProbePoints:
-    """Everybody at the NIC whom we can reach: the mirror's two VFs, and who else can send or watch.
-
-    ``senders`` send to the source; ``receivers`` get frames that the source sends. ``copies`` are the labels of VFs
-    that already are copies of this source, and rightly get its frames. ``not_probed`` says, in sentences, which
-    vantage points are missing and why.
-    """
-
-    source: Endpoint
-    copy: Endpoint
-    mac: MacAddress
-    senders: tuple[Endpoint, ...]
-    receivers: tuple[Endpoint, ...]
-    watchers: tuple[Endpoint, ...]
-    copies: frozenset[str] = frozenset()
-    not_probed: tuple[str, ...] = ()
-
-
-Catch: TypeAlias = Mapping[str, Sequence[Caught]]
-"""What each watcher caught of a burst, by its label, in order of arrival."""
-
-
-@dataclass(frozen=True)
 class ProbePath:
-    """One leg to be shot: its name, its kind, who sends, to whom."""
+    """The path of one leg: its name, its direction, who sends, to which MAC, and the label of the addressee."""
 
     name: str
-    kind: LegKind
+    kind: Direction
     sender: Endpoint
     destination: MacAddress
-    addressee: Endpoint
+    addressee: str
 
 
 def probe_paths(points: ProbePoints) -> tuple[ProbePath, ...]:
-    """All legs of a proof: to the source from every sender, and from the source to every receiver."""
+    """All legs of a proof: to the source from every sender, and from the source to every receiver.
+
+    A source without a netdev in reach cannot send: there are no legs from it.
+    """
+    source = points.source
     to_source = [
-        ProbePath(f"{sender.label} -> {points.source.label}", LegKind.TO_SOURCE, sender, points.mac, points.source)
+        ProbePath(f"{sender.label} -> {source.label}", Direction.TO_SOURCE, sender, points.mac, source.label)
         for sender in points.senders
     ]
     from_source = [
-        ProbePath(f"{points.source.label} -> {target.label}", LegKind.FROM_SOURCE, points.source, target.mac, target)
+        ProbePath(f"{source.label} -> {target.label}", Direction.FROM_SOURCE, sender, target.mac, target.label)
+        for sender in (source.endpoint,)
+        if sender
         for target in points.receivers
     ]
     return (*to_source, *from_source)
 
 
-def burst_of(points: ProbePoints, course: ProbePath, nonce: bytes, count: int) -> ProbeBurst:
-    """The frames of one leg. Everybody watches but the sender, who would see what it sends itself."""
-    everybody = {point.label: point for point in (points.source, points.copy, *points.watchers)}
-    watchers = tuple(point for point in everybody.values() if point.label != course.sender.label)
-    return ProbeBurst(course.sender, course.destination, nonce, count, watchers)
+def burst_of(points: ProbePoints, path: ProbePath, nonce: bytes, count: int) -> ProbeBurst:
+    """The frames of one leg. They are counted everywhere but at the sender, which would see what it sends itself."""
+    everywhere = {point.label: point for point in (points.source, points.copy, *points.watchers)}
+    watchers = tuple(point for point in everywhere.values() if point.label != path.sender.label)
+    return ProbeBurst(path.sender, path.destination, nonce, count, watchers)
 
 
-def leg_of(points: ProbePoints, course: ProbePath, burst: ProbeBurst, caught: Catch) -> Leg:
-    """Judge nothing yet: count what each endpoint got of a leg."""
-    tallies = {point.label: tally(burst.count, caught.get(point.label, ())) for point in burst.watchers}
-    expected = {points.source.label, points.copy.label, course.addressee.label}
-    if course.kind is LegKind.TO_SOURCE:
+def leg_of(points: ProbePoints, path: ProbePath, burst: ProbeBurst, tallies: Mapping[str, Tally]) -> Leg:
+    """A leg with what each point received of it, by the point's label; nothing is judged yet."""
+    expected = {points.source.label, points.copy.label, path.addressee}
+    if path.kind is Direction.TO_SOURCE:
         expected |= points.copies
-    others = {label: found.frames for label, found in tallies.items() if label not in expected}
     return Leg(
-        name=course.name,
-        kind=course.kind,
+        name=path.name,
+        kind=path.kind,
         sent=burst.count,
         source=tallies.get(points.source.label, Tally()),
         copy=tallies.get(points.copy.label, Tally()),
-        destination=tallies.get(course.addressee.label) if course.kind is LegKind.FROM_SOURCE else None,
-        others=others,
+        destination=tallies.get(path.addressee) if path.kind is Direction.FROM_SOURCE else None,
+        others={label: found.frames for label, found in tallies.items() if label not in expected},
     )
 
 
@@ -141,10 +131,10 @@ def judge_control(leg: Leg) -> Leg:
     return replace(leg, fault=fault)
 
 
-def judge_mirror(leg: Leg) -> Leg:
-    """With a mirror: the addressee still gets all; of frames to the source the copy gets all, others nothing."""
+def judge_mirror(leg: Leg, directions: Sequence[Direction] = (Direction.TO_SOURCE,)) -> Leg:
+    """With a mirror of these directions: the addressee still gets all, the copy all it has to copy, others nothing."""
     fault = _addressee_fault(leg)
-    if not fault and leg.kind is LegKind.TO_SOURCE and not leg.copy.whole:
+    if not fault and leg.kind in directions and not leg.copy.whole:
         fault = f"the copy got {_describe(leg.copy, leg.sent)}"
     return replace(leg, fault=fault or _strangers_fault(leg))
 
@@ -158,13 +148,13 @@ def report(
     control_after: Sequence[Leg] = (),
     waypoints: Sequence[Waypoint] = (),
 ) -> ProofReport:
-    """Sum up. Proven only if there is a leg to the source, and no leg of any part has a fault."""
+    """The report of a proof. Proven only if each wanted direction has a leg, and no leg of any part has a fault."""
     parts = (("before", control_before), ("", legs), ("after removal", control_after))
     faults = [
         f"{leg.name}{f' ({when})' if when else ''}: {leg.fault}" for when, part in parts for leg in part if leg.fault
     ]
-    if not any(leg.kind is LegKind.TO_SOURCE for _, part in parts for leg in part):
-        faults.append("no frame could be sent to the source: nothing is proven")
+    sent = {leg.kind for _, part in parts for leg in part}
+    faults += [f"no frame could be sent {one}: nothing is proven" for one in points.directions if one not in sent]
     return ProofReport(
         source=points.source.label,
         copy=points.copy.label,
@@ -176,22 +166,24 @@ def report(
         waypoints=tuple(waypoints),
         directions=_directions(legs),
         not_probed=points.not_probed,
+        unmetered=points.unmetered,
+        meters=(points.source, points.copy, *points.watchers),
         faults=tuple(faults),
     )
 
 
-def _directions(legs: Sequence[Leg]) -> tuple[str, ...]:
+def _directions(legs: Sequence[Leg]) -> tuple[Direction, ...]:
     """The directions of which the copy got every frame, on every leg."""
     found = []
-    for kind in LegKind:
+    for kind in Direction:
         of_kind = [leg for leg in legs if leg.kind is kind]
         if of_kind and all(leg.copy.whole for leg in of_kind):
-            found.append(kind.value)
+            found.append(kind)
     return tuple(found)
 
 
 def _addressee_fault(leg: Leg) -> str:
-    name, got = ("the source", leg.source) if leg.kind is LegKind.TO_SOURCE else ("the addressee", leg.destination)
+    name, got = ("the source", leg.source) if leg.kind is Direction.TO_SOURCE else ("the addressee", leg.destination)
     if got is None or got.whole:
         return ""
     return f"{name} got {_describe(got, leg.sent)}"

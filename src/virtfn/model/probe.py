@@ -1,4 +1,4 @@
-"""Probe frames: who sends them, who watches, what was caught, and what that proves."""
+"""Probe frames: who sends them, where they are counted and by which meter, and what that proves."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,9 +17,71 @@ class Endpoint:
     mac: MacAddress
 
 
+class Direction(StrEnum):
+    """Which traffic of the source is meant: frames sent TO it, or frames sent BY it."""
+
+    TO_SOURCE = "to source"
+    FROM_SOURCE = "from source"
+
+
+class Strength(StrEnum):
+    """How strong a meter's count is as a proof, strongest first.
+
+    SEEN: the frames themselves were captured, with content and order. COUNTED: a counter grew by their number.
+    UNPROVEN: nothing was counted.
+    """
+
+    SEEN = "seen"
+    COUNTED = "counted"
+    UNPROVEN = "unproven"
+
+
+@dataclass(frozen=True)
+class ProbePoint:
+    """A VF, an uplink or a netdev outside whose received frames a meter counts.
+
+    ``meter``: the meter's name. ``endpoint``: its netdev, where one is in reach; only from there frames can be sent.
+    """
+
+    label: str
+    meter: str
+    strength: Strength
+    endpoint: Endpoint | None = None
+
+
+@dataclass(frozen=True)
+class NoMeter:
+    """A VF whose received frames no meter can count. ``reason``: why, for each meter that was considered."""
+
+    label: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ProbePoints:
+    """All points at which frames can be sent or counted: the mirror's two VFs, and others at the NIC.
+
+    ``mac``: the MAC whose frames the source receives. ``senders`` send to the source; ``receivers`` are sent to by the
+    source. ``watchers`` must receive nothing, except ``copies``: the labels of VFs that already are copies of this
+    source. ``directions``: what the mirror has to copy. ``not_probed``: origins of frames that are missing, each with
+    the reason; ``unmetered``: VFs of the same PF that cannot be watched.
+    """
+
+    source: ProbePoint
+    copy: ProbePoint
+    mac: MacAddress
+    senders: tuple[Endpoint, ...]
+    receivers: tuple[Endpoint, ...]
+    watchers: tuple[ProbePoint, ...]
+    copies: frozenset[str] = frozenset()
+    directions: tuple[Direction, ...] = (Direction.TO_SOURCE,)
+    not_probed: tuple[str, ...] = ()
+    unmetered: tuple[NoMeter, ...] = ()
+
+
 @dataclass(frozen=True)
 class ProbeBurst:
-    """``count`` probe frames from one endpoint to one MAC, and the endpoints that watch meanwhile.
+    """``count`` probe frames from one endpoint to one MAC, and the points at which they are counted.
 
     ``nonce`` (8 octets) makes the frames of this burst unlike any others.
     """
@@ -28,7 +90,7 @@ class ProbeBurst:
     destination: MacAddress
     nonce: bytes
     count: int
-    watchers: tuple[Endpoint, ...]
+    watchers: tuple[ProbePoint, ...]
 
 
 @dataclass(frozen=True)
@@ -45,16 +107,12 @@ class Caught:
     other_host: bool = False
 
 
-class LegKind(StrEnum):
-    """What a leg shows: frames TO the source (what a mirror copies), or frames sent BY it."""
-
-    TO_SOURCE = "to source"
-    FROM_SOURCE = "from source"
-
-
 @dataclass(frozen=True)
 class Tally:
-    """What one endpoint caught of one burst: frames, and faults in them."""
+    """What one point received of one burst: frames, and faults in them.
+
+    A meter that only counts knows ``frames`` and ``missing``.
+    """
 
     frames: int = 0
     missing: int = 0
@@ -72,13 +130,13 @@ class Tally:
 
 @dataclass(frozen=True)
 class Leg:
-    """One burst, judged. ``others`` are the labels and counts of watchers that should have got nothing.
+    """One burst, judged. ``others``: the labels and counts of points that should have received nothing.
 
-    ``destination`` is what the addressee of a FROM_SOURCE leg got; the addressee of the other kind is the source.
+    ``destination``: what the addressee of a FROM_SOURCE leg received; the addressee of the other kind is the source.
     """
 
     name: str
-    kind: LegKind
+    kind: Direction
     sent: int
     source: Tally
     copy: Tally
@@ -108,11 +166,11 @@ class Waypoint:
 
 @dataclass(frozen=True)
 class ProofReport:
-    """What frames showed of one mirror.
+    """What probe frames showed of one mirror.
 
     ``control_before``: the same bursts before anything was changed; ``legs``: with the mirror in place;
     ``control_after``: after it was removed. A part that was not run is empty. ``faults`` says, in sentences, why
-    ``proven`` is false.
+    ``proven`` is false. ``meters``: every point at which frames were counted, source and copy first.
     """
 
     source: str
@@ -123,6 +181,14 @@ class ProofReport:
     control_before: tuple[Leg, ...] = ()
     control_after: tuple[Leg, ...] = ()
     waypoints: tuple[Waypoint, ...] = ()
-    directions: tuple[str, ...] = ()
-    not_probed: tuple[str, ...] = field(default=())
+    directions: tuple[Direction, ...] = ()
+    not_probed: tuple[str, ...] = ()
+    unmetered: tuple[NoMeter, ...] = ()
+    meters: tuple[ProbePoint, ...] = ()
     faults: tuple[str, ...] = ()
+
+    @property
+    def strength(self) -> Strength:
+        """The strength of the weaker one of the counts at source and copy."""
+        order = list(Strength)
+        return max((point.strength for point in self.meters[:2]), key=order.index, default=Strength.UNPROVEN)

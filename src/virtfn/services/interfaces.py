@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from virtfn.engine.interfaces import World
-from virtfn.mirroring.proof import Catch
 from virtfn.model.addresses import MacAddress
 from virtfn.model.cloud import DesiredCloud, ObservedCloud
 from virtfn.model.cloud.ports import Named, NicSwitch
 from virtfn.model.cloud.survey import CloudSurvey
 from virtfn.model.inventory import Inventory, Known
-from virtfn.model.probe import ProbeBurst
+from virtfn.model.probe import ProbeBurst, Tally
 
 
 class Observer(Protocol):
@@ -58,11 +57,11 @@ class CloudPorts(Protocol):
 
 
 class Prober(Protocol):
-    """Sends and captures probe frames."""
+    """Sends probe frames, and counts them with the meter of each point."""
 
-    def send(self, burst: ProbeBurst) -> Catch:
-        """Send the burst; what each watcher caught of it, by the watcher's label, in order of arrival.
+    def send(self, burst: ProbeBurst) -> Mapping[str, Tally]:
+        """Send the burst; what each watcher received of it, by the watcher's label.
 
-        Returns when every frame was seen at the expected places for long enough, or at a deadline of its own.
-        Raises PermissionDenied, KernelRefused.
+        Returns when nothing new has arrived for long enough, or at a deadline of its own. Raises PermissionDenied,
+        KernelRefused.
         """

@@ -10,14 +10,13 @@ from virtfn.errors import CapabilityError, ConflictError, ProofFailed, UsageErro
 from virtfn.mirroring import proof
 from virtfn.mirroring.context import MirrorContext, mirror_context
 from virtfn.mirroring.guards import objections
-from virtfn.mirroring.proof import ProbePoints
 from virtfn.mirroring.strategies import STRATEGIES, choose
 from virtfn.model.addresses import MacAddress, VfRef
 from virtfn.model.inventory import Inventory
 from virtfn.model.mirror import Choice, Mirror, MirrorReceipt, MirrorRequest, MirrorState, Proposal
 from virtfn.model.physnets import PhysicalNetworks
 from virtfn.model.plan import Target
-from virtfn.model.probe import Leg, ProofReport, Waypoint
+from virtfn.model.probe import Leg, ProbePoints, ProofReport, Waypoint
 from virtfn.model.serialization import decode, encode
 from virtfn.model.subject import MirrorSubject
 from virtfn.model.transaction import Status, Transaction
@@ -253,7 +252,14 @@ class MirrorService:
     def _bench(self, inventory: Inventory, source: VfRef, copy: VfRef, mac: MacAddress) -> ProbePoints:
         """Who can send and watch; other copies of the same source rightly get its frames, too."""
         copies = (one.copy_label for one in self.standing() if one.source == source and one.copy != copy)
-        return probe_points_of(self._host, inventory, Pair(source, copy, mac, frozenset(copies)), self._vantage)
+        pair = Pair(source, copy, mac, copies=frozenset(copies))
+        points = probe_points_of(self._host, inventory, pair, self._vantage)
+        if isinstance(points, ProbePoints):
+            return points
+        raise CapabilityError(
+            "no meter: no mirror could be proven: " + "; ".join(f"{one.label}: {one.reason}" for one in points),
+            hint="source and copy need a netdev, up, on the host or in a network namespace",
+        )
 
 
 def _choice(context: MirrorContext) -> Choice:

@@ -1,15 +1,15 @@
-"""Who can send and watch probe frames: from the inventory and the vantage points a person named."""
+"""Where probe frames can be sent and counted: from the inventory, and the origins that the user named."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from virtfn.engine.interfaces import World
-from virtfn.errors import CapabilityError, UsageError
-from virtfn.mirroring.proof import ProbePoints
+from virtfn.errors import UsageError
+from virtfn.mirroring.meters import CAPTURED_FRAMES, meter_of
 from virtfn.model.addresses import MacAddress, VfRef
-from virtfn.model.inventory import Inventory, PfState, VfState
+from virtfn.model.inventory import Inventory, PfState
 from virtfn.model.plan import Target
-from virtfn.model.probe import Endpoint
+from virtfn.model.probe import Direction, Endpoint, NoMeter, ProbePoint, ProbePoints
 
 SIBLING = "sibling"
 PF = "pf"
@@ -33,61 +33,59 @@ class ProbeOrigins:
         outside = tuple(word for word in words if word not in (PF, SIBLING))
         for name in outside:
             if not name.rpartition(":")[2] or "/" in name:
-                raise UsageError(f"{name!r} is no vantage point", hint="name pf, sibling, NETDEV or NETNS:NETDEV")
+                raise UsageError(
+                    f"{name!r} is no origin of probe frames", hint="name pf, sibling, NETDEV or NETNS:NETDEV"
+                )
         return cls(PF in words or not words, SIBLING in words, outside)
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A mirror's two VFs and the MAC whose frames are copied; ``copies``: labels of this source's other copies."""
+    """A mirror's two VFs, the MAC whose frames are copied, and the directions that are.
+
+    ``copies``: labels of this source's other copies.
+    """
 
     source: VfRef
     copy: VfRef
     mac: MacAddress
+    directions: tuple[Direction, ...] = (Direction.TO_SOURCE,)
     copies: frozenset[str] = frozenset()
 
 
-def probe_points_of(world: World, inventory: Inventory, pair: Pair, vantage: ProbeOrigins) -> ProbePoints:
-    """The points of a mirror. Raises CapabilityError where the source or the copy cannot be captured from here."""
+def probe_points_of(
+    world: World, inventory: Inventory, pair: Pair, origins: ProbeOrigins
+) -> ProbePoints | tuple[NoMeter, ...]:
+    """The points of a mirror; or, where no meter can count at its source or its copy, which and why.
+
+    Raises UsageError where a VF does not exist; what reading a netdev outside raises.
+    """
     pf = inventory.pf(pair.source.pf)
     source = pf.vf(pair.source.index) if pf else None
-    copy = pf.vf(pair.copy.index) if pf else None
-    if pf is None or source is None or copy is None:
-        raise UsageError(f"{pair.source} and {pair.copy} are not both there", hint="see `virtfn show`")
-    siblings = tuple(point for vf in pf.vfs if vf not in (source, copy) and (point := _vf_endpoint(pf, vf)))
-    idle = tuple(point for point in siblings if point.label not in pair.copies)
-    outside = tuple(_outside_endpoint(world, name) for name in vantage.outside)
+    copy_pf = inventory.pf(pair.copy.pf)
+    copy = copy_pf.vf(pair.copy.index) if copy_pf else None
+    if pf is None or copy_pf is None or source is None or copy is None:
+        raise UsageError(f"{pair.source} and {pair.copy} are not both there")
+    at_source, at_copy = meter_of(pf, source), meter_of(copy_pf, copy)
+    if isinstance(at_source, NoMeter) or isinstance(at_copy, NoMeter):
+        return tuple(one for one in (at_source, at_copy) if isinstance(one, NoMeter))
+    others = [meter_of(pf, vf) for vf in pf.vfs if vf not in (source, copy)]
+    siblings = tuple(one for one in others if isinstance(one, ProbePoint))
+    idle = tuple(one.endpoint for one in siblings if one.endpoint and one.label not in pair.copies)
+    outside = tuple(_outside_endpoint(world, name) for name in origins.outside)
     uplink = tuple(point for point in (_pf_endpoint(pf),) if point)
     return ProbePoints(
-        source=_must_reach(pf, source),
-        copy=_must_reach(pf, copy),
+        source=at_source,
+        copy=at_copy,
         mac=pair.mac,
-        senders=(*(uplink if vantage.pf else ()), *outside, *(idle[:1] if vantage.sibling else ())),
+        senders=(*(uplink if origins.pf else ()), *outside, *(idle[:1] if origins.sibling else ())),
         receivers=outside[:1] or uplink,
-        watchers=(*uplink, *outside, *siblings),
+        watchers=(*map(CAPTURED_FRAMES.at, (*uplink, *outside)), *siblings),
         copies=pair.copies,
-        not_probed=tuple(_gaps(pf, vantage, bool(uplink), bool(outside), bool(idle))),
+        directions=pair.directions,
+        not_probed=tuple(_gaps(pf, origins, bool(uplink), bool(outside), bool(idle))),
+        unmetered=tuple(one for one in others if isinstance(one, NoMeter)),
     )
-
-
-def _must_reach(pf: PfState, vf: VfState) -> Endpoint:
-    point = _vf_endpoint(pf, vf)
-    if point:
-        return point
-    holder = vf.holder
-    where = getattr(holder, "detail", "") or getattr(holder, "reason", "") or getattr(holder, "kind", "")
-    raise CapabilityError(
-        f"no frame can be captured there, so no mirror could be proven ({where})",
-        where=f"{pf.label}/{vf.index}",
-        hint="source and copy need a netdev, up, on the host or in a network namespace",
-    )
-
-
-def _vf_endpoint(pf: PfState, vf: VfState) -> Endpoint | None:
-    netdev = vf.netdev
-    if netdev is None or not netdev.up:
-        return None
-    return Endpoint(f"{pf.label}/{vf.index}", netdev.netns, netdev.name, netdev.mac)
 
 
 def _pf_endpoint(pf: PfState) -> Endpoint | None:
@@ -102,13 +100,13 @@ def _outside_endpoint(world: World, name: str) -> Endpoint:
     return Endpoint(name, netns, netdev, MacAddress.parse(str(mac)))
 
 
-def _gaps(pf: PfState, vantage: ProbeOrigins, uplink: bool, outside: bool, idle: bool) -> Iterator[str]:
-    """The vantage points that are missing, each with the reason."""
-    if vantage.pf and not uplink:
+def _gaps(pf: PfState, origins: ProbeOrigins, uplink: bool, outside: bool, idle: bool) -> Iterator[str]:
+    """The origins of frames that are missing, each with the reason."""
+    if origins.pf and not uplink:
         yield f"{pf.label} itself: it has no netdev here"
     if not outside:
         yield "the wire: no netdev beyond the NIC was named (--probe-from)"
-    if not vantage.sibling:
+    if not origins.sibling:
         yield "a sibling VF: not asked for (--probe-from sibling)"
     elif not idle:
         yield "a sibling VF: none has a netdev that is up and in reach"

@@ -1,4 +1,4 @@
-"""Proving by frames: control, proof, and a look in the middle, on one points."""
+"""Proves a mirror by frames: the control, the proof, and a look in the middle of a recipe."""
 
 import time
 from collections.abc import Callable
@@ -9,9 +9,8 @@ from virtfn.engine.interfaces import Cancelled
 from virtfn.engine.transaction import never_cancelled
 from virtfn.errors import Interrupted, ProofFailed
 from virtfn.mirroring import proof
-from virtfn.mirroring.proof import ProbePoints
 from virtfn.model.plan import Step
-from virtfn.model.probe import Leg, ProbeBurst, ProofReport, Waypoint
+from virtfn.model.probe import Direction, Leg, ProbePoints, ProofReport, Waypoint
 from virtfn.model.value_format import say
 from virtfn.services.events import BurstJudged, ProofRetried
 from virtfn.services.interfaces import Prober
@@ -19,7 +18,7 @@ from virtfn.services.interfaces import Prober
 
 @dataclass(frozen=True)
 class Probing:
-    """How a mirror is proven: how many frames a leg, and how often a proof that fails is tried.
+    """How a mirror is proven: how many frames per leg, and how often a proof that fails is tried.
 
     ``nonce`` gives 8 octets that no other burst has; ``patience_s`` is how long a NIC that was reset in the middle of
     a recipe may stay silent.
@@ -32,7 +31,7 @@ class Probing:
 
 
 class Prover:
-    """Shoots the legs of a proof and has them judged."""
+    """Sends the bursts of a proof and has their counts judged. It knows no meter: the prober counts."""
 
     def __init__(
         self, prober: Prober, probing: Probing, *, sink: EventSink, cancelled: Cancelled = never_cancelled
@@ -53,19 +52,19 @@ class Prover:
         if not faults:
             return control
         raise ProofFailed(
-            "the control before the mirror failed, nothing was changed: " + "; ".join(faults),
+            "pre-check failed: " + _pre_check(control) + "; nothing was changed: " + "; ".join(faults),
             where=f"{points.source.label} to {points.copy.label}",
-            hint="frames must reach the source, and only it, before a mirror can be proven",
+            hint="without a mirror, probes must reach the source and nobody else",
             report=proof.report(points, "", legs=(), control_before=control),
         )
 
     def prove(
         self, points: ProbePoints, strategy: str, control: tuple[Leg, ...] = (), waypoints: tuple[Waypoint, ...] = ()
     ) -> ProofReport:
-        """Shoot all legs with the mirror in place; again where they have a fault, as some NICs reset a VF at first."""
+        """Send all legs with the mirror in place; again where they have a fault, as some NICs reset a VF at first."""
         attempt = 1
         while True:
-            legs = self._send(points, proof.judge_mirror)
+            legs = self._send(points, lambda leg: proof.judge_mirror(leg, points.directions))
             report = proof.report(points, strategy, legs=legs, control_before=control, waypoints=waypoints)
             if report.proven or attempt >= self._probing.attempts:
                 return report
@@ -74,11 +73,11 @@ class Prover:
 
     def look(self, points: ProbePoints, after: Step) -> Waypoint:
         """Bursts to the source in the middle of a recipe, until one arrives whole or ``patience_s`` is over."""
-        course = proof.probe_paths(points)[0]
+        path = proof.probe_paths(points)[0]
         start = time.monotonic()
         while True:
             asked = time.monotonic()
-            leg = proof.leg_of(points, course, *self._send_burst(points, course))
+            leg = self._send_burst(points, path)
             if leg.source.whole or time.monotonic() - start > self._probing.patience_s or self._cancelled():
                 break
         return Waypoint(
@@ -91,14 +90,20 @@ class Prover:
 
     def _send(self, points: ProbePoints, judge: Callable[[Leg], Leg]) -> tuple[Leg, ...]:
         legs = []
-        for course in proof.probe_paths(points):
+        for path in proof.probe_paths(points):
             if self._cancelled():
                 raise Interrupted("interrupted")
-            leg = judge(proof.leg_of(points, course, *self._send_burst(points, course)))
+            leg = judge(self._send_burst(points, path))
             self._sink(BurstJudged(leg))
             legs.append(leg)
         return tuple(legs)
 
-    def _send_burst(self, points: ProbePoints, course: proof.ProbePath) -> tuple[ProbeBurst, proof.Catch]:
-        burst = proof.burst_of(points, course, self._probing.nonce(), self._probing.frames)
-        return burst, self._prober.send(burst)
+    def _send_burst(self, points: ProbePoints, path: proof.ProbePath) -> Leg:
+        burst = proof.burst_of(points, path, self._probing.nonce(), self._probing.frames)
+        return proof.leg_of(points, path, burst, self._prober.send(burst))
+
+
+def _pre_check(control: tuple[Leg, ...]) -> str:
+    """What the control before the mirror showed, in short."""
+    lost = any(leg.fault and not leg.source.whole for leg in control if leg.kind is Direction.TO_SOURCE)
+    return "probes did not reach the source" if lost else "probes went to others than the addressee"

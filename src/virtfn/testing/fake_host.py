@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from virtfn.errors import UsageError, VirtfnError
 from virtfn.eswitch.forwarding import PF, WIRE, Port, receivers
-from virtfn.mirroring.proof import Catch, frame, recognise
+from virtfn.mirroring.proof import frame, recognise, tally
 from virtfn.model.addresses import MacAddress, PciAddress, VfRef
 from virtfn.model.fields import needs_override
 from virtfn.model.inventory import (
@@ -24,7 +24,7 @@ from virtfn.model.inventory import (
     Vlan,
 )
 from virtfn.model.plan import Target, Value
-from virtfn.model.probe import Caught, ProbeBurst
+from virtfn.model.probe import Caught, ProbeBurst, Tally
 from virtfn.testing.fake_pf import FakePf, FakeVf
 
 Hook = Callable[[str, Target, str, Value], None]
@@ -123,7 +123,7 @@ class FakeHost:
             index = self._guest(target)
             self.vfs[index] = _write_guest(self.vfs[index], field, value)
 
-    def send(self, burst: ProbeBurst) -> Catch:
+    def send(self, burst: ProbeBurst) -> Mapping[str, Tally]:
         """Forward every frame of the burst by the switch's rules."""
         pf = self.pfs[0]
         names = {f"{pf.name}/{index}": index for index in range(len(self.vfs))}
@@ -135,7 +135,8 @@ class FakeHost:
             for name, index in names.items()
         )
         arrivals = receivers(port, burst.destination, vlan, ports)
-        return {watcher.label: self._caught(watcher.label, arrivals, burst) for watcher in burst.watchers}
+        caught = {watcher.label: self._caught(watcher.label, arrivals, burst) for watcher in burst.watchers}
+        return {label: tally(burst.count, frames) for label, frames in caught.items()}
 
     def _caught(self, label: str, arrivals: frozenset[str], burst: ProbeBurst) -> tuple[Caught, ...]:
         port = {"wire:w0": WIRE, self.pfs[0].name: PF}.get(label, label)

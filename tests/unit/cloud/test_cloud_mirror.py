@@ -229,7 +229,7 @@ def test_the_answer_of_the_host_is_what_the_host_answers(tmp_path: Path) -> None
         rig.host.vfs[index] = replace(rig.host.vfs[index], reachable=False)
     with pytest.raises(CapabilityError) as caught:
         rig.mirrors.propose("p2p1/3", "p2p1/2")
-    quoted = "no frame can be captured there"
+    quoted = "no meter"
     assert quoted in caught.value.message
     assert quoted in plan_mirror(WEB, PROBE, (AGENT,)).host_side.answer
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from virtfn.mirroring.meters import CAPTURED_FRAMES
 from virtfn.mirroring.proof import (
     FRAME_LENGTH,
-    ProbePoints,
     burst_of,
     frame,
     judge_control,
@@ -18,7 +18,7 @@ from virtfn.mirroring.proof import (
     tally,
 )
 from virtfn.model.addresses import MacAddress
-from virtfn.model.probe import Caught, Endpoint, LegKind, ProbeBurst, Tally
+from virtfn.model.probe import Caught, Direction, Endpoint, Leg, ProbeBurst, ProbePoints, Strength, Tally
 
 MACS = [MacAddress.parse(f"fa:16:3e:00:00:{number:02x}") for number in range(5)]
 PF, WIRE, SOURCE, COPY, OTHER = (
@@ -35,8 +35,15 @@ PF, WIRE, SOURCE, COPY, OTHER = (
         strict=True,
     )
 )
-BENCH = ProbePoints(SOURCE, COPY, SOURCE.mac, senders=(PF, WIRE), receivers=(WIRE,), watchers=(PF, WIRE, OTHER))
-VOLLEY = burst_of(BENCH, probe_paths(BENCH)[0], b"nonce-01", 6)
+POINTS = ProbePoints(
+    CAPTURED_FRAMES.at(SOURCE),
+    CAPTURED_FRAMES.at(COPY),
+    SOURCE.mac,
+    senders=(PF, WIRE),
+    receivers=(WIRE,),
+    watchers=tuple(map(CAPTURED_FRAMES.at, (PF, WIRE, OTHER))),
+)
+BURST = burst_of(POINTS, probe_paths(POINTS)[0], b"nonce-01", 6)
 
 
 def all_of(burst: ProbeBurst) -> tuple[Caught, ...]:
@@ -44,38 +51,38 @@ def all_of(burst: ProbeBurst) -> tuple[Caught, ...]:
 
 
 def test_a_frame_has_64_octets_and_is_recognised_as_sent() -> None:
-    octets = frame(VOLLEY, 4)
+    octets = frame(BURST, 4)
     assert len(octets) == FRAME_LENGTH
     assert octets[:6] == SOURCE.mac.octets
     assert octets[12:14] == b"\x88\xb5"
-    assert recognise(VOLLEY, octets) == Caught(4, True)
+    assert recognise(BURST, octets) == Caught(4, True)
 
 
 def test_a_vlan_tag_is_seen_in_the_frame_and_beside_it() -> None:
-    octets = frame(VOLLEY, 1)
+    octets = frame(BURST, 1)
     tagged = octets[:12] + b"\x81\x00\x20\x64" + octets[12:]
-    assert recognise(VOLLEY, tagged) == Caught(1, True, vlan=100)
-    assert recognise(VOLLEY, octets, vlan=100) == Caught(1, True, vlan=100)
+    assert recognise(BURST, tagged) == Caught(1, True, vlan=100)
+    assert recognise(BURST, octets, vlan=100) == Caught(1, True, vlan=100)
 
 
-def test_frames_of_another_volley_are_not_ours() -> None:
-    assert recognise(replace(VOLLEY, nonce=b"nonce-02"), frame(VOLLEY, 1)) is None
-    assert recognise(VOLLEY, b"") is None
+def test_frames_of_another_burst_are_not_ours() -> None:
+    assert recognise(replace(BURST, nonce=b"nonce-02"), frame(BURST, 1)) is None
+    assert recognise(BURST, b"") is None
 
 
 @given(number=st.integers(0, 5), place=st.integers(34, FRAME_LENGTH - 1), flip=st.integers(1, 255))
 def test_any_altered_octet_behind_the_head_is_seen(number: int, place: int, flip: int) -> None:
-    octets = bytearray(frame(VOLLEY, number))
+    octets = bytearray(frame(BURST, number))
     octets[place] ^= flip
-    found = recognise(VOLLEY, bytes(octets))
+    found = recognise(BURST, bytes(octets))
     assert found is not None
     assert not found.intact
 
 
 @given(st.binary(max_size=80))
 def test_no_octets_break_the_reader(octets: bytes) -> None:
-    recognise(VOLLEY, octets)
-    recognise(VOLLEY, frame(VOLLEY, 0)[:34] + octets)
+    recognise(BURST, octets)
+    recognise(BURST, frame(BURST, 0)[:34] + octets)
 
 
 @pytest.mark.parametrize(
@@ -103,59 +110,84 @@ def test_whole_means_exactly_once_each_in_order(numbers: list[int]) -> None:
 
 
 def test_the_sender_does_not_watch_itself() -> None:
-    assert "p2p1" not in [point.label for point in VOLLEY.watchers]
+    assert "p2p1" not in [point.label for point in BURST.watchers]
 
 
-def leg(caught: dict[str, tuple[Caught, ...]], course: int = 0):  # type: ignore[no-untyped-def]
-    return leg_of(BENCH, probe_paths(BENCH)[course], VOLLEY, caught)
+def leg(caught: dict[str, tuple[Caught, ...]], path: int = 0) -> Leg:
+    tallies = {point.label: tally(BURST.count, caught.get(point.label, ())) for point in BURST.watchers}
+    return leg_of(POINTS, probe_paths(POINTS)[path], BURST, tallies)
 
 
 def test_a_mirror_is_all_frames_at_both_and_none_elsewhere() -> None:
-    good = leg({"p2p1/3": all_of(VOLLEY), "p2p1/2": all_of(VOLLEY)})
+    good = leg({"p2p1/3": all_of(BURST), "p2p1/2": all_of(BURST)})
     assert judge_mirror(good).fault == ""
-    assert report(BENCH, "twin-mac", legs=[judge_mirror(good)]).proven
+    assert report(POINTS, "twin-mac", legs=[judge_mirror(good)]).proven
 
 
 @pytest.mark.parametrize(
     ("caught", "fault"),
     [
-        ({"p2p1/3": all_of(VOLLEY)}, "the copy got 0 of 6"),
-        ({"p2p1/2": all_of(VOLLEY)}, "the source got 0 of 6"),
-        ({"p2p1/3": all_of(VOLLEY), "p2p1/2": all_of(VOLLEY)[1:]}, "the copy got 5 of 6"),
-        ({"p2p1/3": all_of(VOLLEY), "p2p1/2": (*all_of(VOLLEY), Caught(5, True))}, "1 twice"),
-        ({"p2p1/3": all_of(VOLLEY), "p2p1/2": all_of(VOLLEY)[::-1]}, "out of order"),
+        ({"p2p1/3": all_of(BURST)}, "the copy got 0 of 6"),
+        ({"p2p1/2": all_of(BURST)}, "the source got 0 of 6"),
+        ({"p2p1/3": all_of(BURST), "p2p1/2": all_of(BURST)[1:]}, "the copy got 5 of 6"),
+        ({"p2p1/3": all_of(BURST), "p2p1/2": (*all_of(BURST), Caught(5, True))}, "1 twice"),
+        ({"p2p1/3": all_of(BURST), "p2p1/2": all_of(BURST)[::-1]}, "out of order"),
         (
-            {"p2p1/3": all_of(VOLLEY), "p2p1/2": tuple(replace(one, vlan=7) for one in all_of(VOLLEY))},
+            {"p2p1/3": all_of(BURST), "p2p1/2": tuple(replace(one, vlan=7) for one in all_of(BURST))},
             "with a VLAN tag",
         ),
-        ({"p2p1/3": all_of(VOLLEY), "p2p1/2": all_of(VOLLEY), "p2p1/1": all_of(VOLLEY)[:1]}, "p2p1/1 got 1"),
+        ({"p2p1/3": all_of(BURST), "p2p1/2": all_of(BURST), "p2p1/1": all_of(BURST)[:1]}, "p2p1/1 got 1"),
     ],
 )
 def test_anything_less_is_not_proven(caught: dict[str, tuple[Caught, ...]], fault: str) -> None:
     judged = judge_mirror(leg(caught))
     assert fault in judged.fault
-    assert not report(BENCH, "twin-mac", legs=[judged]).proven
+    assert not report(POINTS, "twin-mac", legs=[judged]).proven
 
 
 def test_a_control_with_one_frame_at_the_copy_is_not_clean() -> None:
-    judged = judge_control(leg({"p2p1/3": all_of(VOLLEY), "p2p1/2": all_of(VOLLEY)[:1]}))
+    judged = judge_control(leg({"p2p1/3": all_of(BURST), "p2p1/2": all_of(BURST)[:1]}))
     assert "with no mirror in place" in judged.fault
 
 
 def test_frames_from_the_source_must_arrive_but_need_not_be_copied() -> None:
-    sent = leg({"wire": all_of(VOLLEY)}, course=2)
-    assert sent.kind is LegKind.FROM_SOURCE
+    sent = leg({"wire": all_of(BURST)}, path=2)
+    assert sent.kind is Direction.FROM_SOURCE
     assert judge_mirror(sent).fault == ""
-    assert "the addressee got 0 of 6" in judge_mirror(leg({}, course=2)).fault
+    assert "the addressee got 0 of 6" in judge_mirror(leg({}, path=2)).fault
 
 
 def test_directions_name_only_what_the_copy_got_whole() -> None:
-    both = {"p2p1/3": all_of(VOLLEY), "p2p1/2": all_of(VOLLEY)}
-    legs = [judge_mirror(leg(both)), judge_mirror(leg({"wire": all_of(VOLLEY)}, course=2))]
-    assert report(BENCH, "twin-mac", legs=legs).directions == ("to source",)
+    both = {"p2p1/3": all_of(BURST), "p2p1/2": all_of(BURST)}
+    legs = [judge_mirror(leg(both)), judge_mirror(leg({"wire": all_of(BURST)}, path=2))]
+    assert report(POINTS, "twin-mac", legs=legs).directions == ("to source",)
 
 
 def test_no_leg_to_the_source_proves_nothing() -> None:
-    found = report(BENCH, "twin-mac", legs=[judge_mirror(leg({"wire": all_of(VOLLEY)}, course=2))])
+    found = report(POINTS, "twin-mac", legs=[judge_mirror(leg({"wire": all_of(BURST)}, path=2))])
     assert not found.proven
     assert "nothing is proven" in found.faults[0]
+
+
+def test_a_mirror_of_both_directions_must_copy_what_the_source_sends() -> None:
+    sent = leg({"wire": all_of(BURST)}, path=2)
+    assert "the copy got 0 of 6" in judge_mirror(sent, tuple(Direction)).fault
+
+
+def test_a_direction_that_was_not_probed_is_not_proven() -> None:
+    both = replace(POINTS, directions=tuple(Direction))
+    found = report(both, "any", legs=[judge_mirror(leg({"p2p1/3": all_of(BURST), "p2p1/2": all_of(BURST)}))])
+    assert found.faults == ("no frame could be sent from source: nothing is proven",)
+
+
+def test_a_source_without_a_netdev_in_reach_sends_nothing() -> None:
+    held = replace(POINTS, source=replace(POINTS.source, meter="rings", strength=Strength.COUNTED, endpoint=None))
+    assert {path.kind for path in probe_paths(held)} == {Direction.TO_SOURCE}
+
+
+def test_a_report_names_its_meters_and_is_as_strong_as_the_weaker_of_source_and_copy() -> None:
+    counted = replace(POINTS, copy=replace(POINTS.copy, meter="rings", strength=Strength.COUNTED))
+    found = report(counted, "twin-mac", legs=[])
+    assert found.strength is Strength.COUNTED
+    assert [point.meter for point in found.meters[:3]] == ["captured-frames", "rings", "captured-frames"]
+    assert report(POINTS, "twin-mac", legs=[]).strength is Strength.SEEN

@@ -238,7 +238,7 @@ def _host_side(source: CloudPort, copy: CloudPort, host: str, pf: Known[str]) ->
         host,
         (shlex.join([*mirror, "--dry-run", "--explain"]), shlex.join(mirror)),
         "refused today, and nothing is changed: VMs hold both VFs through vfio, so no probe frame can be captured "
-        "there, and virtfn makes no mirror that it cannot prove (`no frame can be captured there`)",
+        "there, and virtfn makes no mirror that it cannot prove (`no meter`)",
         (
             f"VFs of {netdev} with a netdev on {host} or in a network namespace, a container's for example: between "
             "those the mirror is made and proven",
