@@ -15,15 +15,15 @@ from virtfn.errors import BackendUnreachable, CapabilityError, UsageError, Virtf
 from virtfn.host import observation
 from virtfn.host.devlink import DevlinkSocket, eswitch_mode, set_eswitch_mode
 from virtfn.host.kernel_errors import Attempt
-from virtfn.host.messages import Change, messages
 from virtfn.host.neighbours import outside_macs
-from virtfn.host.netdev_fields import number, read_link_field, switch, write_link_field
+from virtfn.host.netdev_fields import read_link_field, write_link_field
 from virtfn.host.netns import call_in
 from virtfn.host.rtnetlink import RouteSocket
 from virtfn.host.sysfs import PfDevice, Sysfs, write_text
-from virtfn.host.vf_fields import VF_FIELDS, encode_vf_field, read_vf_field
+from virtfn.host.vf_fields import VF_CODECS, Change, encode_vf_field, messages, number, read_vf_field, switch
 from virtfn.host.vfinfo import Link
 from virtfn.model.addresses import MacAddress, PciAddress, VfRef
+from virtfn.model.fields import PF_FIELDS
 from virtfn.model.inventory import EswitchMode, Inventory, Known, Unknown
 
 if TYPE_CHECKING:
@@ -82,9 +82,8 @@ class KernelHost:
     def write(self, target: Target, field: str, value: Value) -> None:
         """Set one field. Whether the driver did it is found by reading.
 
-        pf: num_vfs (0 -> N and N -> 0 only; see ``creation.set_num_vfs``), up, mtu, autoprobe, eswitch_mode.
-        vf: mac, vlan, spoofchk, trust, link_state, rate, rss_query, driver (see ``binding.bind_driver``).
-        netdev: up, mtu, mac.
+        pf and vf: the rows of ``model.fields`` (num_vfs goes 0 -> N and N -> 0 only: ``creation.set_num_vfs``).
+        netdev: those that ``netdev_fields`` can write.
         Raises KernelRefused with errno, call and the equivalent command; PermissionDenied; UsageError for a field or a
         value that cannot be written; GuardRefused, VerifyFailed for num_vfs and driver; BackendUnreachable.
         """
@@ -104,7 +103,7 @@ class KernelHost:
         with RouteSocket() as route:
             for group in messages(changes):
                 target, field, value = group[0]
-                if target.kind == "vf" and field in VF_FIELDS:
+                if target.kind == "vf" and field in VF_CODECS:
                     self._write_group(route, ports, group)
                 else:
                     self.write(target, field, value)
@@ -132,7 +131,7 @@ class KernelHost:
 
     def _read_shared(self, links: dict[str, Link], target: Target, field: str) -> Value | VirtfnError:
         try:
-            if target.kind != "vf" or field not in VF_FIELDS:
+            if target.kind != "vf" or field not in VF_CODECS:
                 return self.read(target, field)
             ref = VfRef.parse(target.id)
             if ref.pf not in links:
@@ -187,13 +186,12 @@ class KernelHost:
             if value not in tuple(EswitchMode):
                 raise UsageError(f"{value!r} is no eswitch mode", where=label, hint=", ".join(EswitchMode))
             set_eswitch_mode(pf.bus, pf.address, EswitchMode(str(value)), attempt)
-        elif field in ("up", "mtu"):
+        elif field in PF_FIELDS:
             ifindex = self._pf_ifindex(pf)
             with RouteSocket() as route:
                 write_link_field(route, ifindex, field, value, attempt)
         else:
-            hint = "num_vfs, autoprobe, eswitch_mode, up and mtu can"
-            raise UsageError(f"{field} of a PF cannot be written", where=label, hint=hint)
+            raise UsageError(f"{field} of a PF cannot be written", where=label, hint=f"{', '.join(PF_FIELDS)} can")
 
     def _read_vf(self, identity: str, field: str) -> Known[Value]:
         pf, index = self._vf(identity)

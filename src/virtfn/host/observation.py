@@ -2,18 +2,24 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from virtfn.errors import VirtfnError
 from virtfn.host.devlink import DevlinkSocket
 from virtfn.host.holders import VfDevice, find_holders
+from virtfn.host.netdev_fields import LINK_CODECS
 from virtfn.host.rtnetlink import RouteSocket
 from virtfn.host.sysfs import PfDevice, Sysfs
+from virtfn.host.vf_fields import not_reported
 from virtfn.host.vfinfo import Link, Place
 from virtfn.model.addresses import PciAddress
+from virtfn.model.fields import PF_FIELDS
 from virtfn.model.inventory import EswitchMode, Holder, Inventory, Known, PfState, Unknown, VfState
 
 _MOST_VFS = 0xFFFF  # VF numbers have 16 bits in the SR-IOV capability (PCIe 5.0, 9.3.3.7)
 _SIMULATED = Unknown("a simulated VF has no PCI device")
+_LINK_FACTS = ("ifindex", "mac", "carrier", "promiscuous", *(name for name in PF_FIELDS if name in LINK_CODECS))
+"""The facts of a PF that its netdev's link message tells."""
 _NOWHERE = Place(_SIMULATED, _SIMULATED, _SIMULATED)
 
 
@@ -121,18 +127,8 @@ def _pf_state(
         vfs=vfs,
         problems=(*_link_problems(link, [netdev for netdev, _ in netdevs]), *problems),
     )
-    if isinstance(link, Unknown):
-        return replace(facts, ifindex=link, mac=link, up=link, carrier=link, promiscuous=link, mtu=link)
-    return replace(
-        facts,
-        name=link.name,
-        ifindex=link.ifindex,
-        mac=link.mac,
-        up=link.up,
-        carrier=link.carrier,
-        promiscuous=link.promiscuous,
-        mtu=link.mtu,
-    )
+    told: dict[str, Any] = {fact: link if isinstance(link, Unknown) else getattr(link, fact) for fact in _LINK_FACTS}
+    return replace(facts, name=name if isinstance(link, Unknown) else link.name, **told)
 
 
 def _link_problems(link: Known[Link], netdevs: list[str]) -> Iterator[str]:
@@ -164,20 +160,4 @@ def _untold(link: Known[Link]) -> Unknown:
 
 
 def _without_link_facts(index: int, why: Unknown, place: Place) -> VfState:
-    return VfState(
-        index,
-        pci=place.pci,
-        driver=place.driver,
-        holder=place.holder,
-        mac=why,
-        broadcast=why,
-        vlans=why,
-        spoofchk=why,
-        trust=why,
-        link_state=why,
-        min_tx_rate_mbps=why,
-        max_tx_rate_mbps=why,
-        rss_query=why,
-        node_guid=why,
-        port_guid=why,
-    )
+    return VfState(index, pci=place.pci, driver=place.driver, holder=place.holder, **not_reported(why))

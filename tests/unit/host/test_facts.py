@@ -3,7 +3,7 @@ import pytest
 from virtfn.errors import UsageError
 from virtfn.host.kernel_errors import Attempt
 from virtfn.host.netdev_fields import read_link_field
-from virtfn.host.vf_fields import VF_FIELDS, encode_vf_field, read_vf_field
+from virtfn.host.vf_fields import VF_CODECS, encode_vf_field, read_vf_field
 from virtfn.host.vfinfo import Link
 from virtfn.model.addresses import MacAddress
 from virtfn.model.inventory import Known, Unknown, VfLinkState, VfState, Vlan, VlanProtocol
@@ -42,7 +42,7 @@ def test_a_fact_is_read_in_the_form_in_which_it_is_written(field: str, value: Kn
     assert type(found) is type(value)
 
 
-@pytest.mark.parametrize("field", [name for name in VF_FIELDS if name != "rss_query"])
+@pytest.mark.parametrize("field", [name for name in VF_CODECS if name != "rss_query"])
 def test_what_was_read_can_be_written_back(field: str) -> None:
     found = read_vf_field(VF, field)
     assert not isinstance(found, Unknown)
