@@ -13,13 +13,38 @@ class Rung(StrEnum):
     HARDWARE = "measured on hardware"
 
 
+class Topic(StrEnum):
+    """What a fact is about. Forwarding and transitions find the evidence for a decision by its topic."""
+
+    ADMIN_MAC = "admin MAC"
+    GUEST_MAC = "guest MAC"
+    VF_RESET = "VF reset"
+    TRUST = "trust"
+    PF_DOWN = "PF down"
+    VF_DOWN = "VF down"
+    UNICAST = "unicast"
+    SAME_MAC = "same MAC twice"
+    UNMATCHED = "unmatched unicast"
+    BROADCAST = "broadcast"
+    MULTICAST = "multicast"
+    VLAN = "VLAN"
+    VLAN_MISS = "no VF of the VLAN has the MAC"
+    SPOOF_CHECK = "spoof check"
+    PF_PROMISCUOUS = "promiscuous PF"
+    VF_PROMISCUOUS = "promiscuous VF"
+    FLOW_RULES = "flow rules"
+    MODE = "eswitch mode"
+    FRESH_VF = "fresh VF"
+
+
 @dataclass(frozen=True)
 class Evidence:
-    """One fact, its rung and its source."""
+    """One fact, its rung, its source, and its topic where a decision is made by it."""
 
     fact: str
     rung: Rung
     source: str
+    topic: Topic | None = None
 
 
 class AdminMacEffect(StrEnum):
@@ -38,8 +63,16 @@ class SameMacDelivery(StrEnum):
     NOT_KNOWN = "not known"
 
 
+class GuestMac(StrEnum):
+    """Which MACs of its own a guest may put into its VF's filter."""
+
+    ANY = "any"
+    TRUSTED = "if trusted, or no admin MAC is set"
+    NOT_KNOWN = "not known"
+
+
 class ModeChange(StrEnum):
-    """What a driver wants of the VFs when its eswitch mode is changed; UNSUPPORTED: it is legacy for good."""
+    """What a driver requires of the VFs when its eswitch mode is changed; UNSUPPORTED: legacy mode only."""
 
     UNSUPPORTED = "unsupported"
     NO_VFS = "no VFs may exist"
@@ -50,11 +83,12 @@ class ModeChange(StrEnum):
 
 @dataclass(frozen=True)
 class DriverFacts:
-    """One row: what a driver does, backed by ``evidence``; ``max_vfs`` is per PF where the chip fixes it.
+    """One row: what a driver does on a family of NICs, backed by ``evidence``.
 
-    ``vf_driver`` is the kernel's own driver for its VFs. ``mac_needs_reload``: a VF's driver takes a new admin MAC only
-    when it is reset or bound again. ``spoofchk_at_first``: what a VF that was just made has. What a driver refuses is
-    in ``limits``.
+    ``driver`` is the PF's; ``chip`` and ``device_ids`` (PCI ``vendor:device``) tell rows of one driver apart.
+    ``max_vfs`` is per PF where the chip limits it. ``vf_driver`` is the kernel's own driver for its VFs.
+    ``mac_needs_reload``: a VF's driver takes a new admin MAC only when it is reset or bound again.
+    ``spoofchk_at_first``: the spoof check of a new VF. ``limits`` has what a driver refuses. None: not known.
     """
 
     driver: str
@@ -69,3 +103,17 @@ class DriverFacts:
     mode_change: ModeChange = ModeChange.NOT_KNOWN
     mac_needs_reload: bool | None = None
     spoofchk_at_first: bool | None = None
+    guest_mac: GuestMac = GuestMac.NOT_KNOWN
+    chip: str = ""
+    device_ids: frozenset[str] = frozenset()
+
+    @property
+    def label(self) -> str:
+        """``igb (I350)``, ``ice``."""
+        return f"{self.driver} ({self.chip})" if self.chip else self.driver
+
+    def about(self, topic: Topic, *rungs: Rung) -> Evidence | None:
+        """The evidence on a topic, the best proven first; None where nothing is known. ``rungs``: only these."""
+        found = [one for one in self.evidence if one.topic is topic and one.rung is not Rung.NOT_KNOWN]
+        ranked = sorted(found, key=lambda one: list(Rung).index(one.rung), reverse=True)
+        return next((one for one in ranked if not rungs or one.rung in rungs), None)

@@ -229,16 +229,15 @@ _FIELDS: tuple[Limit, ...] = (
 
 _MODES: tuple[Limit, ...] = tuple(
     Limit(
-        row.driver,
+        driver,
         "eswitch_mode",
         _is(EswitchMode.SWITCHDEV),
         _source(
-            f"{row.driver} has no switchdev, so it is legacy for good (EOPNOTSUPP)",
-            f"{row.driver}: no eswitch_mode_set among its devlink operations",
+            f"{driver} has no switchdev, so it is legacy for good (EOPNOTSUPP)",
+            f"{driver}: no eswitch_mode_set among its devlink operations",
         ),
     )
-    for row in TABLE
-    if row.mode_change is ModeChange.UNSUPPORTED
+    for driver in dict.fromkeys(row.driver for row in TABLE if row.mode_change is ModeChange.UNSUPPORTED)
 )
 
 LIMITS: tuple[Limit, ...] = (*_EVERYWHERE, *_FIELDS, *_MODES)

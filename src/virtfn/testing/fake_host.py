@@ -1,14 +1,14 @@
 """A host with SR-IOV PFs in memory: what is read, what may be written, and who gets a frame.
 
-It keeps the rules measured on the emulated NIC: the admin MAC works at once; a guest without trust cannot change its
-filter, and adopts the admin MAC when its driver is reset; with trust, a reset writes the guest's own MAC back.
+It has no rules of its own: who gets a frame is ``eswitch.forwarding``, what a write changes ``eswitch.transitions``,
+what a driver refuses ``eswitch.limits``.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from virtfn.errors import UsageError, VirtfnError
-from virtfn.eswitch.forwarding import PF, WIRE, Port, receivers
+from virtfn.eswitch.forwarding import Frame
+from virtfn.eswitch.nic_state import WIRE
 from virtfn.mirroring.proof import frame, recognise, tally
 from virtfn.model.addresses import MacAddress, PciAddress, VfRef
 from virtfn.model.fields import needs_override
@@ -24,7 +24,7 @@ from virtfn.model.inventory import (
     Vlan,
 )
 from virtfn.model.plan import Target, Value
-from virtfn.model.probe import Caught, ProbeBurst, Tally
+from virtfn.model.probe import ProbeBurst, Tally
 from virtfn.testing.fake_pf import FakePf, FakeVf
 
 Hook = Callable[[str, Target, str, Value], None]
@@ -120,30 +120,22 @@ class FakeHost:
             pf, index = self._vf_at(target)
             pf.write_vf(index, field, value)
         else:
-            index = self._guest(target)
-            self.vfs[index] = _write_guest(self.vfs[index], field, value)
+            self.pfs[0].write_guest(self._guest(target), field, value)
 
     def send(self, burst: ProbeBurst) -> Mapping[str, Tally]:
-        """Forward every frame of the burst by the switch's rules."""
+        """Forward a burst as the first PF's NIC does; an endpoint that is no port of it is the wire."""
         pf = self.pfs[0]
-        names = {f"{pf.name}/{index}": index for index in range(len(self.vfs))}
-        sender = burst.sender.label
-        port = {"wire:w0": WIRE, pf.name: PF}.get(sender, sender)
-        vlan = self.vfs[names[sender]].vlan if sender in names else 0
-        ports = tuple(
-            Port(name, frozenset({MacAddress.parse(self.vfs[index].mac)}), self.vfs[index].vlan)
-            for name, index in names.items()
-        )
-        arrivals = receivers(port, burst.destination, vlan, ports)
-        caught = {watcher.label: self._caught(watcher.label, arrivals, burst) for watcher in burst.watchers}
-        return {label: tally(burst.count, frames) for label, frames in caught.items()}
-
-    def _caught(self, label: str, arrivals: frozenset[str], burst: ProbeBurst) -> tuple[Caught, ...]:
-        port = {"wire:w0": WIRE, self.pfs[0].name: PF}.get(label, label)
-        if not self.up or port not in arrivals:
-            return ()
-        found = (recognise(burst, frame(burst, number)) for number in range(burst.count))
-        return tuple(one for one in found if one)
+        ports = {pf.name, *(f"{pf.name}/{index}" for index in range(len(pf.vfs)))}
+        sender, own = burst.sender.label, burst.sender.mac
+        source = None if own.is_zero else own
+        receivers = pf.receivers(Frame(sender if sender in ports else WIRE, burst.destination, source))
+        whole = tuple(one for number in range(burst.count) if (one := recognise(burst, frame(burst, number))))
+        return {
+            watcher.label: tally(
+                burst.count, whole if (watcher.label if watcher.label in ports else WIRE) in receivers else ()
+            )
+            for watcher in burst.watchers
+        }
 
     def _pf(self, number: int, pf: FakePf) -> PfState:
         return PfState(
@@ -193,15 +185,6 @@ class FakeHost:
     def _tell(self, action: str, target: Target, field: str, value: Value) -> None:
         if self.hook:
             self.hook(action, target, field, value)
-
-
-def _write_guest(vf: FakeVf, field: str, value: Value) -> FakeVf:
-    if field == "mac":
-        return replace(vf, guest_mac=str(value), mac=str(value) if vf.trust else vf.mac)
-    if value and not vf.guest_up:
-        own = vf.guest_mac or vf.mac
-        return replace(vf, guest_up=True, mac=own) if vf.trust else replace(vf, guest_up=True, guest_mac=vf.mac)
-    return replace(vf, guest_up=bool(value))
 
 
 def _vf(pf: FakePf, number: int, index: int) -> VfState:

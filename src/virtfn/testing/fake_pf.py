@@ -6,17 +6,21 @@ refused (or, where the driver lies, answered with success and not done).
 """
 
 import errno as codes
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from virtfn.errors import CapabilityError, GuardRefused, KernelRefused, UsageError
-from virtfn.eswitch.drivers import ModeChange, facts_of
+from virtfn.eswitch.drivers import DriverFacts, ModeChange, facts_of
+from virtfn.eswitch.forwarding import Frame, predict
 from virtfn.eswitch.limits import limits_on
+from virtfn.eswitch.nic_state import NicState, PfPort, VfPort, family_of, known_filters
+from virtfn.eswitch.transitions import after_guest_write, after_pf_write, after_vf_write, vf_bound
 from virtfn.model.addresses import MacAddress
 from virtfn.model.fields import needs_override
-from virtfn.model.inventory import EswitchMode, VfLinkState, Vlan, VlanProtocol
+from virtfn.model.inventory import EswitchMode, Unknown, VfLinkState, Vlan, VlanProtocol
 from virtfn.model.plan import Value
 
+Change = Callable[[DriverFacts | None, VfPort, str, Value], VfPort]
 NATIVE = "native"
 NO_MAC = "00:00:00:00:00:00"
 _KNOWS_RSS_QUERY = ("ixgbe", "netdevsim")
@@ -52,7 +56,8 @@ class FakeVf:
 class FakePf:
     """One PF. ``refuses_twins``: its driver refuses a MAC that another of its VFs has (ice, for some releases).
 
-    ``modules`` are the VF drivers that are loaded; None: all.
+    ``unknown_as``: the driver by whose rules the NIC forwards where its own are not known. ``modules`` are the VF
+    drivers that are loaded; None: all.
     """
 
     vfs: list[FakeVf]
@@ -67,13 +72,64 @@ class FakePf:
     autoprobe: bool = True
     eswitch_mode: EswitchMode = EswitchMode.LEGACY
     refuses_twins: bool = False
+    unknown_as: str = "igb"
     modules: frozenset[str] | None = None
     destroyed: list[FakeVf] = field(default_factory=list)
 
     @property
+    def nic(self) -> NicState:
+        """The NIC's switch, all of it known. An igb is QEMU's, without its checks."""
+        return self._nic_of(self.driver)
+
+    def receivers(self, frame: Frame) -> frozenset[str]:
+        """The ports that get a frame, by the driver's family; where that is Unknown, by the one of ``unknown_as``."""
+        found = predict(self.nic, frame)
+        filled_in = predict(self._nic_of(self.unknown_as), frame) if found.unknown else found
+        return found.receivers | (filled_in.receivers & frozenset(found.unknown))
+
+    def _nic_of(self, driver: str) -> NicState:
+        facts = facts_of(driver, self.vendor_device)
+        pf = PfPort(self.name, MacAddress.parse(self.mac), self.up)
+        vfs = tuple(self._port(index, vf, facts) for index, vf in enumerate(self.vfs))
+        return NicState(family_of(driver, facts, self.eswitch_mode), facts, pf, vfs, driver == "igb", rules=())
+
+    def write_guest(self, index: int, name: str, value: Value) -> None:
+        """Set a field of a VF's netdev, as its guest does."""
+        self._change(index, after_guest_write, name, value)
+        if name == "up":
+            self.vfs[index] = replace(self.vfs[index], guest_up=bool(value))
+
+    def _change(self, index: int, rule: Change, name: str, value: Value) -> None:
+        """Apply what the driver's row says of a write to a VF, or in its guest."""
+        facts, vf = self._facts, self.vfs[index]
+        self.vfs[index] = _from_port(vf, rule(facts, self._port(index, vf, facts), name, value))
+
+    def _port(self, index: int, vf: FakeVf, facts: DriverFacts | None) -> VfPort:
+        admin, guest = MacAddress.parse(vf.mac), MacAddress.parse(vf.guest_mac or vf.mac)
+        filters, _ = known_filters(facts, admin, guest, trust=vf.trust)
+        driver = self.driver_of(vf)
+        running = not vf.reachable or (driver is not None and not needs_override(driver) and vf.guest_up)
+        return VfPort(
+            label=self._label(index),
+            netdev=f"vm{index}:eth0",
+            admin_mac=admin,
+            guest_mac=guest,
+            filters=filters,
+            vlan=vf.vlan,
+            trust=vf.trust,
+            spoofchk=vf.spoofchk,
+            link_state=vf.link_state,
+            up=running,
+        )
+
+    @property
+    def _facts(self) -> DriverFacts | None:
+        return facts_of(self.driver, self.vendor_device)
+
+    @property
     def native(self) -> str:
         """The kernel's driver for these VFs."""
-        facts = facts_of(self.driver)
+        facts = self._facts
         return (facts.vf_driver if facts else None) or f"{self.driver}vf"
 
     def driver_of(self, vf: FakeVf) -> str | None:
@@ -106,7 +162,9 @@ class FakePf:
         elif name == "autoprobe":
             self.autoprobe = bool(value)
         elif name == "up":
+            nic = after_pf_write(self.nic, name, value)
             self.up = bool(value)
+            self.vfs[:] = [_from_port(vf, port) for vf, port in zip(self.vfs, nic.vfs, strict=True)]
         else:
             raise UsageError(f"{name} of a PF cannot be written")
 
@@ -138,7 +196,9 @@ class FakePf:
         vf = self.vfs[index]
         if name == "mac":
             self._refuse_twin(index, str(value))
-            self.vfs[index] = replace(vf, mac=str(MacAddress.parse(str(value))), guest_mac=vf.guest_mac or vf.mac)
+            self._change(index, after_vf_write, name, value)
+        elif name == "trust" and isinstance(value, bool):
+            self._change(index, after_vf_write, name, value)
         elif name == "driver":
             self.vfs[index] = self._bound(index, vf, value)
         else:
@@ -159,7 +219,7 @@ class FakePf:
 
     def _fresh(self) -> FakeVf:
         known = self.modules is None or self.native in self.modules
-        facts = facts_of(self.driver)
+        facts = self._facts
         return FakeVf(
             NO_MAC,
             spoofchk=facts is None or facts.spoofchk_at_first is not False,
@@ -172,7 +232,7 @@ class FakePf:
     def _set_mode(self, wanted: EswitchMode) -> None:
         if wanted is self.eswitch_mode:
             return
-        facts = facts_of(self.driver)
+        facts = self._facts
         rule = facts.mode_change if facts else ModeChange.VFS_MAY_STAY
         bound = any(self.driver_of(vf) == self.native for vf in self.vfs)
         if rule is ModeChange.UNSUPPORTED or (rule is ModeChange.NO_VFS and self.vfs):
@@ -196,9 +256,8 @@ class FakePf:
             raise UsageError(f"the driver {name} is not loaded", where=self._label(index))
         if name is None or needs_override(str(name)):
             return replace(vf, driver=None if name is None else str(name), place="host", guest_up=False)
-        own = vf.mac if vf.mac != NO_MAC else vf.guest_mac
-        chosen = NATIVE if name == self.native else str(name)
-        return replace(vf, driver=chosen, place="host", guest_up=False, guest_mac=own)
+        bound = _from_port(vf, vf_bound(self._facts, self._port(index, vf, self._facts)))
+        return replace(bound, driver=NATIVE if name == self.native else str(name), place="host", guest_up=False)
 
     def _refuse_open(self, index: int) -> None:
         if not self.vfs[index].reachable:
@@ -209,6 +268,17 @@ class FakePf:
 
     def _label(self, index: int) -> str:
         return f"{self.name}/{index}"
+
+
+def _from_port(vf: FakeVf, port: VfPort) -> FakeVf:
+    """The VF with what a transition has changed; a MAC that is not known afterwards stays."""
+    mac, own = port.admin_mac, port.guest_mac
+    return replace(
+        vf,
+        mac=vf.mac if isinstance(mac, Unknown) else str(mac),
+        guest_mac=vf.guest_mac if isinstance(own, Unknown) else str(own),
+        trust=port.trust is True,
+    )
 
 
 def _with(vf: FakeVf, name: str, value: Value) -> FakeVf:
@@ -224,8 +294,6 @@ def _with(vf: FakeVf, name: str, value: Value) -> FakeVf:
         raise UsageError(f"{name} of a VF cannot be written")
     if not isinstance(value, bool):
         raise UsageError(f"{name}: {value!r} is not true or false")
-    if name == "trust":
-        return replace(vf, trust=value)
     return replace(vf, spoofchk=value) if name == "spoofchk" else replace(vf, rss_query=value)
 
 

@@ -62,11 +62,11 @@ def drivers() -> str:
     """What each driver does, in two tables and a list of evidence."""
     mirror = ["driver", "`vf N mac M` changes", "one MAC at two VFs: who gets the frame", "`twin-mac`", "known how"]
     other = ["driver", "trust resets VF", "PF down cuts VFs", "VFs a PF", "VF driver", "eswitch mode", "new MAC needs"]
-    other += ["spoof check at first"]
+    other += ["spoof check at first", "a guest's own MAC is used"]
     lines = [*_table(mirror, [_mirror_row(row) for row in TABLE]), ""]
     lines += [*_table(other, [_other_row(row) for row in TABLE]), ""]
     for row in TABLE:
-        lines += [f"### {row.driver}", ""]
+        lines += [f"### {row.label}", ""]
         lines += [f"- {one.fact}. *{one.rung.value}*: {_source(one.source)}" for one in row.evidence]
         lines += [""]
     return "\n".join(lines)
@@ -85,13 +85,13 @@ def _table(headings: list[str], rows: list[list[str]]) -> list[str]:
 
 def _mirror_row(row: DriverFacts) -> list[str]:
     offered = "not offered" if row.admin_mac is AdminMacEffect.ADDRESS_ONLY else "offered; frames decide"
-    return [f"`{row.driver}`", row.admin_mac.value, row.same_mac.value, offered, row.rung.value]
+    return [f"`{row.label}`", row.admin_mac.value, row.same_mac.value, offered, row.rung.value]
 
 
 def _other_row(row: DriverFacts) -> list[str]:
     reload = {True: "reload of the VF driver", False: "nothing", None: "not known"}[row.mac_needs_reload]
     return [
-        f"`{row.driver}`",
+        f"`{row.label}`",
         _yes(row.trust_resets_vf),
         _yes(row.pf_down_cuts_vfs),
         "not fixed" if row.max_vfs is None else str(row.max_vfs),
@@ -99,6 +99,7 @@ def _other_row(row: DriverFacts) -> list[str]:
         row.mode_change.value,
         reload,
         {True: "on", False: "off", None: "not known"}[row.spoofchk_at_first],
+        row.guest_mac.value,
     ]
 
 
