@@ -5,20 +5,15 @@ from typing import Final
 FORMAT: Final = "host/1"
 """What a file says under ``virtfn:``. The number changes when an old file would be read differently."""
 
-NATIVE: Final = "native"
 NO_DRIVER: Final = "none"
 NO_TAG: Final = "none"
 RESERVED: Final = "mirrors"
 
 MAX_NUM_VFS: Final = 65535
 """NumVFs in the SR-IOV capability has 16 bits (PCI Express Base, 9.3.3.7)."""
-MIN_MTU, MAX_MTU = 68, 65535
-"""Octets. RFC 791: every link carries 68; the IPv4 total length has 16 bits."""
 MAX_VLAN_ID: Final = 4094
 """IEEE 802.1Q, 9.6: 4095 (0xFFF) is reserved."""
 MAX_QOS: Final = 7
-MAX_RATE_MBPS: Final = 2**32 - 1
-"""``struct ifla_vf_rate`` (include/uapi/linux/if_link.h) has 32 bits."""
 
 NETDEV_NAME: Final = r"^[^\s/:]{1,15}$"
 """``dev_valid_name`` (net/core/dev.c), IFNAMSIZ 16; without "." and ".."."""

@@ -2,19 +2,18 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any
 
 from virtfn.errors import UsageError
 from virtfn.model.addresses import MacAddress, PciAddress
-from virtfn.model.desired import UNSET, DesiredHost, DesiredPf, DesiredVf, PfMatch, Wanted
-from virtfn.model.inventory import NO_VLAN, EswitchMode, Inventory, Known, PfState, Unknown, VfState, Vlan
+from virtfn.model.desired import UNSET, DesiredHost, DesiredPf, DesiredVf, PfMatch
+from virtfn.model.fields import DRIVER, NATIVE, PF_FIELDS, VF_FIELDS, Choice, Field, Key, Number
+from virtfn.model.inventory import NO_VLAN, Inventory, PfState, Unknown, VfState, Vlan
 from virtfn.spec import constants as words
 from virtfn.spec.selection import Selection
 from virtfn.spec.writing import document, entry_lines
-
-T = TypeVar("T")
 
 _TWICE = "several VFs have this MAC, and a spec gives each its own"
 
@@ -78,90 +77,64 @@ def _match(state: PfState, inventory: Inventory) -> PfMatch | None:
 
 
 def _desired(state: PfState, match: PfMatch, remarks: Remarks) -> DesiredPf:
-    num_vfs = _within(state.num_vfs, 0, words.MAX_NUM_VFS, "num_vfs", remarks)
-    vfs = {vf.index: _desired_vf(vf, remarks) for vf in state.vfs if num_vfs is UNSET or vf.index < num_vfs}
+    own = _declared(state, PF_FIELDS, remarks.of_pf.append)
+    num_vfs = own.get("num_vfs")
+    vfs = {vf.index: _desired_vf(vf, remarks) for vf in state.vfs if num_vfs is None or vf.index < num_vfs}
     _leave_out_twins(vfs, remarks)
     each = _majority(list(vfs.values())) if len(vfs) == num_vfs and len(vfs) > 1 else DesiredVf()
-    own = {index: _without(vf, each) for index, vf in vfs.items()}
+    different = {index: _without(vf, each) for index, vf in vfs.items()}
     return DesiredPf(
         match=match,
-        num_vfs=num_vfs,
-        mtu=_within(state.mtu, words.MIN_MTU, words.MAX_MTU, "mtu", remarks),
-        up=_known(state.up),
-        eswitch_mode=_eswitch_mode(state, remarks),
-        autoprobe=_known(state.autoprobe),
-        vfs=tuple((index, own[index]) for index in sorted(own) if own[index] != DesiredVf()),
+        **own,
+        vfs=tuple((index, different[index]) for index in sorted(different) if different[index] != DesiredVf()),
         each=each,
     )
 
 
 def _desired_vf(vf: VfState, remarks: Remarks) -> DesiredVf:
-    low, high = _known(vf.min_tx_rate_mbps), _known(vf.max_tx_rate_mbps)
-    if low is not UNSET and high is not UNSET and 0 < high < low:
-        said = f"rates are left out: the guarantee of {low} Mbit/s is above the limit of {high}"
+    def left_out(said: str) -> None:
         remarks.of_vfs[said].append(vf.index)
-        low = high = UNSET
-    return DesiredVf(
-        mac=_mac(vf, remarks),
-        vlan=_vlan(vf, remarks),
-        spoofchk=_known(vf.spoofchk),
-        trust=_known(vf.trust),
-        link_state=_known(vf.link_state),
-        min_tx_rate_mbps=low,
-        max_tx_rate_mbps=high,
-        rss_query=_known(vf.rss_query),
-        driver=_driver(vf, remarks),
-    )
 
-
-def _known(value: Known[T]) -> Wanted[T]:
-    return UNSET if isinstance(value, Unknown) else value
-
-
-def _within(value: Known[int], least: int, most: int, key: str, remarks: Remarks) -> Wanted[int]:
-    if isinstance(value, Unknown):
-        return UNSET
-    if least <= value <= most:
-        return value
-    remarks.of_pf.append(f"{key} {value} is left out: a spec takes {least} to {most}")
-    return UNSET
-
-
-def _eswitch_mode(state: PfState, remarks: Remarks) -> Wanted[EswitchMode]:
-    if state.eswitch_mode is EswitchMode.SWITCHDEV_INACTIVE:
-        remarks.of_pf.append(f"eswitch_mode {state.eswitch_mode} is left out: a spec takes legacy and switchdev")
-        return UNSET
-    return _known(state.eswitch_mode)
-
-
-def _mac(vf: VfState, remarks: Remarks) -> Wanted[MacAddress]:
-    if isinstance(vf.mac, MacAddress) and vf.mac.is_multicast:
-        remarks.of_vfs[f"mac {vf.mac} is left out: a multicast address"].append(vf.index)
-        return UNSET
-    return _known(vf.mac)
-
-
-def _vlan(vf: VfState, remarks: Remarks) -> Wanted[Vlan]:
-    if isinstance(vf.vlans, Unknown):
-        return UNSET
-    if len(vf.vlans) > 1:
+    own = _declared(vf, VF_FIELDS, left_out)
+    if not isinstance(vf.vlans, Unknown) and len(vf.vlans) > 1:
         said = ", ".join(str(vlan.id) for vlan in vf.vlans)
-        remarks.of_vfs[f"vlan is left out: there are several ({said}), and a spec takes one"].append(vf.index)
-        return UNSET
-    vlan = vf.vlans[0] if vf.vlans else NO_VLAN
-    if vlan.id > words.MAX_VLAN_ID:
-        remarks.of_vfs[f"vlan {vlan.id} is left out: a spec takes 0 to {words.MAX_VLAN_ID}"].append(vf.index)
-        return UNSET
-    return vlan if vlan.id or vlan.qos else NO_VLAN
+        left_out(f"vlan is left out: there are several ({said}), and a spec takes one")
+        own.pop("vlan", None)
+    low, high = (own.get(name, 0) for name in VF_FIELDS["rate"].key_names)
+    if 0 < high < low:
+        left_out(f"rates are left out: the guarantee of {low} Mbit/s is above the limit of {high}")
+        own = {name: value for name, value in own.items() if name not in VF_FIELDS["rate"].key_names}
+    return DesiredVf(**own)
 
 
-def _driver(vf: VfState, remarks: Remarks) -> Wanted[str | None]:
-    if isinstance(vf.driver, str) and (
-        vf.driver in (words.NATIVE, words.NO_DRIVER) or not re.fullmatch(words.DRIVER_NAME, vf.driver)
-    ):
-        remarks.of_vfs[f"driver {vf.driver} is left out: a spec cannot name it"].append(vf.index)
-        return UNSET
-    return _known(vf.driver)
+def _declared(state: PfState | VfState, rows: Mapping[str, Field], left_out: Callable[[str], None]) -> dict[str, Any]:
+    """The keys of these rows whose value is known and can be declared; of the others ``left_out`` gets the reason."""
+    said: dict[str, Any] = {}
+    for key in (key for row in rows.values() for key in row.keys):
+        value = getattr(state, key.name)
+        if isinstance(value, Unknown):
+            continue
+        if why := _why_not(key, value):
+            left_out(f"{key.name} {getattr(value, 'id', value)} is left out: {why}")
+        else:
+            said[key.name] = NO_VLAN if isinstance(value, Vlan) and not (value.id or value.qos) else value
+    return said
+
+
+def _why_not(key: Key, value: Any) -> str:
+    """Why a spec cannot give this value; "" where it can."""
+    if isinstance(key.type, Number) and not key.type.least <= value <= key.type.most:
+        return f"a spec takes {key.type.least} to {key.type.most}"
+    if isinstance(key.type, Choice) and value not in key.type.allowed:
+        return f"a spec takes {' and '.join(key.type.allowed)}"
+    if isinstance(value, Vlan) and value.id > words.MAX_VLAN_ID:
+        return f"a spec takes 0 to {words.MAX_VLAN_ID}"
+    if isinstance(value, MacAddress) and value.is_multicast:
+        return "a multicast address"
+    if key.type == DRIVER and isinstance(value, str):
+        named = value not in (NATIVE, words.NO_DRIVER) and re.fullmatch(words.DRIVER_NAME, value)
+        return "" if named else "a spec cannot name it"
+    return ""
 
 
 def _leave_out_twins(vfs: dict[int, DesiredVf], remarks: Remarks) -> None:

@@ -1,16 +1,20 @@
 """The format ``host/1`` as pydantic models: which keys there are, what each takes, and what it means.
 
+The keys of PFs and VFs come from the rows of ``model.fields``; there is one reader per type of value.
 A key that is left out holds ``UNSET``: pydantic does not check defaults, so the annotations name what a *written* key
 takes. Nothing here knows lines; what spans several keys is in ``rules``.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, create_model, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from virtfn.model.desired import UNSET, DesiredVf, PfMatch
+from virtfn.model.fields import DRIVER, MAC, PF_FIELDS, SWITCH, VF_FIELDS, VLAN, Choice, Number, ValueType
+from virtfn.model.fields import Field as Row
 from virtfn.model.inventory import NO_VLAN, Vlan, VlanProtocol
 from virtfn.spec import constants as words
 from virtfn.spec import values
@@ -89,49 +93,73 @@ def _vlan(value: object) -> object:
     raise refused(f"{quoted(value)} is not a VLAN", "write a number, none, or {id: 100, qos: 3, protocol: 802.1ad}")
 
 
-class VfEntry(Entry):
-    """What one VF, or each of several, shall be. A key that is left out is left alone."""
+_READERS: Mapping[ValueType, Any] = {
+    SWITCH: bool,
+    MAC: values.Mac,
+    VLAN: Annotated[VlanEntry, BeforeValidator(_vlan), _ShortForms()],
+    DRIVER: values.VfDriver,
+}
 
-    mac: values.Mac = _key(
-        "Administrative MAC address of the VF; not multicast, and not twice below one PF. "
-        "00:00:00:00:00:00: none is set, the only one allowed for several VFs."
-    )
-    vlan: Annotated[VlanEntry, BeforeValidator(_vlan), _ShortForms()] = _key(
-        "VLAN of the VF: its id, or id, qos and protocol; none or 0: no VLAN."
-    )
-    spoofchk: bool = _key("Whether the NIC drops what the VF sends from another MAC (or VLAN) than its own.")
-    trust: bool = _key("Whether the VF may change its MAC, be promiscuous, and more: what exactly, its driver says.")
-    link_state: values.LinkState = _key("Link as the VF sees it: that of the port (auto), always up, always down.")
-    min_tx_rate_mbps: values.Rate = _key("Guaranteed rate of what the VF sends, in Mbit/s; 0: none.")
-    max_tx_rate_mbps: values.Rate = _key("Limit of what the VF sends, in Mbit/s; 0: no limit.")
-    rss_query: bool = _key("Whether the VF may read its receive hash key and table.")
-    driver: values.VfDriver = _key("Driver of the VF, like vfio-pci; native: whichever fits; none: no driver.")
+
+def _reader(kind: ValueType) -> Any:
+    """What reads a value of this type."""
+    if isinstance(kind, Number):
+        return Annotated[int, Field(ge=kind.least, le=kind.most)]
+    if isinstance(kind, Choice):
+        return Annotated[Any, *values.chosen(kind.kind, *kind.allowed)]
+    return _READERS[kind]
+
+
+def _keys_of(rows: Mapping[str, Row]) -> dict[str, Any]:
+    """The keys of these rows, as ``create_model`` takes them."""
+    return {key.name: (_reader(key.type), _key(key.doc)) for row in rows.values() for key in row.keys}
+
+
+class VfKeys(Entry):
+    """The keys of a VF; which there are is said by the rows of ``VF_FIELDS``."""
 
     def value(self) -> DesiredVf:
         """The model's value."""
-        said = {key: getattr(self, key) for key in self.model_fields_set}
+        said: dict[str, Any] = {key: getattr(self, key) for key in self.model_fields_set}
         if "vlan" in said:
-            said["vlan"] = self.vlan.value()
+            said["vlan"] = said["vlan"].value()
         return DesiredVf(**said)
 
 
-class PfEntry(Entry):
-    """One PF, or all that ``match`` fits. A key that is left out is left alone."""
+VfEntry = create_model("VfEntry", __base__=VfKeys, **_keys_of(VF_FIELDS))
+VfEntry.__doc__ = "What one VF, or each of several, must be. A key that is left out is left alone."
+
+
+class PfKeys(Entry):
+    """The keys of a PF that are no field of it; its fields are the rows of ``PF_FIELDS``."""
 
     match: MatchEntry = Field(description="Which PFs are meant: all that is named must fit.")
-    num_vfs: values.NumVfs = _key("Number of VFs. To change it from N to M, all N VFs are destroyed first.")
-    mtu: values.Mtu = _key("MTU of the PF's network device, in octets.")
-    up: bool = _key("Whether the PF's network device is administratively up.")
-    eswitch_mode: values.Mode = _key("How the NIC forwards: by MAC and VLAN (legacy), or by representors (switchdev).")
-    autoprobe: bool = _key("Whether the kernel binds a driver to a VF as soon as it is created.")
-    each: VfEntry = Field(
-        default_factory=VfEntry, description="What every VF of the PF shall be, unless vfs says otherwise."
-    )
-    vfs: dict[values.SelectionText, VfEntry] = Field(
-        default_factory=dict,
-        description="VFs by index, from 0: 2, 0-3 or 0-3,6. One VF goes before a range, a range before each.",
-        json_schema_extra=lambda schema: _by_selection(schema),
-    )
+    each: VfKeys
+    vfs: dict[values.SelectionText, VfKeys]
+
+    def said(self) -> dict[str, Any]:
+        """The fields of the PF that are named, with their values."""
+        return {key: getattr(self, key) for key in self.model_fields_set - {"match", "each", "vfs"}}
+
+
+PfEntry = create_model(
+    "PfEntry",
+    __base__=PfKeys,
+    each=(
+        VfEntry,
+        Field(default_factory=VfEntry, description="What every VF of the PF must be, unless vfs says otherwise."),
+    ),
+    vfs=(
+        dict[values.SelectionText, VfEntry],  # type: ignore[valid-type]
+        Field(
+            default_factory=dict,
+            description="VFs by index, from 0: 2, 0-3 or 0-3,6. One VF goes before a range, a range before each.",
+            json_schema_extra=lambda schema: _by_selection(schema),
+        ),
+    ),
+    **_keys_of(PF_FIELDS),
+)
+PfEntry.__doc__ = "One PF, or all that ``match`` fits. A key that is left out is left alone."
 
 
 def _by_selection(schema: dict[str, Any]) -> None:
@@ -143,15 +171,17 @@ def _by_selection(schema: dict[str, Any]) -> None:
 
 
 class HostEntry(Entry):
-    """What the PFs and VFs of a host shall be. What is not named is left alone."""
+    """What the PFs and VFs of a host must be. What is not named is left alone."""
 
     virtfn: Literal["host/1"] = Field(description="The format and its version; always the same words.")
-    pfs: list[PfEntry] = Field(description="The PFs; those that no entry matches are left alone.")
+    pfs: list[PfEntry] = Field(  # type: ignore[valid-type]
+        description="The PFs; those that no entry matches are left alone."
+    )
 
 
 KEYS_OF: dict[str, tuple[str, ...]] = {
     "a host spec": tuple(HostEntry.model_fields),
-    "an entry of pfs": tuple(PfEntry.model_fields),
+    "an entry of pfs": ("match", *_keys_of(PF_FIELDS), "each", "vfs"),
     "match": tuple(MatchEntry.model_fields),
     "each and vfs": tuple(VfEntry.model_fields),
     "vlan": tuple(VlanEntry.model_fields),

@@ -11,7 +11,7 @@ from typing import Any
 from virtfn.model.addresses import MacAddress
 from virtfn.model.desired import UNSET, DesiredPf, DesiredVf
 from virtfn.spec.constants import MAX_NUM_VFS
-from virtfn.spec.host_format import PfEntry
+from virtfn.spec.host_format import PfKeys
 from virtfn.spec.problems import Findings, Path
 from virtfn.spec.selection import Selection
 
@@ -43,7 +43,7 @@ class Layer:
                     yield one, earlier, index
 
 
-def settle(entry: PfEntry, path: Path, findings: Findings, budget: list[int]) -> DesiredPf:
+def settle(entry: PfKeys, path: Path, findings: Findings, budget: list[int]) -> DesiredPf:
     """The PF as the model has it; what does not go together is noted in ``findings``.
 
     ``budget`` holds the number of VFs that ranges may still name in this file, and is drawn on.
@@ -53,10 +53,9 @@ def settle(entry: PfEntry, path: Path, findings: Findings, budget: list[int]) ->
     _check_indexes(entry, path, findings)
     _check_rates(each, vfs, findings)
     _check_macs(entry, each, vfs, path, findings)
-    said = {key: getattr(entry, key) for key in entry.model_fields_set - {"match", "each", "vfs"}}
     return DesiredPf(
         match=entry.match.value(),
-        **said,
+        **entry.said(),
         vfs=tuple((index, DesiredVf(**{name: one.value for name, one in vfs[index].items()})) for index in sorted(vfs)),
         each=entry.each.value(),
         where=findings.where(path),
@@ -67,7 +66,7 @@ def _said(vf: DesiredVf, path: Path) -> dict[str, Said]:
     return {name: Said(value, (*path, name)) for name, value in vars(vf).items() if value is not UNSET}
 
 
-def _spread(entry: PfEntry, path: Path, findings: Findings, budget: list[int]) -> dict[int, dict[str, Said]]:
+def _spread(entry: PfKeys, path: Path, findings: Findings, budget: list[int]) -> dict[int, dict[str, Said]]:
     """What each VF under ``vfs`` gets, the entry of one VF before ranges."""
     ranges, singles = Layer(), Layer()
     clashes: dict[tuple[Path, Path], list[int]] = {}
@@ -87,15 +86,16 @@ def _spread(entry: PfEntry, path: Path, findings: Findings, budget: list[int]) -
     return {index: {**ranges.values.get(index, {}), **singles.values.get(index, {})} for index in named}
 
 
-def _check_indexes(entry: PfEntry, path: Path, findings: Findings) -> None:
-    if "num_vfs" not in entry.model_fields_set:
+def _check_indexes(entry: PfKeys, path: Path, findings: Findings) -> None:
+    num_vfs = entry.said().get("num_vfs")
+    if num_vfs is None:
         return
     line = findings.line((*path, "num_vfs"))
     for key in entry.vfs:
         last = Selection.parse(key).last
-        if last >= entry.num_vfs:
-            what = f"there is no VF {last}: num_vfs is {entry.num_vfs} (line {line})"
-            remedy = f"VFs are counted from 0 to {entry.num_vfs - 1}" if entry.num_vfs else "leave vfs out"
+        if last >= num_vfs:
+            what = f"there is no VF {last}: num_vfs is {num_vfs} (line {line})"
+            remedy = f"VFs are counted from 0 to {num_vfs - 1}" if num_vfs else "leave vfs out"
             findings.add((*path, "vfs", key), what, remedy)
 
 
@@ -112,12 +112,12 @@ def _check_rates(each: Mapping[str, Said], vfs: Mapping[int, Mapping[str, Said]]
 
 
 def _check_macs(
-    entry: PfEntry, each: Mapping[str, Said], vfs: Mapping[int, Mapping[str, Said]], path: Path, findings: Findings
+    entry: PfKeys, each: Mapping[str, Said], vfs: Mapping[int, Mapping[str, Said]], path: Path, findings: Findings
 ) -> None:
     several = [each["mac"].path] if "mac" in each and not each["mac"].value.is_zero else []
     for key, vf in entry.vfs.items():
-        is_set = "mac" in vf.model_fields_set and not vf.mac.is_zero
-        if is_set and len(Selection.parse(key)) > 1:
+        mac = vf.value().mac
+        if mac is not UNSET and not mac.is_zero and len(Selection.parse(key)) > 1:
             several.append((*path, "vfs", key, "mac"))
     for place in several:
         findings.add(place, "several VFs would get one MAC", "give each VF its own, under its index")

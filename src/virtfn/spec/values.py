@@ -13,7 +13,8 @@ from pydantic_core import PydanticCustomError
 
 from virtfn.errors import UsageError
 from virtfn.model.addresses import MacAddress, PciAddress
-from virtfn.model.inventory import EswitchMode, VfLinkState, VlanProtocol
+from virtfn.model.fields import NATIVE
+from virtfn.model.inventory import VlanProtocol
 from virtfn.spec import constants as words
 from virtfn.spec.problems import quoted
 from virtfn.spec.selection import Selection
@@ -65,7 +66,7 @@ def _driver_name(value: object) -> str:
 
 def _pf_driver(value: object) -> str:
     name = _driver_name(value)
-    if name in (words.NATIVE, words.NO_DRIVER):
+    if name in (NATIVE, words.NO_DRIVER):
         raise refused(f"{quoted(name)} is not the name of a PF's driver", "write it like igb or ice")
     return name
 
@@ -125,15 +126,9 @@ VfDriver: TypeAlias = Annotated[str | None, PlainValidator(_vf_driver), _worded(
 VendorDevice: TypeAlias = Annotated[str, PlainValidator(_vendor_device), _worded(words.VENDOR_DEVICE)]
 SelectionText: TypeAlias = Annotated[str, AfterValidator(_selection)]
 
-_STATE, _STATE_SCHEMA = chosen(VfLinkState, *VfLinkState)
-LinkState: TypeAlias = Annotated[VfLinkState, _STATE, _STATE_SCHEMA]
-_MODE, _MODE_SCHEMA = chosen(EswitchMode, EswitchMode.LEGACY, EswitchMode.SWITCHDEV)
-Mode: TypeAlias = Annotated[EswitchMode, _MODE, _MODE_SCHEMA]
 _PROTOCOL, _PROTOCOL_SCHEMA = chosen(VlanProtocol, *VlanProtocol)
 Protocol: TypeAlias = Annotated[VlanProtocol, _PROTOCOL, _PROTOCOL_SCHEMA]
 
-NumVfs: TypeAlias = Annotated[int, Field(ge=0, le=words.MAX_NUM_VFS)]
-Mtu: TypeAlias = Annotated[int, Field(ge=words.MIN_MTU, le=words.MAX_MTU)]
+Mtu: TypeAlias = Annotated[int, Field(ge=68, le=65535)]
 VlanId: TypeAlias = Annotated[int, Field(ge=0, le=words.MAX_VLAN_ID)]
 Qos: TypeAlias = Annotated[int, Field(ge=0, le=words.MAX_QOS)]
-Rate: TypeAlias = Annotated[int, Field(ge=0, le=words.MAX_RATE_MBPS)]

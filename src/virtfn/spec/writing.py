@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 
 from virtfn.model.addresses import MacAddress, PciAddress
 from virtfn.model.desired import UNSET, DesiredHost, DesiredPf, DesiredVf, PfMatch
+from virtfn.model.fields import PF_FIELDS
 from virtfn.model.inventory import NO_VLAN, Vlan, VlanProtocol
 from virtfn.spec.constants import FORMAT, NO_DRIVER, NO_TAG
 from virtfn.spec.selection import Selection
@@ -15,7 +16,6 @@ Fields: TypeAlias = tuple[tuple[str, Any], ...]
 
 _WIDTH = 110
 _LINE = 10  # what a line more costs the reader, in letters
-_PF_KEYS = ("num_vfs", "mtu", "up", "eswitch_mode", "autoprobe")
 _INDIVIDUAL = "mac"
 
 
@@ -40,7 +40,7 @@ def entry_lines(pf: DesiredPf, *, comment: str = "") -> list[str]:
     """One entry of ``pfs``; ``comment`` is put behind its first line."""
     first = f"- match: {_match(pf.match)}"
     lines = [f"{first}  # {comment}" if comment else first]
-    for key in _PF_KEYS:
+    for key in PF_FIELDS:
         value = getattr(pf, key)
         if value is not UNSET:
             lines.append(f"  {key}: {written(value)}")

@@ -7,7 +7,8 @@ written by hand and stays.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import click
@@ -16,6 +17,7 @@ from virtfn.cli.main import cli
 from virtfn.errors import ExitCode
 from virtfn.eswitch.drivers import TABLE, AdminMacEffect, DriverFacts
 from virtfn.eswitch.limits import LIMITS, Limit
+from virtfn.model.fields import PF_FIELDS, VF_FIELDS, Field, Key
 
 ROOT = Path(__file__).parents[3]
 COMMAND = ".venv/bin/python tests/unit/docs/generated.py"
@@ -78,6 +80,20 @@ def limits() -> str:
     return "\n".join(_table(headings, [_limit_row(row) for row in LIMITS])) + "\n"
 
 
+def spec_keys(rows: Mapping[str, Field]) -> str:
+    """The keys of a PF's or a VF's entry in a host spec, with the command that does the same."""
+    headings = ["key", "type, unit", "if left out", "example", "meaning"]
+    return "\n".join(_table(headings, [_key_row(row, key) for row in rows.values() for key in row.keys])) + "\n"
+
+
+def _key_row(row: Field, key: Key) -> list[str]:
+    names = {"netdev": "PF", "vf": "N", "folder": "/sys/bus/pci/devices/ADDRESS", "handle": "pci/ADDRESS"}
+    steps = "{vf_pci}" in row.command
+    command = "" if steps else row.command.format(**names, value=row.shell_value(row.example))
+    meaning = (key.doc, f"`{command}`." if command else "", row.note)
+    return [f"`{key.name}`", key.type.words, "left alone", f"`{key.example}`", " ".join(filter(None, meaning))]
+
+
 def _table(headings: list[str], rows: list[list[str]]) -> list[str]:
     lines = [headings, ["---"] * len(headings), *rows]
     return ["| " + " | ".join(line) + " |" for line in lines]
@@ -123,6 +139,8 @@ PARTS: dict[str, tuple[Path, Callable[[], str]]] = {
     "exit-codes": (ROOT / "docs/reference/exit-codes.md", exit_codes),
     "drivers": (ROOT / "docs/reference/drivers.md", drivers),
     "limits": (ROOT / "docs/reference/drivers.md", limits),
+    "pf-keys": (ROOT / "docs/reference/host-spec.md", partial(spec_keys, PF_FIELDS)),
+    "vf-keys": (ROOT / "docs/reference/host-spec.md", partial(spec_keys, VF_FIELDS)),
 }
 
 
