@@ -1,6 +1,6 @@
 """An inventory as tables."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -10,19 +10,22 @@ from rich.table import Table
 from rich.text import Text
 
 from virtfn.cli.output import grid, print_table
-from virtfn.model.addresses import MacAddress
+from virtfn.model.desired import UNSET, Wanted
+from virtfn.model.fields import RATE, SWITCH, VF_FIELDS, VLAN, Field, Key, ValueType, plain
 from virtfn.model.inventory import Holder, HolderKind, Inventory, PfState, Unknown, VfState, Vlan, VlanProtocol
+from virtfn.model.plan import Value
 
 _UNKNOWN = "?"
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column of the table of VFs: its heading, the fact it shows, and how that fact is written."""
+    """One column of the table of VFs: its heading, the fact it shows, how that is written, what a new VF has."""
 
     heading: str
     fact: Callable[[VfState], Any]
     word: Callable[[Any], str]
+    fresh: Wanted[Value] = UNSET
 
 
 def print_inventory(out: Console, inventory: Inventory, *, wide: bool) -> None:
@@ -42,7 +45,7 @@ def _print_pf(out: Console, pf: PfState, *, wide: bool) -> None:
     out.print(title, soft_wrap=True)
     for problem in pf.problems:
         out.print(Text(f"problem: {problem}", style="yellow"), soft_wrap=True)
-    columns = _WIDE_COLUMNS if wide else _COLUMNS
+    columns = _WIDE_COLUMNS if wide else (*_COLUMNS, *(column for column in _SETTINGS if _is_set(pf, column)))
     if pf.vfs:
         print_table(out, _vf_table(pf, _shown(pf, columns)))
     for reason, headings in _reasons(pf, columns).items():
@@ -54,9 +57,9 @@ def _pf_facts(pf: PfState) -> list[str]:
     facts = [
         pf.device if pf.device != pf.label else "",
         _word(pf.driver) if not isinstance(pf.driver, Unknown) else "",
-        f"{_word(pf.num_vfs)}{total} VFs",
+        f"{pf.num_vfs} VF" if pf.num_vfs == 1 and not total else f"{_word(pf.num_vfs)}{total} VFs",
         _link(pf),
-        _word(pf.mac) if isinstance(pf.mac, MacAddress) else "",
+        f"MAC {_UNKNOWN}" if isinstance(pf.mac, Unknown) else str(pf.mac),
         f"mtu {pf.mtu}" if not isinstance(pf.mtu, Unknown) else "",
         f"numa {pf.numa_node}" if isinstance(pf.numa_node, int) else "",
         _word(pf.eswitch_mode) if not isinstance(pf.eswitch_mode, Unknown) else "",
@@ -68,7 +71,7 @@ def _pf_facts(pf: PfState) -> list[str]:
 
 def _link(pf: PfState) -> str:
     if isinstance(pf.up, Unknown):
-        return ""
+        return f"link {_UNKNOWN}"
     if not pf.up:
         return "down"
     return "up, no carrier" if pf.carrier is False else "up"
@@ -123,24 +126,34 @@ def _guest_mac(vf: VfState) -> object:
     return vf.netdev.mac if vf.netdev else None
 
 
+def _setting(row: Field, key: Key) -> Column:
+    """The column of one key of a VF."""
+    fresh = row.fresh if len(row.keys) == 1 or not isinstance(row.fresh, Mapping) else row.fresh[key.name]
+    fact = attrgetter("vlans" if key.type == VLAN else key.name)
+    return Column(_HEADINGS.get(key.name, key.name.upper().replace("_", "-")), fact, _FORMS.get(key.type, _word), fresh)
+
+
+_HEADINGS = {"link_state": "LINK", "min_tx_rate_mbps": "MIN", "max_tx_rate_mbps": "MAX"}
+_FORMS: Mapping[ValueType, Callable[[Any], str]] = {SWITCH: _switch, VLAN: _vlans, RATE: _rate}
+_ALWAYS = ("mac", "vlan", "spoofchk", "trust", "link_state", "driver")
 _COLUMNS = (
-    Column("MAC", attrgetter("mac"), _word),
-    Column("VLAN", attrgetter("vlans"), _vlans),
-    Column("SPOOFCHK", attrgetter("spoofchk"), _switch),
-    Column("TRUST", attrgetter("trust"), _switch),
-    Column("LINK", attrgetter("link_state"), _word),
-    Column("DRIVER", attrgetter("driver"), _word),
+    *(_setting(VF_FIELDS[name], VF_FIELDS[name].keys[0]) for name in _ALWAYS),
     Column("WHERE", attrgetter("holder"), _holder),
 )
+_SETTINGS = tuple(_setting(row, key) for row in VF_FIELDS.values() if row.name not in _ALWAYS for key in row.keys)
+"""Settings that few hosts use: the default table shows those of which a VF has another value than a new one."""
 _WIDE_COLUMNS = (
     *_COLUMNS,
     Column("PCI", attrgetter("pci"), _word),
-    Column("MIN", attrgetter("min_tx_rate_mbps"), _rate),
-    Column("MAX", attrgetter("max_tx_rate_mbps"), _rate),
-    Column("RSS-QUERY", attrgetter("rss_query"), _switch),
+    *_SETTINGS,
     Column("GUEST MAC", _guest_mac, _word),
-    Column("GUID", attrgetter("node_guid"), _word),
 )
+
+
+def _is_set(pf: PfState, column: Column) -> bool:
+    """Whether some VF is known to have another value than a new one."""
+    facts = (column.fact(vf) for vf in pf.vfs)
+    return any(not isinstance(fact, Unknown) and plain(fact) != column.fresh for fact in facts)
 
 
 def _shown(pf: PfState, columns: tuple[Column, ...]) -> tuple[Column, ...]:
@@ -150,10 +163,10 @@ def _shown(pf: PfState, columns: tuple[Column, ...]) -> tuple[Column, ...]:
 
 def _reasons(pf: PfState, columns: tuple[Column, ...]) -> dict[str, list[str]]:
     """Why facts are not known: each reason once, with the columns it is about. No GUID is the rule on Ethernet."""
+    facts = [("PF MAC", pf.mac), ("PF link", pf.up)]
+    facts += [(column.heading, column.fact(vf)) for column in columns for vf in pf.vfs]
     found: dict[str, list[str]] = {}
-    for column in columns:
-        for vf in pf.vfs:
-            fact = column.fact(vf)
-            if isinstance(fact, Unknown) and column.heading not in found.setdefault(fact.reason, []):
-                found[fact.reason].append(column.heading)
-    return {reason: headings for reason, headings in found.items() if headings != ["GUID"]}
+    for heading, fact in facts:
+        if isinstance(fact, Unknown) and not heading.endswith("GUID"):
+            found.setdefault(fact.reason, []).append(heading)
+    return {reason: list(dict.fromkeys(headings)) for reason, headings in found.items()}

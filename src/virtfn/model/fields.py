@@ -55,7 +55,8 @@ SWITCH = ValueType("true or false")
 MAC = ValueType("MAC address, not multicast")
 VLAN = ValueType("see below")
 DRIVER = ValueType("driver name, `native` or `none`")
-_RATE = 2**32 - 1  # struct ifla_vf_rate (include/uapi/linux/if_link.h) has 32 bits
+RATE = Number("0 to 4294967295 Mbit/s", 0, 2**32 - 1, "Mbit/s")
+"""``struct ifla_vf_rate`` (include/uapi/linux/if_link.h) has 32 bits."""
 _LINK_STATE = Choice("`auto`, `enable` or `disable`", VfLinkState, tuple(VfLinkState))
 _ESWITCH_MODE = Choice("`legacy` or `switchdev`", EswitchMode, (EswitchMode.LEGACY, EswitchMode.SWITCHDEV))
 
@@ -360,13 +361,13 @@ VF_FIELDS: Mapping[str, Field] = {
             keys=(
                 Key(
                     "min_tx_rate_mbps",
-                    Number("0 to 4294967295 Mbit/s", 0, _RATE, "Mbit/s"),
+                    RATE,
                     "Guaranteed rate of what the VF sends, in Mbit/s; 0: none.",
                     "100",
                 ),
                 Key(
                     "max_tx_rate_mbps",
-                    Number("0 to 4294967295 Mbit/s", 0, _RATE, "Mbit/s"),
+                    RATE,
                     "Limit of what the VF sends, in Mbit/s; 0: no limit.",
                     "1000",
                 ),
