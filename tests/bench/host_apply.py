@@ -71,6 +71,7 @@ netdev = pf(VFS)
 os.environ["VIRTFN_STATE_DIR"] = "/tmp/bench-state"
 from virtfn.app import App
 from virtfn.host.kernel import KernelHost
+from virtfn.model.proposal import HostRequest
 from virtfn.spec import load
 app, host = App(), KernelHost()
 hosts = app.hosts(lambda _text: None, lambda: False)
@@ -83,7 +84,7 @@ def loop():
 def batch():
     subprocess.run(["ip", "-batch", "/tmp/batch"], check=True)
 def apply():
-    receipt = hosts.make(desired)
+    receipt = hosts.carry_out(hosts.propose(HostRequest(desired)))
     assert len(receipt.plan.steps) == 5 * VFS, len(receipt.plan.steps)
 def read():
     assert len(host.observe(device="netdevsim5").pfs[0].vfs) == VFS

@@ -11,9 +11,10 @@ from virtfn.engine.events import EventSink, ignore
 from virtfn.model.desired import DesiredHost
 from virtfn.model.inventory import Inventory
 from virtfn.model.mirror import Mirror, MirrorReceipt
+from virtfn.model.proposal import HostRequest, Proposal, Receipt, WaitPolicy
 from virtfn.model.transaction import Transaction
 from virtfn.planning.host.diff import Difference
-from virtfn.services.host_state import HostPlan, HostReceipt
+from virtfn.services.host_state import HostService
 from virtfn.services.inventory import inventory_of
 from virtfn.services.mirrors import MirrorService
 
@@ -44,7 +45,7 @@ class Host:
     def stop(self) -> None:
         """Ask a method at work in another thread to finish its step, roll back and raise Interrupted.
 
-        It stays stopped, as after a ``with`` block: apply, make and add_mirror raise Interrupted and change nothing.
+        It stays stopped, as after a ``with`` block: apply and add_mirror raise Interrupted and change nothing.
         """
         self._stopped = True
 
@@ -52,24 +53,24 @@ class Host:
         """Physical and Virtual Functions as they are now. ``pf``: a name or a device address. Raises UsageError."""
         return inventory_of(self._app.host(), pf)
 
-    def plan(self, spec: Spec[DesiredHost], *, force: Iterable[str] = ()) -> HostPlan:
-        """What would make this host as declared, and the guards that refuse it. Raises SpecError, CapabilityError."""
-        return self._app.hosts(self._sink, self._is_stopped).plan(_desired(spec), forced=frozenset(force))
+    def plan(self, spec: Spec[DesiredHost], *, wait_s: float = 0.0) -> Proposal[HostRequest]:
+        """What would make this host as declared, and the guards that refuse it. Raises SpecError, CapabilityError.
 
-    def apply(self, plan: HostPlan, *, force: Iterable[str] = ()) -> HostReceipt:
-        """Carry a plan out and read everything back, or leave the host as it was.
-
-        Raises GuardRefused, ConflictError, KernelRefused, VerifyFailed, LockHeld, PermissionDenied, RollbackIncomplete.
+        ``wait_s``: how long to wait for PFs that the spec matches and that are not there yet.
         """
-        return self._app.hosts(self._sink, self._is_stopped).apply(plan.plan, forced=frozenset(force))
+        return self._hosts().propose(HostRequest(_desired(spec)), wait=WaitPolicy(wait_s))
 
-    def make(self, spec: Spec[DesiredHost], *, force: Iterable[str] = ()) -> HostReceipt:
-        """``plan`` and ``apply`` in one, under one lock and from one observation. Raises what both raise."""
-        return self._app.hosts(self._sink, self._is_stopped).make(_desired(spec), forced=frozenset(force))
+    def apply(self, proposal: Proposal[HostRequest], *, force: Iterable[str] = ()) -> Receipt:
+        """Carry out what ``plan`` proposed and read everything back, or leave the host as it was.
+
+        ``force``: ids of findings that you override. Raises GuardRefused, ConflictError (the host has changed since),
+        KernelRefused, VerifyFailed, LockHeld, PermissionDenied, RollbackIncomplete.
+        """
+        return self._hosts().carry_out(proposal, forced=frozenset(force))
 
     def verify(self, spec: Spec[DesiredHost]) -> tuple[Difference, ...]:
         """How the host differs from the declared state; nothing where it does not."""
-        return self._app.hosts(self._sink, self._is_stopped).differences(_desired(spec))
+        return self._hosts().differences(_desired(spec))
 
     def rollback(self, number: int | None = None) -> Transaction:
         """Put back what a transaction changed: this one, or the unfinished one, or the last. Raises ConflictError."""
@@ -103,6 +104,9 @@ class Host:
     def remove_mirror(self, mirror: int, *, probe_from: Iterable[str] = (), frames: int = 20) -> MirrorReceipt:
         """Put back what a mirror changed, and prove that the copy gets nothing any more. Raises ProofFailed."""
         return self._mirrors(tuple(probe_from), frames).remove(str(mirror))
+
+    def _hosts(self) -> HostService:
+        return self._app.hosts(self._sink, self._is_stopped)
 
     def _mirrors(self, probe_from: tuple[str, ...] = (), frames: int = 20) -> MirrorService:
         return self._app.mirrors(self._sink, self._is_stopped, frames=frames, probe_from=probe_from)

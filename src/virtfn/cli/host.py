@@ -1,6 +1,5 @@
 """``virtfn plan``, ``apply`` and ``verify``."""
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -16,7 +15,6 @@ from virtfn.cli.confirm import LOOK_FIRST, ask
 from virtfn.cli.events_view import EventsView
 from virtfn.cli.interrupts import Interrupts, interruptible
 from virtfn.cli.output import (
-    FORMAT,
     OutputFormat,
     Seconds,
     console,
@@ -28,10 +26,11 @@ from virtfn.cli.output import (
 from virtfn.cli.plan_view import print_plan
 from virtfn.engine.events import ignore
 from virtfn.errors import ExitCode, SpecError, UsageError
-from virtfn.model.plan import Plan
-from virtfn.model.serialization import decode, encode
+from virtfn.journal.saved_plans import load_host, save
+from virtfn.model.finding import refusals
+from virtfn.model.proposal import HostRequest, Proposal, Receipt, WaitPolicy
 from virtfn.model.value_format import say
-from virtfn.services.host_state import HostPlan, HostReceipt, HostService
+from virtfn.services.host_state import HostService
 from virtfn.services.refusal import refuse
 
 if TYPE_CHECKING:
@@ -87,11 +86,11 @@ def plan(
     """Show what `apply` would do to make this host as declared, and what speaks against it. Changes nothing."""
     desired = _read(files)
     with _hosts(quiet) as (hosts, _):
-        found = hosts.plan(desired, forced=frozenset(forced))
+        proposal = hosts.propose(HostRequest(desired))
     if out:
-        _save(found.plan, out)
-    _print_plan(found, OutputFormat(output), explain=explain)
-    if exit_code and not found.plan.is_empty:
+        save(proposal, out)
+    _print_plan(proposal, frozenset(forced), OutputFormat(output), explain=explain)
+    if exit_code and not proposal.is_empty:
         raise click.exceptions.Exit(ExitCode.DIFFERENT)
 
 
@@ -135,7 +134,7 @@ def apply(
     quiet: bool,
     output: str,
 ) -> None:
-    """Make this host as declared: plan, apply, read everything back; or leave it as it was.
+    """Apply the spec; roll back on failure.
 
     Only what the file names is written. Everything is journalled first: `virtfn rollback` takes it back, also after a
     crash. Ctrl-C finishes the step at work, then rolls back.
@@ -146,24 +145,21 @@ def apply(
     guards = frozenset(forced)
     at_begin = _watcher(confirm_within) if confirm_within else None
     with _hosts(quiet) as (hosts, stop):
-        if yes and not (saved or dry_run or wait):
-            shown = None if quiet else lambda plan: print_plan(error_console(), plan, explain=explain)
-            desired = _read(files)
-            with stop.held():
-                receipt = hosts.make(desired, forced=guards, at_begin=at_begin, show=shown)
-            _print_receipt(receipt, how, confirm_within)
-            return
-        found = hosts.judge(_saved(saved), forced=guards) if saved else _patient_plan(hosts, _read(files), guards, wait)
+        if saved:
+            proposal = hosts.review(load_host(saved))
+        else:
+            proposal = hosts.propose(HostRequest(_read(files)), wait=WaitPolicy(wait))
         if dry_run:
-            _print_plan(found, how, explain=explain)
+            _print_plan(proposal, guards, how, explain=explain)
             return
-        refuse(found.objections, found.plan.title)
+        refuse(refusals(proposal.findings, guards), proposal.plan.title)
         hosts.refuse_unfinished()
-        if not found.plan.is_empty:
-            ask(lambda: print_plan(error_console(), found.plan, explain=explain), yes=yes, quiet=quiet, hint=LOOK_FIRST)
+        if not proposal.is_empty:
+            plan = proposal.plan
+            ask(lambda: print_plan(error_console(), plan, explain=explain), yes=yes, quiet=quiet, hint=LOOK_FIRST)
         with stop.held():
-            receipt = hosts.apply(found.plan, forced=guards, at_begin=at_begin)
-        _print_receipt(receipt, how, confirm_within)
+            receipt = hosts.carry_out(proposal, forced=guards, at_begin=at_begin)
+    _print_receipt(receipt, how, confirm_within)
 
 
 @click.command(
@@ -177,7 +173,7 @@ Examples:
 @click.option("--exit-code", is_flag=True, help=f"Exit with {int(ExitCode.DIFFERENT)} if the host differs.")
 @output_option
 def verify(files: tuple[str, ...], exit_code: bool, output: str) -> None:
-    """Hold this host against its declared state. Changes nothing."""
+    """Compare this host with the spec. Changes nothing."""
     how, desired = OutputFormat(output), _read(files)
     with _hosts(quiet=True) as (hosts, _):
         differences = hosts.differences(desired)
@@ -231,40 +227,6 @@ def _yaml_files(path: Path) -> list[Path]:
     return found
 
 
-def _patient_plan(hosts: HostService, desired: "DesiredHost", forced: frozenset[str], wait_s: float) -> HostPlan:
-    """The plan; while a PF is not there yet, ask again until ``wait_s`` is over."""
-    import time
-
-    deadline = time.monotonic() + wait_s
-    while True:
-        try:
-            return hosts.plan(desired, forced=forced)
-        except SpecError:
-            if time.monotonic() >= deadline:
-                raise
-            time.sleep(0.5)
-
-
-def _save(plan: Plan, path: Path) -> None:
-    document = {"format": FORMAT, "kind": "plan", "plan": encode(plan)}
-    try:
-        path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    except OSError as fault:
-        raise UsageError(f"the plan cannot be saved ({fault.strerror})", where=str(path)) from fault
-
-
-def _saved(path: Path) -> Plan:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        if (document["format"], document["kind"]) != (FORMAT, "plan"):
-            raise ValueError("it is of another format")
-        return decode(Plan, document["plan"])
-    except (ValueError, KeyError, TypeError, AttributeError) as fault:
-        raise SpecError(
-            f"this is no saved plan ({fault})", where=str(path), hint="save one with `plan --out`"
-        ) from fault
-
-
 def _watcher(within_s: float) -> Callable[["Transaction"], None]:
     """Once the plan is journalled, start the process that rolls it back unless it is confirmed."""
 
@@ -283,21 +245,22 @@ def _watcher(within_s: float) -> Callable[["Transaction"], None]:
     return start
 
 
-def _print_plan(found: HostPlan, how: OutputFormat, *, explain: bool) -> None:
+def _print_plan(proposal: Proposal[HostRequest], forced: frozenset[str], how: OutputFormat, *, explain: bool) -> None:
+    refused = refusals(proposal.findings, forced)
     if how.is_document:
-        print_document("plan", {"plan": found.plan, "objections": found.objections}, how)
+        print_document("plan", {"plan": proposal.plan, "findings": refused}, how)
         return
     out = console()
-    if found.plan.is_empty:
+    if proposal.is_empty:
         out.print("Nothing to do: the host is as declared.")
         return
-    print_plan(out, found.plan, explain=explain)
-    for one in found.objections:
-        force = "" if one.absolute else f" (--force {one.guard})"
-        out.print(Text(f"  refused by {one.guard}: {one.reason}{force}", style="red"), soft_wrap=True)
+    print_plan(out, proposal.plan, explain=explain)
+    for one in refused:
+        force = f" (--force {one.id})" if one.overridable else ""
+        out.print(Text(f"  refused by {one.id}: {one.what}{force}", style="red"), soft_wrap=True)
 
 
-def _print_receipt(receipt: HostReceipt, how: OutputFormat, confirm_within: float | None) -> None:
+def _print_receipt(receipt: Receipt, how: OutputFormat, confirm_within: float | None) -> None:
     if how.is_document:
         print_document("apply", receipt, how)
         return

@@ -76,7 +76,7 @@ class Transactions:
         was done is undone before the error leaves: it then carries a note that says so.
         Raises the first error, Interrupted, or RollbackIncomplete where the rollback failed.
         """
-        self._check(first_touches(plan.steps))
+        self.check(plan)
         transaction = self._journal.begin(plan)
         self._sink(TransactionStarted(transaction.id, plan))
         try:
@@ -88,6 +88,10 @@ class Transactions:
         numbers = range(len(plan.steps))
         checked = frozenset(next(batches(plan.steps, numbers, hooks.batch_ends), ()))
         return self._advance(transaction, numbers, hooks, checked=checked)
+
+    def check(self, plan: Plan) -> None:
+        """Raise ConflictError where a field that the plan writes is not what it was when the plan was made."""
+        self._check(first_touches(plan.steps))
 
     def resume(self, transaction: Transaction) -> Transaction:
         """Finish an OPEN transaction whose process died: the steps that were not done, then verify and commit.

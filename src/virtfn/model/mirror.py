@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from virtfn.model.addresses import MacAddress, VfRef
+from virtfn.model.finding import Finding, Severity
 from virtfn.model.plan import Plan
 from virtfn.model.probe import ProofReport
 from virtfn.model.transaction import Transaction
@@ -32,6 +33,10 @@ class Objection:
     reason: str
     hint: str = ""
     absolute: bool = False
+
+    def finding(self, subject: str) -> Finding:
+        """The same as a finding."""
+        return Finding(self.guard, Severity.REFUSAL, subject, self.reason, fix=self.hint, overridable=not self.absolute)
 
 
 @dataclass(frozen=True)

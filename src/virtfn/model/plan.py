@@ -121,3 +121,15 @@ class Plan:
     def disruptive(self) -> bool:
         """Some step disturbs somebody whom the request does not name."""
         return any(step.impact is Impact.BYSTANDERS for step in self.steps)
+
+
+def same_changes(one: Plan, other: Plan) -> bool:
+    """Whether both write the same values to the same fields in one order, with the same impact; texts may differ."""
+
+    def changes(plan: Plan) -> list[tuple[object, ...]]:
+        return [
+            (step.target, step.field, step.before, step.after, step.impact, step.writing, step.undoing)
+            for step in plan.steps
+        ]
+
+    return one.subject == other.subject and changes(one) == changes(other)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from virtfn.model.desired import DesiredHost
 from virtfn.model.finding import Finding
 from virtfn.model.plan import Plan
 
@@ -10,11 +11,19 @@ R = TypeVar("R", covariant=True)
 
 
 @dataclass(frozen=True)
+class HostRequest:
+    """Make this host as declared."""
+
+    desired: DesiredHost
+
+
+@dataclass(frozen=True)
 class Proposal(Generic[R]):
     """A request, the plan that fulfils it now, and what was found about both.
 
     The object that was approved is the object that runs: ``carry_out`` of the service that made it takes it whole, and
-    refuses it where the world has changed since.
+    refuses it where the world has changed since. ``findings`` has all that guards refuse; which of them the user
+    overrides is said when it is carried out.
     """
 
     request: R
@@ -33,3 +42,11 @@ class Receipt:
 
     plan: Plan
     id: int | None = None
+
+
+@dataclass(frozen=True)
+class WaitPolicy:
+    """How long to wait for something, and how often to look, in seconds."""
+
+    deadline_s: float = 0.0
+    pause_s: float = 0.5

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 from virtfn.model.addresses import MacAddress, PciAddress, VfRef
+from virtfn.model.desired import UNSET
 from virtfn.model.inventory import Unknown
 from virtfn.model.plan import Plan, Step, Target, Value
 from virtfn.model.subject import SUBJECTS, Subject
@@ -32,6 +33,7 @@ _ALL_FIELDS = (Step, Target, Plan)
 def encode(value: object, *, unknown: dict[str, str] | None = None, path: str = "") -> Value:
     """The plain form of a value: dataclasses become mappings (subjects with their kind), addresses and enums text.
 
+    What is UNSET is left out.
     An ``Unknown`` becomes null; its reason is put into ``unknown`` under the value's path (``pfs[0].vfs[2].trust``).
     Raises TypeError for a value that has no plain form.
     """
@@ -64,6 +66,8 @@ def _encode_fields(value: object, names: Iterable[str], unknown: dict[str, str] 
     plain: dict[str, Value] = {}
     for name in names:
         item = getattr(value, name)
+        if item is UNSET:
+            continue
         plain[name] = item if type(item) in _PLAIN_SCALARS else encode(item, unknown=unknown, path=before + name)
     return plain
 
@@ -82,7 +86,10 @@ def _outer_layer(value: object) -> object:
 
 
 def decode(kind: type[T], plain: object) -> T:
-    """The value of type ``kind`` whose plain form is given. Raises ValueError, TypeError or KeyError if it is none."""
+    """The value of type ``kind`` whose plain form is given. Raises ValueError, TypeError or KeyError if it is none.
+
+    Unknown keys are refused: they may mean what this version does not do.
+    """
     return typing.cast(T, _reader(kind, {})(plain))
 
 
@@ -99,21 +106,30 @@ def _new_reader(kind: Any, known: dict[Any, Read]) -> Read:
         return _subject_reader(known)
     if origin in (typing.Union, types.UnionType):
         return _as_it_is if set(parts) >= _PLAIN_SCALARS else _union_reader(parts, known)
+    if origin is typing.Literal:
+        return _never
     if origin is tuple:
         return _tuple_reader(parts, known)
     if origin is not None and issubclass(origin, Mapping):
         return dict
+    if origin is not None and dataclasses.is_dataclass(origin):
+        return _dataclass_reader(origin, known, dict(zip(typing.cast(Any, origin).__parameters__, parts, strict=True)))
     if kind in _TEXTS:
         return typing.cast(Read, kind.parse)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind
     if dataclasses.is_dataclass(kind):
-        return _dataclass_reader(kind, known)
+        return _dataclass_reader(kind, known, {})
     return partial(_checked, kind)
 
 
 def _as_it_is(plain: object) -> object:
     return plain
+
+
+def _never(plain: object) -> object:
+    """UNSET is left out, so nothing that is written means it."""
+    raise ValueError(f"{plain!r} where a value is needed")
 
 
 def _checked(kind: Any, plain: object) -> object:
@@ -124,12 +140,16 @@ def _checked(kind: Any, plain: object) -> object:
     raise ValueError(f"{plain!r} is not a {kind}")
 
 
-def _dataclass_reader(kind: Any, known: dict[Any, Read]) -> Read:
-    hints = typing.get_type_hints(kind)
+def _dataclass_reader(kind: Any, known: dict[Any, Read], parameters: Mapping[Any, Any]) -> Read:
+    """``parameters``: the types that stand for the type variables of a generic dataclass."""
+    hints = {name: parameters.get(hint, hint) for name, hint in typing.get_type_hints(kind).items()}
     readers = {entry.name: _reader(hints[entry.name], known) for entry in dataclasses.fields(kind)}
 
     def read(plain: Any) -> object:
-        return kind(**{name: readers[name](item) for name, item in plain.items() if name in readers})
+        unknown = plain.keys() - readers.keys()
+        if unknown:
+            raise ValueError(f"unknown key {min(unknown)!r}")
+        return kind(**{name: readers[name](item) for name, item in plain.items()})
 
     return read
 

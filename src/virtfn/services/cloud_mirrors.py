@@ -20,7 +20,8 @@ class CloudMirrors:
         GuardRefused (with every reason), CloudError.
         """
         first, second = self._find(source), self._find(copy)
-        refuse(objections(first, second, as_admin=as_admin), f"{first.label} to {second.label}")
+        pair = f"{first.label} to {second.label}"
+        refuse([one.finding(pair) for one in objections(first, second, as_admin=as_admin)], pair)
         return plan_mirror(first, second, self._ports.nic_switches(), as_admin=as_admin)
 
     def _find(self, word: str) -> CloudPort:

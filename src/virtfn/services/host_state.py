@@ -1,47 +1,34 @@
-"""A host from a declared state: plan, apply, verify."""
+"""This host and a declared state: propose what would make it so, carry that out, tell the differences."""
 
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from virtfn.engine.interfaces import Journal
 from virtfn.engine.transaction import Hooks, Transactions
-from virtfn.errors import ConflictError, VerifyFailed
+from virtfn.errors import ConflictError, SpecError, VerifyFailed
 from virtfn.model.desired import DesiredHost
+from virtfn.model.finding import Finding, refusals
 from virtfn.model.inventory import Inventory
-from virtfn.model.mirror import Objection
-from virtfn.model.plan import Plan
+from virtfn.model.plan import Plan, same_changes
+from virtfn.model.proposal import HostRequest, Proposal, Receipt, WaitPolicy
 from virtfn.model.subject import HostSubject, MirrorSubject
 from virtfn.model.transaction import Status, Transaction
 from virtfn.planning.host.diff import Difference, diff
 from virtfn.planning.host.guards import HostDependencies, objections
 from virtfn.planning.host.impact import remark
 from virtfn.planning.host.lookup import device_of
+from virtfn.planning.host.pf_match import absent
 from virtfn.planning.host.plan import plan_host
 from virtfn.services.interfaces import Host
 from virtfn.services.refusal import refuse
 
-
-@dataclass(frozen=True)
-class HostPlan:
-    """What would be done, and what speaks against it."""
-
-    plan: Plan
-    objections: tuple[Objection, ...] = ()
-
-
-@dataclass(frozen=True)
-class HostReceipt:
-    """What was done: the transaction's number (None: there was nothing to do), and the plan."""
-
-    plan: Plan
-    id: int | None = None
-
-
 AtBegin = Callable[[Transaction], None]
+_AT_ONCE = WaitPolicy()
 
 
 class HostService:
-    """This host, shaped from a declared state. Every method observes it anew."""
+    """This host, shaped from a declared state. Every method observes it again."""
 
     def __init__(
         self,
@@ -53,79 +40,53 @@ class HostService:
         self._host = host
         self._journal = journal
         self._engine = engine
-        self._surroundings = host_dependencies
+        self._host_dependencies = host_dependencies
+        self._made: tuple[Plan, Inventory] | None = None
 
-    def plan(self, desired: DesiredHost, *, forced: frozenset[str] = frozenset()) -> HostPlan:
-        """What ``apply`` would do, and which guards refuse it. Changes nothing.
+    def propose(self, request: HostRequest, *, wait: WaitPolicy = _AT_ONCE) -> Proposal[HostRequest]:
+        """What would make this host as declared, and the guards that refuse it. Changes nothing.
 
-        Raises SpecError (no PF fits an entry), CapabilityError (a named field cannot be read).
+        Waits for PFs that entries match and that are not there yet, and for nothing else.
+        Raises SpecError (no PF matches an entry, a VF that the PF does not have), CapabilityError (a named field cannot
+        be read).
         """
-        inventory = self._host.observe()
-        plan = plan_host(diff(desired, inventory), inventory)
-        return HostPlan(plan, self._objections(plan, inventory, forced))
+        return self._propose(request, self._observe(request.desired, wait))
 
-    def judge(self, plan: Plan, *, forced: frozenset[str] = frozenset()) -> HostPlan:
-        """A plan that was made earlier, with what speaks against it now."""
-        return HostPlan(plan, self._objections(plan, self._host.observe(), forced))
+    def review(self, proposal: Proposal[HostRequest]) -> Proposal[HostRequest]:
+        """The same proposal with what is found now. Raises ConflictError where another plan would be proposed now."""
+        return self._review(proposal, self._host.observe())
 
-    def apply(
-        self, plan: Plan, *, forced: frozenset[str] = frozenset(), at_begin: AtBegin | None = None
-    ) -> HostReceipt:
-        """Carry a plan out, read everything back, commit; or leave the host as it was.
-
-        Raises ConflictError (the host has changed since the plan was made, or a transaction is unfinished),
-        GuardRefused, VerifyFailed (with what the driver is known to do), KernelRefused, LockHeld, RollbackIncomplete.
-        """
-        if plan.is_empty:
-            return HostReceipt(plan)
-        with self._journal.lock():
-            self.refuse_unfinished()
-            return self._run(plan, self._host.observe(), forced, at_begin)
-
-    def make(
+    def carry_out(
         self,
-        desired: DesiredHost,
+        proposal: Proposal[HostRequest],
         *,
         forced: frozenset[str] = frozenset(),
         at_begin: AtBegin | None = None,
-        show: Callable[[Plan], None] | None = None,
-    ) -> HostReceipt:
-        """``plan`` and ``apply`` in one, where nobody has to be asked in between; ``show`` is given the plan first.
+    ) -> Receipt:
+        """Run the plan that was proposed, read everything back and commit; on failure leave the host as it was.
 
-        Raises what both raise.
+        ``forced``: ids of findings that the user overrides. ``at_begin`` is called once the plan is journalled.
+        Raises ConflictError (the host has changed so that another plan would be proposed now, or a transaction is
+        unfinished), GuardRefused, VerifyFailed (with what the driver is known to do), KernelRefused, LockHeld,
+        RollbackIncomplete.
         """
+        if proposal.is_empty:
+            return Receipt(proposal.plan)
         with self._journal.lock():
             self.refuse_unfinished()
             inventory = self._host.observe()
-            plan = plan_host(diff(desired, inventory), inventory)
-            if plan.is_empty:
-                return HostReceipt(plan)
-            if show:
-                show(plan)
-            return self._run(plan, inventory, forced, at_begin)
+            refuse(refusals(self._review(proposal, inventory).findings, forced), proposal.plan.title)
+            try:
+                transaction = self._engine.run(proposal.plan, Hooks(at_begin=at_begin))
+            except VerifyFailed as failure:
+                for remark in _remarks(failure, inventory):
+                    failure.add_note(remark)
+                raise
+            return Receipt(proposal.plan, transaction.id)
 
     def differences(self, desired: DesiredHost) -> tuple[Difference, ...]:
-        """How the host differs from the declared state now. Raises what ``plan`` raises."""
+        """How the host differs from the declared state now. Raises what ``propose`` raises."""
         return diff(desired, self._host.observe())
-
-    def _run(self, plan: Plan, inventory: Inventory, forced: frozenset[str], at_begin: AtBegin | None) -> HostReceipt:
-        refuse(self._objections(plan, inventory, forced), plan.title)
-        try:
-            transaction = self._engine.run(plan, Hooks(at_begin=at_begin))
-        except VerifyFailed as failure:
-            for remark in _remarks(failure, inventory):
-                failure.add_note(remark)
-            raise
-        return HostReceipt(plan, transaction.id)
-
-    def _objections(self, plan: Plan, inventory: Inventory, forced: frozenset[str]) -> tuple[Objection, ...]:
-        return objections(plan, inventory, self._with_mirrors(self._surroundings()), forced=forced)
-
-    def _with_mirrors(self, host_dependencies: HostDependencies) -> HostDependencies:
-        """The dependencies with the VFs of mirrors that stand."""
-        standing = (entry.plan.subject for entry in self._journal.committed(MirrorSubject))
-        mirrors = (ref for one in standing if isinstance(one, MirrorSubject) for ref in (one.source, one.copy))
-        return replace(host_dependencies, mirrors=(*host_dependencies.mirrors, *mirrors))
 
     def refuse_unfinished(self) -> None:
         """Raise ConflictError where a transaction has to be finished before anything else is changed."""
@@ -137,9 +98,50 @@ class HostService:
                 + (f", `virtfn resume {entry.id}` carries on" if resumable(entry) else ""),
             )
 
+    def _observe(self, desired: DesiredHost, wait: WaitPolicy) -> Inventory:
+        deadline = time.monotonic() + wait.deadline_s
+        inventory = self._host.observe()
+        while (missing := absent(desired, inventory)) and time.monotonic() < deadline:
+            there = tuple(entry for entry in desired.pfs if entry not in missing)
+            diff(DesiredHost(there), inventory)  # raises at once what no waiting cures
+            time.sleep(wait.pause_s)
+            inventory = self._host.observe()
+        return inventory
+
+    def _propose(self, request: HostRequest, inventory: Inventory) -> Proposal[HostRequest]:
+        plan = plan_host(diff(request.desired, inventory), inventory)
+        self._made = (plan, inventory)
+        return Proposal(request, plan, self._findings(plan, inventory))
+
+    def _review(self, proposal: Proposal[HostRequest], inventory: Inventory) -> Proposal[HostRequest]:
+        if self._made != (proposal.plan, inventory):  # else planning again would give the same
+            self._refuse_changed(proposal, inventory)
+        return replace(proposal, findings=self._findings(proposal.plan, inventory))
+
+    def _refuse_changed(self, proposal: Proposal[HostRequest], inventory: Inventory) -> None:
+        """Raise ConflictError where another plan would be proposed now."""
+        gone = "the host has changed since the plan was made"
+        try:
+            now = plan_host(diff(proposal.request.desired, inventory), inventory)
+        except SpecError as fault:
+            raise ConflictError(f"{gone}: {fault}", where=fault.where, hint="plan again") from fault
+        if not same_changes(proposal.plan, now):
+            self._engine.check(proposal.plan)
+            raise ConflictError(gone, where=proposal.plan.title, hint="plan again: other steps are needed by now")
+
+    def _findings(self, plan: Plan, inventory: Inventory) -> tuple[Finding, ...]:
+        found = objections(plan, inventory, self._with_mirrors(self._host_dependencies()))
+        return tuple(one.finding(plan.title) for one in found)
+
+    def _with_mirrors(self, host_dependencies: HostDependencies) -> HostDependencies:
+        """The dependencies with the VFs of mirrors that are committed."""
+        subjects = (entry.plan.subject for entry in self._journal.committed(MirrorSubject))
+        mirrors = (ref for one in subjects if isinstance(one, MirrorSubject) for ref in (one.source, one.copy))
+        return replace(host_dependencies, mirrors=(*host_dependencies.mirrors, *mirrors))
+
 
 def resumable(entry: Transaction) -> bool:
-    """Whether the rest of a transaction that was cut short can be carried out: a mirror would have to be proven."""
+    """Whether the rest of a transaction that was interrupted can be carried out: a mirror would have to be proven."""
     return entry.status is Status.OPEN and isinstance(entry.plan.subject, HostSubject)
 
 

@@ -140,7 +140,8 @@ class MirrorService:
         request = MirrorRequest(find_vf(inventory, source), find_vf(inventory, copy), strategy, literal, forced)
         standing = tuple(one for one in self.standing() if not one.transaction.status.unfinished)
         context = mirror_context(inventory, request, standing, self._outside(inventory, request), self._physnets())
-        refuse(objections(context), f"{context.source_label} to {context.copy_label}")
+        pair = f"{context.source_label} to {context.copy_label}"
+        refuse([one.finding(pair) for one in objections(context)], pair)
         return inventory, context
 
     def _outside(self, inventory: Inventory, request: MirrorRequest) -> Mapping[MacAddress, str]:

@@ -122,7 +122,7 @@ def test_rubbish_is_refused_with_its_line(tmp_path: Path, capsys: pytest.Capture
         (["journal", "show", "5"], ExitCode.USAGE, "there is no transaction 5"),
         (["plan", "-f", "/nonexistent/host.yaml"], ExitCode.BAD_SPEC, "No such file"),
         (["apply", "-f", "x", "--plan", __file__], ExitCode.USAGE, "not both"),
-        (["apply", "--plan", __file__, "--yes"], ExitCode.BAD_SPEC, "no saved plan"),
+        (["apply", "--plan", __file__, "--yes"], ExitCode.BAD_SPEC, "not a saved plan"),
         (["persist", "install"], ExitCode.UNREACHABLE, "systemd"),
     ],
 )

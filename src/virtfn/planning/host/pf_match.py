@@ -37,6 +37,11 @@ def match(desired: DesiredHost, inventory: Inventory) -> tuple[Match, ...]:
     return tuple(Match(by_device[pf.device], pf) for pf in inventory.pfs if pf.device in by_device)
 
 
+def absent(desired: DesiredHost, inventory: Inventory) -> tuple[DesiredPf, ...]:
+    """The entries that name a PF which is not there, or not yet."""
+    return tuple(one for one in desired.pfs if one.match != PfMatch() and not _fitting(one.match, inventory))
+
+
 def spec_error(problems: list[tuple[str, str]]) -> SpecError:
     """One error for all ``(where, what)``; its ``where`` is the first one's."""
     lines = tuple(f"{where}: {what}" if where else what for where, what in problems)
