@@ -1,9 +1,11 @@
 """The initramfs is a cpio that others can read; the kernel is found inside its bzImage."""
 
 import lzma
+import shutil
 import struct
 import subprocess
 import zlib
+from pathlib import Path
 
 import pytest
 
@@ -12,16 +14,36 @@ from virtfn.lab.build import initramfs
 from virtfn.lab.build.vmlinuz import decompress, has_pvh_entry, payload, unpacked
 
 
-def test_cpio_reads_what_was_written() -> None:
+@pytest.fixture
+def busybox() -> str:
+    """A cpio program that is not ours. `make setup` installs busybox, which the lab needs too."""
+    path = shutil.which("busybox")
+    assert path, "busybox is not installed; run: make setup"
+    return path
+
+
+def test_cpio_lists_what_was_written(busybox: str) -> None:
     entries = [
         initramfs.folder("bin"),
         initramfs.file("bin/tool", b"#!/bin/sh\n", executable=True),
         initramfs.link("bin/alias", "tool"),
         initramfs.file("empty", b""),
     ]
-    listing = subprocess.run(["cpio", "-tv"], input=initramfs.archive(entries), capture_output=True, check=True).stdout
-    modes = [line.split()[0] for line in listing.decode().splitlines()]
-    assert modes == ["drwxr-xr-x", "-rwxr-xr-x", "lrwxrwxrwx", "-rw-r--r--"]
+    command = [busybox, "cpio", "-tv"]
+    listing = subprocess.run(command, input=initramfs.archive(entries), capture_output=True, check=True).stdout
+    columns = [line.split() for line in listing.decode().splitlines()]
+    assert [(words[0], " ".join(words[5:])) for words in columns] == [
+        ("drwxr-xr-x", "bin"),
+        ("-rwxr-xr-x", "bin/tool"),
+        ("lrwxrwxrwx", "bin/alias -> tool"),
+        ("-rw-r--r--", "empty"),
+    ]
+
+
+def test_cpio_extracts_the_data_that_was_written(busybox: str, tmp_path: Path) -> None:
+    entries = [initramfs.folder("a"), initramfs.file("a/odd", b"12345"), initramfs.file("a/even", b"12345678")]
+    subprocess.run([busybox, "cpio", "-i"], cwd=tmp_path, input=initramfs.archive(entries), check=True)
+    assert ((tmp_path / "a/odd").read_bytes(), (tmp_path / "a/even").read_bytes()) == (b"12345", b"12345678")
 
 
 def test_the_same_entries_give_the_same_bytes() -> None:
