@@ -5,6 +5,7 @@ Those that want another release come after them, because ports are fixed: the on
 """
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -29,7 +30,27 @@ ROOT = Path(__file__).parents[1]
 IN_LAB = "VIRTFN_IN_LAB" in os.environ
 RUNNING_CLOUD = os.environ.get("VIRTFN_TEST_CLOUD")
 
+_USER_SETTINGS = (
+    "OS_", "VIRTFN_STATE_DIR", "VIRTFN_DEBUG", "SSH_CONNECTION", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR",
+)  # fmt: skip
+"""Environment variables, or the beginnings of their names, that virtfn or its libraries read."""
+
 StartLab = Callable[..., AbstractContextManager[Machine]]
+
+
+def pytest_configure() -> None:
+    """Every run starts alike: from a login shell, in a script's background, with OpenStack's credentials set.
+
+    A program that is started with a signal ignored keeps it ignored, and so do its children. SIGHUP is left alone, so
+    that ``nohup`` has its effect.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.umask(0o022)
+    for name in [name for name in os.environ if name.startswith(_USER_SETTINGS)]:
+        del os.environ[name]
+    loopback = ",".join(filter(None, (os.environ.get("no_proxy"), "127.0.0.1", "localhost")))
+    os.environ.update(LC_ALL="C.UTF-8", TERM="dumb", no_proxy=loopback, NO_PROXY=loopback)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
