@@ -8,6 +8,8 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from virtfn.model.finding import Action, Finding
 
 
@@ -84,13 +86,16 @@ class UsageError(VirtfnError):
 
 
 class SpecError(VirtfnError):
-    """A file or capture cannot be read; ``where`` is ``file:line``. ``problems`` holds every fault found."""
+    """A file or capture cannot be read; ``where`` is ``file:line``. ``findings`` holds every fault found."""
 
     exit_code = ExitCode.BAD_SPEC
 
-    def __init__(self, message: str, *, where: str = "", hint: str = "", problems: tuple[str, ...] = ()) -> None:
-        super().__init__(message, where=where, hint=hint)
-        self.problems = problems
+    @classmethod
+    def of(cls, findings: "Sequence[Finding]") -> "SpecError":
+        """One error for all of these: the first gives message, ``where`` and hint."""
+        first, more = findings[0], len(findings) - 1
+        message = f"{first.what} (and {more} more)" if more else first.what
+        return cls(message, where=first.subject, hint=first.fix, findings=tuple(findings))
 
 
 class CapabilityError(VirtfnError):
@@ -98,13 +103,7 @@ class CapabilityError(VirtfnError):
 
 
 class GuardRefused(VirtfnError):
-    """A guard refused before anything was changed; ``guards`` names each with its reason."""
-
-    def __init__(
-        self, message: str, *, where: str = "", hint: str = "", guards: tuple[tuple[str, str], ...] = ()
-    ) -> None:
-        super().__init__(message, where=where, hint=hint)
-        self.guards = guards
+    """Guards refused before anything was changed; ``findings`` has one for each."""
 
 
 class ConflictError(VirtfnError):

@@ -233,7 +233,7 @@ def judged(text: str) -> Inventory | None:
 def assert_complete(error: SpecError) -> None:
     assert error.where.startswith("mutant:")
     assert error.hint
-    assert error.problems
+    assert error.findings
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))

@@ -18,10 +18,11 @@ from virtfn.eswitch.limits import limits_on
 from virtfn.model.addresses import MacAddress, PciAddress, VfRef
 from virtfn.model.desired import UNSET, DesiredHost, DesiredPf, DesiredVf, PfMatch
 from virtfn.model.fields import VF_FIELDS
+from virtfn.model.finding import refusals
 from virtfn.model.inventory import EswitchMode, Inventory, Unknown, VfLinkState, Vlan, VlanProtocol
 from virtfn.model.plan import Plan, Target, Value, Writing
 from virtfn.planning.host.diff import diff
-from virtfn.planning.host.guards import GUARDS, HostDependencies, objections
+from virtfn.planning.host.guards import GUARDS, HostDependencies, guard_findings
 from virtfn.planning.host.plan import plan_host
 from virtfn.testing import FakeHost, FakePf, FakeVf, MemoryJournal
 
@@ -188,10 +189,7 @@ def facts(inventory: Inventory) -> object:
 
 def reachable(plan: Plan, host: FakeHost) -> bool:
     """Whether only a person's word stands against the plan: nothing refuses it for good, no MAC is given twice."""
-    return not any(
-        one.guard in ("mac-twice", "unsupported-value")
-        for one in objections(plan, host.observe(), QUIET, forced=frozenset())
-    )
+    return not any(one.id in ("mac-twice", "unsupported-value") for one in guard_findings(plan, host.observe(), QUIET))
 
 
 @st.composite
@@ -331,7 +329,7 @@ def test_no_plan_destroys_a_vf_in_use_unless_forced(data: st.DataObject) -> None
     host = data.draw(hosts(used=True))
     desired = data.draw(desired_for(host))
     plan = planned(desired, host)
-    refused = objections(plan, host.observe(), QUIET, forced=frozenset(GUARDS) - {"vf-in-use"})
+    refused = refusals(guard_findings(plan, host.observe(), QUIET), frozenset(GUARDS) - {"vf-in-use"})
     assume(not refused and reachable(plan, host))
     engine(host).run(plan)
     lost = [vf for pf in host.pfs for vf in pf.destroyed]

@@ -374,8 +374,8 @@ def outcome(text: str) -> str:
     try:
         desired = load([("mutant.yaml", text)])
     except SpecError as error:
-        whole = error.problems and all(problem.startswith("mutant.yaml:") for problem in error.problems)
-        return "" if whole else f"no place: {error.problems}"
+        whole = error.findings and all(one.subject.startswith("mutant.yaml:") for one in error.findings)
+        return "" if whole else f"no place: {error.findings}"
     return "" if load([("dumped.yaml", dump(desired))]) == desired else "does not read back"
 
 

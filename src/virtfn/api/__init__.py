@@ -6,7 +6,7 @@
 
     with Host.local() as host:
         plan = host.plan(Path("host.yaml"))
-        if not plan.objections:
+        if not plan.findings:
             receipt = host.apply(plan)
 
     with Cloud.connect("lab") as cloud:

@@ -13,8 +13,15 @@ from virtfn.captures.attributes import NOT_ETHERNET, hardware_address, number
 from virtfn.captures.printout import Fault, LinkEntry, Printout, Saying, VfEntry
 from virtfn.errors import SpecError, UsageError
 from virtfn.model.addresses import MacAddress, PciAddress
+from virtfn.model.finding import FindingKind, Severity
 from virtfn.model.inventory import NOT_CAPTURED, Inventory, Known, PfState, Unknown, VfState, Vlan
 
+UNREADABLE = FindingKind(
+    "capture-unreadable",
+    Severity.FAULT,
+    "A capture is not what `ip link show` prints, or it was cut or damaged.",
+    "save what `ip -d link show` prints on the host in a file, and give that file",
+)
 NO_CARRIER_WHEN_DOWN = Unknown("the interface is down")
 """The kernel reports a carrier only of an interface that is up (net/core/dev.c, dev_get_flags)."""
 
@@ -47,12 +54,10 @@ def judge(printout: Printout, where: str) -> Inventory:
 
 
 def refusal(faults: Iterable[Fault], where: str) -> SpecError:
-    """The one error for all faults: the first speaks, ``problems`` has every one with its ``file:line``."""
-    ordered = sorted(set(faults))
-    first, more = ordered[0], len(ordered) - 1
-    message = f"{first.message} (and {more} more)" if more else first.message
-    problems = tuple(f"{where}:{fault.line}: {fault.message}" for fault in ordered)
-    return SpecError(message, where=f"{where}:{first.line}", hint=first.hint, problems=problems)
+    """One error for all faults, each at its ``file:line``."""
+    return SpecError.of(
+        [UNREADABLE.at(f"{where}:{one.line}", one.message, fix=one.hint) for one in sorted(set(faults))]
+    )
 
 
 def _why_cut(link: LinkEntry, printout: Printout) -> str:

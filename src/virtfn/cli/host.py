@@ -13,6 +13,7 @@ from rich.text import Text
 from virtfn.app import App
 from virtfn.cli.confirm import LOOK_FIRST, ask
 from virtfn.cli.events_view import EventsView
+from virtfn.cli.findings_view import finding_lines
 from virtfn.cli.interrupts import Interrupts, interruptible
 from virtfn.cli.output import (
     OutputFormat,
@@ -83,7 +84,7 @@ def plan(
     quiet: bool,
     output: str,
 ) -> None:
-    """Show what `apply` would do to make this host as declared, and what speaks against it. Changes nothing."""
+    """Show what `apply` would do to make this host as declared, and which guards block it. Changes nothing."""
     desired = _read(files)
     with _hosts(quiet) as (hosts, _):
         proposal = hosts.propose(HostRequest(desired))
@@ -255,9 +256,8 @@ def _print_plan(proposal: Proposal[HostRequest], forced: frozenset[str], how: Ou
         out.print("Nothing to do: the host is as declared.")
         return
     print_plan(out, proposal.plan, explain=explain)
-    for one in refused:
-        force = f" (--force {one.id})" if one.overridable else ""
-        out.print(Text(f"  refused by {one.id}: {one.what}{force}", style="red"), soft_wrap=True)
+    for line, style in finding_lines(refused):
+        out.print(Text(f"  {line}", style=style), soft_wrap=True)
 
 
 def _print_receipt(receipt: Receipt, how: OutputFormat, confirm_within: float | None) -> None:

@@ -10,6 +10,7 @@ import click
 from rich.text import Text
 
 from virtfn.app import App
+from virtfn.cli.actions import command
 from virtfn.cli.cloud_view import print_cloud_plan
 from virtfn.cli.confirm import ask
 from virtfn.cli.events_view import EventsView, print_rollback
@@ -30,6 +31,7 @@ from virtfn.cli.sdk_logging import CLOUD_STEP, quieten_sdk
 from virtfn.engine.events import ignore
 from virtfn.engine.rollback import Restore, revert
 from virtfn.errors import VirtfnError
+from virtfn.model.finding import Action, UseCase
 from virtfn.model.place import cloud_place
 from virtfn.model.transaction import Status, Transaction
 from virtfn.services.history import History, awaits_confirmation
@@ -219,9 +221,8 @@ class _CloudJournal:
             return f"{place.name} ({self.project} at {self.address}): its journal cannot be read: {self.fault}"
         unfinished = f", {self.unfinished} unfinished" if self.unfinished else ""
         counted = f"{self.transactions} transaction{'' if self.transactions == 1 else 's'}"
-        return (
-            f"{place.name} ({self.project} at {self.address}): {counted}{unfinished}; see {place.command('journal ls')}"
-        )
+        see = command(Action(UseCase.JOURNAL_LIST, place=place))
+        return f"{place.name} ({self.project} at {self.address}): {counted}{unfinished}; see `{see}`"
 
 
 def _cloud_journals() -> tuple[_CloudJournal, ...]:

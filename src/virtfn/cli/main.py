@@ -3,15 +3,14 @@
 import importlib
 import os
 import sys
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterator
 
 import click
 
 from virtfn import __version__
 from virtfn.cli.help_text import OPTIONS, SUMMARIES, overview
 from virtfn.cli.streams import lost_output, take_over
-from virtfn.errors import ExitCode, GuardRefused, SpecError, VirtfnError
+from virtfn.errors import ExitCode, VirtfnError
 
 _COMMANDS = {
     # name: (module, attribute); imported when used, so that --help and --version stay quick
@@ -116,27 +115,36 @@ def _run(arguments: list[str]) -> int:
 def _print_failure(failure: VirtfnError) -> None:
     """What failed on which object, what state the host is in now, what to do next."""
     _say(f"error: {failure}", fg="red")
-    details: tuple[Any, ...] = ()
-    if isinstance(failure, GuardRefused):
-        details = tuple(f"{guard}: {reason}" for guard, reason in failure.guards) if len(failure.guards) > 1 else ()
-    elif isinstance(failure, SpecError):
-        details = failure.problems if len(failure.problems) > 1 else ()
-    for detail in details:
-        _say(f"  - {detail}")
-    for line in _lines_of(failure.causes):
+    for line in _details(failure):
         _say(f"  {line}")
     for note in getattr(failure, "__notes__", ()):
         _say(f"  state: {note}")
-    if failure.hint:
+    told = {finding.fix for finding in failure.findings}
+    if failure.hint and failure.hint not in told:
         _say(f"  next: {failure.hint}")
+    if failure.actions:
+        from virtfn.cli.actions import advice
+
+        _say(f"  next: {advice(failure.actions)}")
 
 
-def _lines_of(causes: tuple[object, ...]) -> Iterable[str]:
-    if not causes:
-        return ()
-    from virtfn.cli.causes import cause_lines
+def _details(failure: VirtfnError) -> Iterator[str]:
+    """Why it failed; of one finding whose sentence is the error's own, what was seen and what to do."""
+    if failure.causes:
+        from virtfn.cli.causes import cause_lines
 
-    return cause_lines(causes)
+        yield from cause_lines(failure.causes)
+    if not failure.findings:
+        return
+    from virtfn.cli.findings_view import details, finding_lines, override
+
+    first, *more = failure.findings
+    if more or first.what != failure.message:
+        yield from (line for line, _ in finding_lines(failure.findings))
+        return
+    yield from details(first, label="next")
+    if how := override(failure.findings):
+        yield how
 
 
 def _say(text: str, fg: str | None = None) -> None:

@@ -17,6 +17,7 @@ from virtfn.engine.interfaces import Cancelled, Journal, World
 from virtfn.engine.readback import Settle, final_values, mismatches, say_reading, unsettled
 from virtfn.engine.rollback import Foreign, Restorer, revert
 from virtfn.errors import ConflictError, Interrupted, RollbackIncomplete, VerifyFailed, VirtfnError
+from virtfn.model.finding import Action, UseCase, show
 from virtfn.model.plan import Plan, Step, Undoing, Value, Writing
 from virtfn.model.transaction import Status, Transaction
 from virtfn.model.value_format import say
@@ -127,11 +128,11 @@ class Transactions:
         remaining = self._restorer.restore(transaction.id, restores)
         if remaining:
             self._note_status(transaction, Status.INCOMPLETE, tuple(remaining))
-            again = self._journal.place.command(f"rollback {transaction.id}")
             raise RollbackIncomplete(
                 "not everything could be put back: " + "; ".join(remaining),
                 where=f"transaction {transaction.id}",
-                hint=f"fix the values listed above, then {again} tries again",
+                hint="fix the values listed above, then roll back again",
+                actions=(Action(UseCase.ROLLBACK, (str(transaction.id),), self._journal.place),),
             )
         return self._note_status(transaction, Status.ROLLED_BACK)
 
@@ -194,7 +195,8 @@ class Transactions:
                 raise ConflictError(
                     f"{step.field} is {say(now)}, was {say(step.before)} when the plan was made",
                     where=str(step.target),
-                    hint=f"somebody else changes {place.name}: look with `{place.look}`, then plan again",
+                    hint=f"somebody else changes {place.name}: look at it, then plan again",
+                    actions=(show(place),),
                 )
 
     def _write(self, transaction: Transaction, steps: list[Step]) -> None:

@@ -12,9 +12,16 @@ from virtfn.host.sysfs import Sysfs, write_text
 from virtfn.host.vfio import vfio_paths, vfio_users
 from virtfn.model.addresses import PciAddress
 from virtfn.model.fields import needs_override
+from virtfn.model.finding import FindingKind, Severity
 from virtfn.model.inventory import Unknown
 
 NATIVE = "native"
+VFIO_OPEN = FindingKind(
+    "vfio-open",
+    Severity.REFUSAL,
+    "A process has the VF open through vfio: the kernel would wait without end until it is closed.",
+    "stop the virtual machine first",
+)
 
 
 def bind_driver(sysfs: Sysfs, pci: PciAddress, wanted: str | None, *, where: str, command: str) -> None:
@@ -71,10 +78,5 @@ def refuse_open_vfio(sysfs: Sysfs, pci: PciAddress, driver: str, *, where: str) 
     if isinstance(users, Unknown) or not users:
         return
     named = ", ".join(str(user) for user in users)
-    reason = f"{pci} is open in {named}"
-    raise GuardRefused(
-        f"{reason}: taking it away would wait until it is closed",
-        where=where,
-        hint="stop the virtual machine first",
-        guards=(("vfio-open", reason),),
-    )
+    what = f"{pci} is open in {named}: taking it away would wait until it is closed"
+    raise GuardRefused(what, where=where, hint=VFIO_OPEN.fix, findings=(VFIO_OPEN.at(where, what),))

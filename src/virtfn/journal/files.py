@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from virtfn.errors import BackendUnreachable, LockHeld, PermissionDenied, SpecError, UsageError, VirtfnError
+from virtfn.model.finding import Action, UseCase
 from virtfn.model.place import HOST, Place
 from virtfn.model.plan import Plan, Value
 from virtfn.model.serialization import decode, to_json
@@ -134,7 +135,7 @@ class FileJournal:
             raise UsageError(
                 f"there is no transaction {number}",
                 where=str(self._folder),
-                hint=f"see {self.place.command('journal ls')}",
+                actions=(Action(UseCase.JOURNAL_LIST, place=self.place),),
             )
         head, events = _halves(path)
         return _fold(path, head, events, self._boot_id)

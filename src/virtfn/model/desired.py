@@ -31,7 +31,7 @@ class PfMatch:
 
     def __str__(self) -> str:
         words = (("name", self.name), ("pci", self.pci), ("driver", self.driver), ("id", self.vendor_device))
-        return ", ".join(f"{key} {value}" for key, value in words if value is not None)
+        return ", ".join(f"{key}={value}" for key, value in words if value is not None)
 
 
 @dataclass(frozen=True)

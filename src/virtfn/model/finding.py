@@ -57,6 +57,11 @@ class Action:
     place: Place = HOST
 
 
+def show(place: Place) -> Action:
+    """To look at a place."""
+    return Action(UseCase.CLOUD_SHOW if place.is_cloud else UseCase.SHOW, place=place)
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing that is wrong, or worth knowing.
@@ -75,6 +80,35 @@ class Finding:
     fix: str = ""
     actions: tuple[Action, ...] = ()
     overridable: bool = False
+
+
+@dataclass(frozen=True)
+class FindingKind:
+    """All that is true of every finding with this id: one row of docs/reference/findings.md.
+
+    Kept in a table, or as a constant, beside the code that finds it. ``meaning``: what it means, one sentence; ``fix``:
+    what to do about it, in words of the field. ``overridable``: the user may insist; ``at`` can narrow this.
+    """
+
+    id: str
+    severity: Severity
+    meaning: str
+    fix: str
+    overridable: bool = False
+
+    def at(
+        self,
+        subject: str,
+        what: str,
+        *,
+        evidence: tuple[str, ...] = (),
+        fix: str | None = None,
+        actions: tuple[Action, ...] = (),
+        overridable: bool = True,
+    ) -> Finding:
+        """A finding of this kind; ``fix``: what to do in this case, where the row's own words do not say it."""
+        may_insist = self.overridable and overridable
+        return Finding(self.id, self.severity, subject, what, evidence, fix or self.fix, actions, may_insist)
 
 
 def refusals(findings: Iterable[Finding], forced: frozenset[str] = frozenset()) -> tuple[Finding, ...]:

@@ -9,25 +9,21 @@ from urllib.parse import quote, unquote, urlsplit
 
 @dataclass(frozen=True)
 class Place:
-    """A host or a cloud. ``look`` shows it; ``option`` is what the journal's commands take to mean it."""
+    """This host, or a cloud. ``os_cloud``: its name in clouds.yaml; None for the one that OS_... variables mean."""
 
     name: str
-    look: str
-    option: str = ""
-
-    def command(self, words: str) -> str:
-        """A command of the journal for this place, as a person types it: ``rollback 3``, ``journal ls``."""
-        return f"`virtfn {words}{self.option}`"
+    is_cloud: bool = False
+    os_cloud: str | None = None
 
 
-HOST = Place("this host", "virtfn show")
+HOST = Place("this host")
 
 
 def cloud_place(os_cloud: str | None) -> Place:
     """The cloud of this name in clouds.yaml; None: the one that OS_... variables mean."""
     if os_cloud is None:
-        return Place("this cloud", "virtfn cloud show", " --cloud")
-    return Place(f"cloud {os_cloud}", "virtfn cloud show", f" --os-cloud {os_cloud}")
+        return Place("this cloud", is_cloud=True)
+    return Place(f"cloud {os_cloud}", is_cloud=True, os_cloud=os_cloud)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from virtfn.engine.interfaces import Journal
 from virtfn.engine.transaction import Transactions
 from virtfn.errors import ConflictError, LockHeld, UsageError
+from virtfn.model.finding import Action, UseCase
+from virtfn.model.place import Place
 from virtfn.model.subject import CloudAction, CloudSubject, MirrorSubject
 from virtfn.model.transaction import Status, Transaction
 
@@ -50,7 +52,7 @@ class History:
         """
         entry = self.load(number) if number else self._unfinished()
         if entry is None:
-            raise UsageError("no transaction is unfinished", hint=self._see)
+            raise UsageError("no transaction is unfinished", actions=self._see)
         if entry.status is Status.COMMITTED:
             raise UsageError("it is committed: there is nothing to resume", where=f"transaction {entry.id}")
         subject = entry.plan.subject
@@ -58,13 +60,15 @@ class History:
             raise ConflictError(
                 "a mirror is not resumed, as it would have to be proven",
                 where=f"transaction {entry.id}",
-                hint=f"`virtfn mirror rm {entry.id}`, then add it again",
+                hint="remove it, then add it again",
+                actions=(Action(UseCase.MIRROR_REMOVE, (str(entry.id),)),),
             )
         if isinstance(subject, CloudSubject) and subject.action is CloudAction.UP:
             raise ConflictError(
                 "servers are not resumed from the journal alone, as their ports would have to be seen bound",
                 where=f"transaction {entry.id}",
-                hint="`virtfn cloud up -f FILE` again finishes it, or takes it back first",
+                hint="bring the cloud up again: that finishes it, or rolls it back first",
+                actions=(Action(UseCase.CLOUD_UP, place=self._journal.place),),
             )
         return entry
 
@@ -78,7 +82,7 @@ class History:
             waiting = [entry for entry in self.all() if awaits_confirmation(entry)]
             chosen = [entry for entry in waiting if number in (None, entry.id)]
             if not chosen:
-                raise UsageError("no transaction waits to be confirmed", hint=self._see)
+                raise UsageError("no transaction waits to be confirmed", actions=self._see)
             entry = chosen[-1]
             if entry.status is not Status.COMMITTED:
                 raise ConflictError(f"it is {entry.status.value}", where=f"transaction {entry.id}")
@@ -122,15 +126,15 @@ class History:
             entry = self.load(number)
             if entry.status in (Status.ROLLED_BACK, Status.ENDED):
                 raise UsageError(f"it is {entry.status.value}: nothing is left to undo", where=f"transaction {number}")
-            return _revocable(entry)
+            return _revocable(entry, self._journal.place)
         chosen = self._unfinished() or next(self._journal.committed(), None)
         if chosen is None:
-            raise UsageError("there is no transaction to roll back", hint=self._see)
-        return _revocable(chosen)
+            raise UsageError("there is no transaction to roll back", actions=self._see)
+        return _revocable(chosen, self._journal.place)
 
     @property
-    def _see(self) -> str:
-        return f"see {self._journal.place.command('journal ls')}"
+    def _see(self) -> tuple[Action, ...]:
+        return (Action(UseCase.JOURNAL_LIST, place=self._journal.place),)
 
     def _unfinished(self) -> Transaction | None:
         return next(self._journal.unfinished(), None)
@@ -142,13 +146,13 @@ def awaits_confirmation(entry: Transaction) -> bool:
     return CONFIRM_BY in kinds and CONFIRMED not in kinds and entry.status in (Status.OPEN, Status.COMMITTED)
 
 
-def _revocable(entry: Transaction) -> Transaction:
+def _revocable(entry: Transaction, place: Place) -> Transaction:
     """The transaction itself. Raises UsageError where it is committed and deleted for good."""
     if entry.status is Status.COMMITTED and entry.is_final:
         raise UsageError(
             "what it deleted does not come back",
             where=f"transaction {entry.id} ({entry.plan.title})",
-            hint="`virtfn cloud up -f FILE` makes it anew",
+            actions=(Action(UseCase.CLOUD_UP, place=place),),
         )
     return entry
 

@@ -8,14 +8,14 @@ from virtfn.engine.interfaces import Journal
 from virtfn.engine.transaction import Hooks, Transactions
 from virtfn.errors import ConflictError, SpecError, VerifyFailed
 from virtfn.model.desired import DesiredHost
-from virtfn.model.finding import Finding, refusals
+from virtfn.model.finding import Action, Finding, UseCase, refusals
 from virtfn.model.inventory import Inventory
 from virtfn.model.plan import Plan, same_changes
 from virtfn.model.proposal import HostRequest, Proposal, Receipt, WaitPolicy
 from virtfn.model.subject import HostSubject, MirrorSubject
 from virtfn.model.transaction import Status, Transaction
 from virtfn.planning.host.diff import Difference, diff
-from virtfn.planning.host.guards import HostDependencies, objections
+from virtfn.planning.host.guards import HostDependencies, guard_findings
 from virtfn.planning.host.impact import remark
 from virtfn.planning.host.lookup import device_of
 from virtfn.planning.host.pf_match import absent
@@ -92,10 +92,10 @@ class HostService:
         """Raise ConflictError where a transaction has to be finished before anything else is changed."""
         entry = next(self._journal.unfinished(), None)
         if entry:
+            ways = (UseCase.ROLLBACK, UseCase.RESUME) if resumable(entry) else (UseCase.ROLLBACK,)
             raise ConflictError(
                 f"transaction {entry.id} ({entry.plan.title}) is {entry.status.value}",
-                hint=f"`virtfn rollback {entry.id}` puts back what it changed"
-                + (f", `virtfn resume {entry.id}` carries on" if resumable(entry) else ""),
+                actions=tuple(Action(one, (str(entry.id),)) for one in ways),
             )
 
     def _observe(self, desired: DesiredHost, wait: WaitPolicy) -> Inventory:
@@ -130,8 +130,7 @@ class HostService:
             raise ConflictError(gone, where=proposal.plan.title, hint="plan again: other steps are needed by now")
 
     def _findings(self, plan: Plan, inventory: Inventory) -> tuple[Finding, ...]:
-        found = objections(plan, inventory, self._with_mirrors(self._host_dependencies()))
-        return tuple(one.finding(plan.title) for one in found)
+        return guard_findings(plan, inventory, self._with_mirrors(self._host_dependencies()))
 
     def _with_mirrors(self, host_dependencies: HostDependencies) -> HostDependencies:
         """The dependencies with the VFs of mirrors that are committed."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from virtfn.spec.constants import FORMAT
-from virtfn.spec.problems import Findings, Path, Problem, quoted, refusal
+from virtfn.spec.problems import KEY, SYNTAX, TOO_BIG, Findings, Path, Placed, Position, quoted, refusal
 from virtfn.spec.yaml_nodes import MAX_DEPTH, MAX_NODES, ListNode, MapNode, Node, Refused, ScalarNode, node_of
 
 MAX_BYTES = 1024 * 1024
@@ -39,7 +39,7 @@ def decoded(data: bytes, *, file: str) -> str:
         line = data.count(b"\n", 0, error.start) + 1
         column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
         what = f"not text: it holds the byte {data[error.start]:#04x}"
-        raise refusal([Problem(file, line, what, _NOT_TEXT, column)]) from error
+        raise refusal([Placed.of(SYNTAX, Position(file, line, column), what, _NOT_TEXT)]) from error
 
 
 def read(text: str, file: str, *, form: str = FORMAT) -> Document:
@@ -51,10 +51,11 @@ def read(text: str, file: str, *, form: str = FORMAT) -> Document:
     _check(text, file)
     node = node_of(text, file)
     if node is None or (isinstance(node, ScalarNode) and node.value is None):
-        raise Refused(Problem(file, 1, "the file is empty", f"begin it with the line virtfn: {form}"))
+        fix = f"begin it with the line virtfn: {form}"
+        raise Refused(Placed.of(SYNTAX, Position(file, 1), "the file is empty", fix))
     reader = _Reader(file)
     data = reader.plain(node, (), 1)
-    return Document(data, Findings(file, reader.lines, reader.problems))
+    return Document(data, Findings(file, reader.lines, reader.found))
 
 
 def _check(text: str, file: str) -> None:
@@ -64,11 +65,12 @@ def _check(text: str, file: str) -> None:
     if found := _UNPRINTABLE.search(text):
         line = text.count("\n", 0, found.start()) + 1
         column = found.start() - text.rfind("\n", 0, found.start())
-        raise Refused(Problem(file, line, f"not text: it holds U+{ord(found[0]):04X}", _NOT_TEXT, column))
+        what = f"not text: it holds U+{ord(found[0]):04X}"
+        raise Refused(Placed.of(SYNTAX, Position(file, line, column), what, _NOT_TEXT))
 
 
-def _too_big(size: int, file: str) -> Problem:
-    return Problem(file, 1, f"too big: {size} octets", _TOO_BIG)
+def _too_big(size: int, file: str) -> Placed:
+    return Placed.of(TOO_BIG, Position(file, 1), f"too big: {size} octets", _TOO_BIG)
 
 
 class _Reader:
@@ -76,7 +78,7 @@ class _Reader:
 
     def __init__(self, file: str) -> None:
         self.lines: dict[Path, int] = {}
-        self.problems: list[Problem] = []
+        self.found: list[Placed] = []
         self._file = file
         self._spent = 0
 
@@ -106,12 +108,12 @@ class _Reader:
         for key, value in node.pairs:
             self._spend(node.line, depth)
             if not isinstance(key, ScalarNode):
-                self._problem(key.line, "a key that is a list or a mapping", "write a word and a colon")
+                self._fault(key.line, "a key that is a list or a mapping", "write a word and a colon")
             elif key.is_merge:
                 merges.append((key, value))
             elif key.text in seen:
                 what = f"the key {quoted(key.text)} is there twice, first on line {seen[key.text].line}"
-                self._problem(key.line, what, "keep one of them")
+                self._fault(key.line, what, "keep one of them")
             else:
                 seen[key.text] = key
                 yield key, value
@@ -124,16 +126,17 @@ class _Reader:
             if isinstance(source, MapNode):
                 yield from self._merged(source, depth + 1)
             else:
-                self._problem(key.line, "<< takes a mapping, or a list of mappings", "write <<: *NAME of a mapping")
+                self._fault(key.line, "<< takes a mapping, or a list of mappings", "write <<: *NAME of a mapping")
 
     def _spend(self, line: int, depth: int) -> None:
         self._spent += 1
         if self._spent > 2 * MAX_NODES:
             remedy = "aliases make the file much bigger than it looks; write it with each and ranges of VFs"
-            raise Refused(Problem(self._file, line, f"more than {MAX_NODES} values with all aliases", remedy))
+            what = f"more than {MAX_NODES} values with all aliases"
+            raise Refused(Placed.of(TOO_BIG, Position(self._file, line), what, remedy))
         if depth > MAX_DEPTH:
             what = f"nested more than {MAX_DEPTH} deep with all aliases"
-            raise Refused(Problem(self._file, line, what, "a host spec needs six levels"))
+            raise Refused(Placed.of(TOO_BIG, Position(self._file, line), what, "a host spec needs six levels"))
 
-    def _problem(self, line: int, what: str, remedy: str) -> None:
-        self.problems.append(Problem(self._file, line, what, remedy))
+    def _fault(self, line: int, what: str, remedy: str) -> None:
+        self.found.append(Placed.of(KEY, Position(self._file, line), what, remedy))

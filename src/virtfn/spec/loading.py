@@ -11,8 +11,8 @@ from virtfn.model.desired import DesiredHost, DesiredPf, PfMatch
 from virtfn.spec.constants import FORMAT
 from virtfn.spec.document import read
 from virtfn.spec.host_format import HostEntry
-from virtfn.spec.problems import Findings, Path, Problem, quoted, refusal
-from virtfn.spec.pydantic_errors import place_of, worded
+from virtfn.spec.problems import CONFLICT, OTHER_FORMAT, SYNTAX, Findings, Path, Placed, Position, quoted, refusal
+from virtfn.spec.pydantic_errors import kind_of, place_of, worded
 from virtfn.spec.rules import MAX_NAMED, differences, settle
 from virtfn.spec.yaml_nodes import Refused
 
@@ -36,35 +36,35 @@ def load(sources: Sequence[tuple[str, str]]) -> DesiredHost:
     The entries keep their order. An entry with the ``match`` of an earlier one is left out where it says the same, and
     is a fault where it says anything else. Pure: nothing but the texts is read. Format: docs/reference/host-spec.md.
 
-    Raises SpecError with every fault of every file (``problems``: ``FILE:LINE: what; what to do``), and nothing else.
+    Raises SpecError with every fault of every file (the subject of each is ``FILE:LINE``), and nothing else.
     """
     if not sources:
-        raise SpecError("no spec is given", where="spec", hint="name a file", problems=("spec: no spec is given",))
-    problems: list[Problem] = []
+        raise SpecError.of([SYNTAX.at("spec", "no spec is given", fix="name a file")])
+    faults: list[Placed] = []
     entries: list[_Read] = []
     for file, text in sources:
-        found, faults = _file(file, text)
+        found, its_faults = _file(file, text)
         entries += found
-        problems += faults
+        faults += its_faults
     kept, clashes = _merged(entries)
-    if problems or clashes:
-        raise refusal([*problems, *clashes], files=[file for file, _ in sources])
+    if faults or clashes:
+        raise refusal([*faults, *clashes], files=[file for file, _ in sources])
     return DesiredHost(tuple(kept))
 
 
-def _file(file: str, text: str) -> tuple[list[_Read], list[Problem]]:
+def _file(file: str, text: str) -> tuple[list[_Read], list[Placed]]:
     """The entries of one file that have a ``match``, and the faults of the file."""
     try:
         document = read(text, file)
     except Refused as refused:
-        return [], [refused.problem]
+        return [], [refused.fault]
     findings = document.findings
     if not _is_our_format(document.data, findings):
-        return [], findings.problems
+        return [], findings.found
     draft = _Draft(document.data, findings)
     host = draft.checked()
     if host is None:
-        return [], findings.problems
+        return [], findings.found
     budget = [MAX_NAMED]
     entries = []
     for number, entry in enumerate(host.pfs):
@@ -72,7 +72,7 @@ def _file(file: str, text: str) -> tuple[list[_Read], list[Problem]]:
         pf = settle(entry, path, findings, budget)
         if number not in draft.without_match:
             entries.append(_Read(pf, file, findings.line(path), f"pfs[{number}]"))
-    return entries, findings.problems
+    return entries, findings.found
 
 
 def _is_our_format(data: Any, findings: Findings) -> bool:
@@ -80,7 +80,9 @@ def _is_our_format(data: Any, findings: Findings) -> bool:
     said = data.get("virtfn") if isinstance(data, dict) else None
     if said is None or said == FORMAT:
         return True
-    findings.add(("virtfn",), f"{quoted(said)} is not a format that this virtfn reads", f"write virtfn: {FORMAT}")
+    findings.add(
+        ("virtfn",), f"{quoted(said)} is not a format that this virtfn reads", f"write virtfn: {FORMAT}", OTHER_FORMAT
+    )
     return False
 
 
@@ -103,7 +105,7 @@ class _Draft:
             except ValidationError as error:
                 faults = error.errors(include_url=False)
             for fault in faults:
-                self._findings.add(place_of(fault), *worded(fault))
+                self._findings.add(place_of(fault), *worded(fault), kind_of(fault))
             if any(place_of(fault) in ((), ("pfs",)) for fault in faults):
                 return None
             for fault in faults:
@@ -138,7 +140,7 @@ class _Draft:
             holder.pop(path[-1], None)
 
 
-def _merged(entries: Iterable[_Read]) -> tuple[list[DesiredPf], list[Problem]]:
+def _merged(entries: Iterable[_Read]) -> tuple[list[DesiredPf], list[Placed]]:
     """One entry for each ``match``, and a fault for each that contradicts an earlier one."""
     first: dict[PfMatch, _Read] = {}
     clashes = []
@@ -147,5 +149,5 @@ def _merged(entries: Iterable[_Read]) -> tuple[list[DesiredPf], list[Problem]]:
         keys = differences(earlier.pf, entry.pf)
         if keys:
             what = f"{entry.path}: the PF ({entry.pf.match}) has an entry at {earlier.pf.where} that differs in {keys}"
-            clashes.append(Problem(entry.file, entry.line, what, "keep one of them"))
+            clashes.append(Placed.of(CONFLICT, Position(entry.file, entry.line), what, CONFLICT.fix))
     return [entry.pf for entry in first.values()], clashes

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from virtfn.errors import SpecError
+from virtfn.model.finding import Finding, FindingKind, Severity
 
 Path: TypeAlias = tuple[str | int, ...]
 """The way to a value from the top of its file: ``("pfs", 0, "vfs", "0-3", "mac")``."""
@@ -12,23 +13,45 @@ Path: TypeAlias = tuple[str | int, ...]
 _QUOTED = 40  # letters of a bad value that an error repeats
 
 
+def _fault(id: str, meaning: str, fix: str) -> FindingKind:
+    return FindingKind(id, Severity.FAULT, meaning, fix)
+
+
+SYNTAX = _fault("spec-syntax", "The file is not YAML 1.2 as a spec may use it, or no text.", "fix the YAML")
+TOO_BIG = _fault(
+    "spec-too-big", "The file has more bytes, values or levels than a spec may have.", "use each and ranges of VFs"
+)
+OTHER_FORMAT = _fault(
+    "spec-format", "The file is of a format that this version or this command does not read.", "write the right format"
+)
+KEY = _fault("spec-key", "A key is unknown, missing, misplaced or written twice.", "see the reference of the format")
+VALUE = _fault("spec-value", "A value is of the wrong type, or out of range.", "see the reference of the format")
+CONFLICT = _fault("spec-conflict", "Two values of the spec contradict each other.", "keep one of them")
+
+
 @dataclass(frozen=True)
-class Problem:
-    """One fault: where it is, what it is, and what to do about it. ``column`` is given for bad syntax only."""
+class Position:
+    """A place in a file, counted from 1. ``column`` is given for bad syntax only."""
 
     file: str
     line: int
-    what: str
-    remedy: str
     column: int | None = None
 
-    @property
-    def where(self) -> str:
-        """``FILE:LINE`` or ``FILE:LINE:COL``, counted from 1."""
+    def __str__(self) -> str:
         return f"{self.file}:{self.line}" if self.column is None else f"{self.file}:{self.line}:{self.column}"
 
-    def __str__(self) -> str:
-        return f"{self.where}: {self.what}; {self.remedy}"
+
+@dataclass(frozen=True)
+class Placed:
+    """A finding and the position that its ``subject`` names: what findings of several files are sorted by."""
+
+    position: Position
+    finding: Finding
+
+    @classmethod
+    def of(cls, kind: FindingKind, position: Position, what: str, fix: str) -> "Placed":
+        """A finding of this kind at this position."""
+        return cls(position, kind.at(str(position), what, fix=fix))
 
 
 @dataclass
@@ -37,15 +60,14 @@ class Findings:
 
     file: str
     lines: Mapping[Path, int] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    found: list[Placed] = field(default_factory=list)
 
-    def add(self, path: Path, what: str, remedy: str) -> None:
+    def add(self, path: Path, what: str, remedy: str, kind: FindingKind = VALUE) -> None:
         """Note a fault of the value at ``path``, or of the nearest one above that stands in the file."""
         known = self.nearest(path)
         label = path_text(known)
-        self.problems.append(
-            Problem(self.file, self.lines.get(known, 1), f"{label}: {what}" if label else what, remedy)
-        )
+        position = Position(self.file, self.lines.get(known, 1))
+        self.found.append(Placed.of(kind, position, f"{label}: {what}" if label else what, remedy))
 
     def nearest(self, path: Path) -> Path:
         """The longest part of ``path`` that stands in the file."""
@@ -62,13 +84,14 @@ class Findings:
         return f"{self.file}:{self.line(path)}"
 
 
-def refusal(problems: Iterable[Problem], *, files: Sequence[str] = ()) -> SpecError:
-    """The one error for all faults: the first speaks, ``problems`` has every one, by ``files`` and lines."""
+def refusal(found: Iterable[Placed], *, files: Sequence[str] = ()) -> SpecError:
+    """One error for all findings, in the order of ``files`` and lines."""
     places = {file: place for place, file in reversed(list(enumerate(files)))}
-    ordered = sorted(dict.fromkeys(problems), key=lambda one: (places.get(one.file, 0), one.line, one.column or 0))
-    first, more = ordered[0], len(ordered) - 1
-    message = f"{first.what} (and {more} more)" if more else first.what
-    return SpecError(message, where=first.where, hint=first.remedy, problems=tuple(map(str, ordered)))
+
+    def order(one: Placed) -> tuple[int, int, int]:
+        return places.get(one.position.file, 0), one.position.line, one.position.column or 0
+
+    return SpecError.of([one.finding for one in sorted(dict.fromkeys(found), key=order)])
 
 
 def path_text(path: Path) -> str:

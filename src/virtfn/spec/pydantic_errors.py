@@ -4,9 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from virtfn.model.finding import FindingKind
 from virtfn.spec import constants as words
 from virtfn.spec.host_format import KEYS_OF
-from virtfn.spec.problems import Path, quoted
+from virtfn.spec.problems import KEY, VALUE, Path, quoted
 from virtfn.spec.values import advice
 
 _KEY_MARK = "[key]"
@@ -38,6 +39,11 @@ _SWITCH_WORDS |= {"no": "false", "off": "false", "n": "false", "0": "false", "di
 def place_of(error: Mapping[str, Any]) -> Path:
     """The path of the value that pydantic's error is about."""
     return tuple(part for part in error["loc"] if part != _KEY_MARK)
+
+
+def kind_of(error: Mapping[str, Any]) -> FindingKind:
+    """What kind of finding pydantic's error is."""
+    return KEY if error["type"] in ("extra_forbidden", "missing") else VALUE
 
 
 def worded(error: Mapping[str, Any]) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from virtfn.model.addresses import MacAddress
 from virtfn.model.desired import UNSET, DesiredPf, DesiredVf
 from virtfn.spec.constants import MAX_NUM_VFS
 from virtfn.spec.host_format import PfKeys
-from virtfn.spec.problems import Findings, Path
+from virtfn.spec.problems import CONFLICT, TOO_BIG, Findings, Path
 from virtfn.spec.selection import Selection
 
 MAX_NAMED = MAX_NUM_VFS + 1
@@ -73,7 +73,9 @@ def _spread(entry: PfKeys, path: Path, findings: Findings, budget: list[int]) ->
     for key, vf in entry.vfs.items():
         selection, place = Selection.parse(key), (*path, "vfs", key)
         if len(selection) > budget[0]:
-            findings.add(place, f"the ranges name more than {MAX_NAMED} VFs", "say what all VFs shall be in each")
+            findings.add(
+                place, f"the ranges name more than {MAX_NAMED} VFs", "say what all VFs shall be in each", TOO_BIG
+            )
             continue
         budget[0] -= len(selection)
         layer = singles if len(selection) == 1 else ranges
@@ -81,7 +83,7 @@ def _spread(entry: PfKeys, path: Path, findings: Findings, budget: list[int]) ->
             clashes.setdefault((one.path, earlier.path), []).append(index)
     for (one_path, earlier_path), indexes in clashes.items():
         what = f"VF {Selection.of(indexes)} gets another value on line {findings.line(earlier_path)}"
-        findings.add(one_path, what, "let the ranges name different VFs, or give the VF an entry of its own")
+        findings.add(one_path, what, "let the ranges name different VFs, or give the VF an entry of its own", CONFLICT)
     named = sorted({*ranges.values, *singles.values})
     return {index: {**ranges.values.get(index, {}), **singles.values.get(index, {})} for index in named}
 
@@ -96,7 +98,7 @@ def _check_indexes(entry: PfKeys, path: Path, findings: Findings) -> None:
         if last >= num_vfs:
             what = f"there is no VF {last}: num_vfs is {num_vfs} (line {line})"
             remedy = f"VFs are counted from 0 to {num_vfs - 1}" if num_vfs else "leave vfs out"
-            findings.add((*path, "vfs", key), what, remedy)
+            findings.add((*path, "vfs", key), what, remedy, CONFLICT)
 
 
 def _check_rates(each: Mapping[str, Said], vfs: Mapping[int, Mapping[str, Said]], findings: Findings) -> None:
@@ -108,7 +110,7 @@ def _check_rates(each: Mapping[str, Said], vfs: Mapping[int, Mapping[str, Said]]
             continue
         seen.add((low.path, high.path))
         what = f"{low.value} is more than max_tx_rate_mbps {high.value} (line {findings.line(high.path)})"
-        findings.add(low.path, what, "lower it, or raise the maximum; 0 is no limit")
+        findings.add(low.path, what, "lower it, or raise the maximum; 0 is no limit", CONFLICT)
 
 
 def _check_macs(
@@ -120,7 +122,7 @@ def _check_macs(
         if mac is not UNSET and not mac.is_zero and len(Selection.parse(key)) > 1:
             several.append((*path, "vfs", key, "mac"))
     for place in several:
-        findings.add(place, "several VFs would get one MAC", "give each VF its own, under its index")
+        findings.add(place, "several VFs would get one MAC", "give each VF its own, under its index", CONFLICT)
     first: dict[MacAddress, tuple[int, Path]] = {}
     for index in sorted(vfs):
         said = vfs[index].get("mac")
@@ -129,7 +131,7 @@ def _check_macs(
         other, place = first.setdefault(said.value, (index, said.path))
         if place != said.path:
             what = f"{said.value} is the MAC of VF {other}, too (line {findings.line(place)})"
-            findings.add(said.path, what, "give each VF its own")
+            findings.add(said.path, what, "give each VF its own", CONFLICT)
 
 
 def differences(one: DesiredPf, other: DesiredPf) -> str:

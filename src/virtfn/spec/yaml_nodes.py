@@ -23,7 +23,8 @@ from ruamel.yaml.events import (
     StreamEndEvent,
 )
 
-from virtfn.spec.problems import Problem, quoted
+from virtfn.model.finding import FindingKind
+from virtfn.spec.problems import SYNTAX, TOO_BIG, Placed, Position, quoted
 from virtfn.spec.yaml_scalars import Scalar, resolved
 
 MAX_DEPTH = 16
@@ -35,15 +36,17 @@ _TEXT_TAGS = (None, "!", "!!str")
 _MERGE = "<<"
 _PARSER_GAVE_UP = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, AssertionError, RecursionError)
 """What ruamel.yaml lets through on some damaged input, where a YAMLError was meant."""
+_GIVES_UP = "the parser gives up near here"
+_SPLIT = "split the file, or use each and ranges of VFs"
 _CHECK = "look at the indentation, the colons and the quotes on this line and the one before"
 
 
 class Refused(Exception):
-    """The text cannot be read at all; ``problem`` says why. Caught within this room."""
+    """The text cannot be read at all; ``fault`` says why. Caught within this room."""
 
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(str(problem))
-        self.problem = problem
+    def __init__(self, fault: Placed) -> None:
+        super().__init__(fault.finding.what)
+        self.fault = fault
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,18 +86,22 @@ def node_of(text: str, file: str) -> Node | None:
     except MarkedYAMLError as error:
         raise Refused(_syntax(error, file)) from error
     except YAMLError as error:
-        raise Refused(Problem(file, composer.line, f"not YAML: {_one_line(error)}", _CHECK)) from error
+        raise Refused(_not_yaml(Position(file, composer.line), _one_line(error))) from error
     except _PARSER_GAVE_UP as error:
-        raise Refused(Problem(file, composer.line, "not YAML: the parser gives up near here", _CHECK)) from error
+        raise Refused(_not_yaml(Position(file, composer.line), _GIVES_UP)) from error
 
 
-def _syntax(error: MarkedYAMLError, file: str) -> Problem:
+def _not_yaml(position: Position, why: str, fix: str = _CHECK) -> Placed:
+    return Placed.of(SYNTAX, position, f"not YAML: {why}", fix)
+
+
+def _syntax(error: MarkedYAMLError, file: str) -> Placed:
     mark = error.problem_mark or error.context_mark
     what = ", ".join(_one_line(part) for part in (error.context, error.problem) if part)
     remedy = "indent with spaces: YAML takes no tabs there" if "\\t" in what else _CHECK
     if mark is None:
-        return Problem(file, 1, f"not YAML: {what}", remedy)
-    return Problem(file, mark.line + 1, f"not YAML: {what}", remedy, mark.column + 1)
+        return _not_yaml(Position(file, 1), what, remedy)
+    return _not_yaml(Position(file, mark.line + 1, mark.column + 1), what, remedy)
 
 
 def _one_line(said: object) -> str:
@@ -139,9 +146,9 @@ class _Composer:
     def _node(self, event: Event, depth: int) -> Node:
         self._nodes += 1
         if self._nodes > MAX_NODES:
-            raise self._refused(f"more than {MAX_NODES} values", "split the file, or use each and ranges of VFs")
+            raise self._refused(f"more than {MAX_NODES} values", _SPLIT, TOO_BIG)
         if depth > MAX_DEPTH:
-            raise self._refused(f"nested more than {MAX_DEPTH} deep", "a host spec needs six levels")
+            raise self._refused(f"nested more than {MAX_DEPTH} deep", "a host spec needs six levels", TOO_BIG)
         if isinstance(event, AliasEvent):
             return self._aliased(event)
         anchor = getattr(event, "anchor", None)
@@ -177,11 +184,11 @@ class _Composer:
         if isinstance(event, MappingStartEvent):
             parts = list(self._until(MappingEndEvent, depth))
             return MapNode(line, tuple(zip(parts[::2], parts[1::2], strict=True)))
-        raise self._refused("not YAML: the parser gives up near here", _CHECK)
+        raise self._refused(f"not YAML: {_GIVES_UP}", _CHECK)
 
     def _until(self, end: type[Event], depth: int) -> Iterator[Node]:
         while not isinstance(event := self._next(), end):
             yield self._node(event, depth + 1)
 
-    def _refused(self, what: str, remedy: str) -> Refused:
-        return Refused(Problem(self._file, self.line, what, remedy))
+    def _refused(self, what: str, remedy: str, kind: FindingKind = SYNTAX) -> Refused:
+        return Refused(Placed.of(kind, Position(self._file, self.line), what, remedy))

@@ -52,7 +52,7 @@ def test_unreadable_capture_says_where_and_why(case: Path) -> None:
         parse(text_of(case), where="capture.txt")
     assert caught.value.where == f"capture.txt:{expected['line']}"
     assert [part for part in expected["message_has"] if part not in caught.value.message] == []
-    assert len(caught.value.problems) == expected["problems"]
+    assert len(caught.value.findings) == expected["problems"]
     assert caught.value.hint
 
 

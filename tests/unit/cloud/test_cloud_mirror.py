@@ -136,9 +136,9 @@ def test_each_guard_refuses_with_its_reason(guard: str) -> None:
     changed, reason = REFUSED[guard]
     with pytest.raises(GuardRefused) as caught:
         CloudMirrors(FewPorts((WEB, replace(PROBE, **changed)))).plan("web", "probe")
-    ((name, said),) = caught.value.guards
-    assert name == guard
-    assert reason in said
+    (one,) = caught.value.findings
+    assert one.id == guard
+    assert reason in one.what
 
 
 @pytest.mark.parametrize(

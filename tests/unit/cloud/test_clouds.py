@@ -2,6 +2,7 @@ from dataclasses import replace
 from unittest.mock import Mock
 
 import pytest
+from tests.findings import found
 from tests.unit.cloud.rig import FIELD_NOTE, Rig, desired
 
 from virtfn.errors import (
@@ -98,16 +99,16 @@ def test_what_the_cloud_has_not_is_said_before_anything_is_made(rig: Rig) -> Non
     text = FIELD_NOTE.replace("cirros", "fedora").replace("m1.tiny", "huge").replace("apart", "apart\n    key_name: k")
     with pytest.raises(SpecError) as caught:
         rig.up(text)
-    problems = caught.value.problems
+    problems = found(caught.value)
     assert problems[0] == (
         "cloud.yaml:5: physnet1 carries the flat network old already, which is not ours; "
         "use it (network: old), or another physical network"
     )
-    assert problems[1:4] == (
+    assert problems[1:4] == [
         "cloud.yaml:11: there is no image fedora (there is: cirros)",
         "cloud.yaml:11: there is no flavor huge (there is: m1.tiny)",
         "cloud.yaml:11: there is no key pair k (there is: operator)",
-    )
+    ]
     assert len(rig.cloud.everything()) == 1
 
 

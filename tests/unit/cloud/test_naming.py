@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.findings import found
 from tests.unit.cloud.rig import FIELD_NOTE, Rig, desired
 
 from virtfn.errors import ConflictError, SpecError
@@ -148,7 +149,7 @@ def test_the_network_of_others_is_meant_by_its_id_before_ours_of_that_name_is_ma
 def test_what_is_not_there_is_said_of_ids_as_of_names() -> None:
     with pytest.raises(SpecError) as refused:
         rig().up(ON_THEIRS.replace("NETWORK", "6a9f7bd2").replace("cirros", "0a3c4d55"))
-    said = "\n".join(refused.value.problems)
+    said = "\n".join(found(refused.value))
     assert "there is no image 0a3c4d55 (there is: cirros)" in said
     assert "there is no network 6a9f7bd2 (there is: none)" in said
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from tests.findings import found
 from tests.unit.cloud.rig import FIELD_NOTE, Rig, desired
 
 from virtfn.errors import GuardRefused, SpecError
@@ -27,7 +28,7 @@ def refusal(made: Rig, text: str = FIELD_NOTE) -> str:
     with pytest.raises(SpecError) as caught:
         made.clouds.plan(desired(text))
     assert made.cloud.everything() == () or all(one.name == "old" for one in made.cloud.everything())
-    return "\n".join(caught.value.problems or (str(caught.value),))
+    return "\n".join(found(caught.value) or (str(caught.value),))
 
 
 def test_what_no_api_tells_is_said_once() -> None:
@@ -81,7 +82,7 @@ def test_a_quota_that_does_not_do_refuses_the_plan(limits: dict[str, int], said:
     with pytest.raises(GuardRefused) as caught:
         made.clouds.plan(desired())
     assert said in str(caught.value)
-    assert len(caught.value.guards) == len(limits)
+    assert len(caught.value.findings) == len(limits)
 
 
 def test_a_quota_counts_only_what_is_still_to_be_made() -> None:
@@ -119,7 +120,7 @@ def test_a_server_that_stands_needs_its_image_flavor_and_key_pair_no_more() -> N
     assert made.clouds.plan(desired(text)).is_empty
     with pytest.raises(SpecError) as caught:
         made.clouds.plan(desired(text.replace("count: 2", "count: 3").replace("    anti_affinity: apart\n", "")))
-    said = "\n".join(caught.value.problems)
+    said = "\n".join(found(caught.value))
     assert "there is no image cirros (there is: new)" in said
     assert "there is no flavor m1.tiny (there is: new)" in said
     assert "there is no key pair operator (there is: colleague)" in said
@@ -245,7 +246,7 @@ def test_a_port_without_an_address_is_refused_where_nova_would(
     made = bare_rig(text, extensions, port_security=port_security)
     with pytest.raises(SpecError) as caught:
         made.clouds.plan(desired(text))
-    (said,) = caught.value.problems
+    (said,) = found(caught.value)
     assert said.partition(": ")[2] == (
         f"port vm-0 has no address (network bare has no subnet), which nova takes only where {needed}: {GIVE_SUBNET}"
     )

@@ -8,6 +8,7 @@ from tests.unit.cloud.entries import write_clouds_yaml
 from tests.unit.cloud.rig import Rig, desired
 
 from virtfn.app import App, Settings
+from virtfn.cli.actions import advice
 from virtfn.cli.events_view import EventsView
 from virtfn.cli.main import main
 from virtfn.engine.transaction import Transactions
@@ -62,7 +63,7 @@ def test_an_up_that_was_cut_short_is_rolled_back_but_not_resumed(rig: Rig) -> No
     rig.cloud.write(plan.steps[0].target, plan.steps[0].field, plan.steps[0].after)
     with pytest.raises(ConflictError, match="seen bound") as refused:
         records(rig).resume()
-    assert "virtfn cloud up -f FILE" in refused.value.hint
+    assert advice(refused.value.actions) == "`virtfn cloud up -f FILE` creates what is missing"
     assert records(rig).rollback().status is Status.ROLLED_BACK
     assert rig.cloud.everything() == before
 
@@ -136,4 +137,4 @@ def test_messages_of_a_cloud_do_not_speak_of_the_host(tmp_path: Path, monkeypatc
         pass
     with pytest.raises(UsageError) as missing:
         journal.load(9)
-    assert missing.value.hint == "see `virtfn journal ls --os-cloud lab`"
+    assert advice(missing.value.actions) == "`virtfn journal ls --os-cloud lab` lists the transactions"

@@ -6,6 +6,8 @@ written by hand and stays.
     .venv/bin/python tests/unit/docs/generated.py
 """
 
+import importlib
+import pkgutil
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -13,11 +15,13 @@ from pathlib import Path
 
 import click
 
+import virtfn
 from virtfn.cli.main import cli
 from virtfn.errors import ExitCode
 from virtfn.eswitch.drivers import TABLE, AdminMacEffect, DriverFacts
 from virtfn.eswitch.limits import LIMITS, Limit
 from virtfn.model.fields import PF_FIELDS, VF_FIELDS, Field, Key
+from virtfn.model.finding import FindingKind
 
 ROOT = Path(__file__).parents[3]
 COMMAND = ".venv/bin/python tests/unit/docs/generated.py"
@@ -126,6 +130,10 @@ def _limit_row(row: Limit) -> list[str]:
             _source(row.evidence.source)]  # fmt: skip
 
 
+def _cell(text: str) -> str:
+    return text.replace("|", r"\|")
+
+
 def _yes(fact: bool | None) -> str:
     return {True: "yes", False: "no", None: "not known"}[fact]
 
@@ -134,9 +142,39 @@ def _source(text: str) -> str:
     return f"<{text}>" if text.startswith("https://") else text.replace("*", r"\*")
 
 
+def finding_kinds() -> dict[str, tuple[str, FindingKind]]:
+    """Every kind of finding that a module of virtfn defines, by its id, with the module's room."""
+    found: dict[str, tuple[str, FindingKind]] = {}
+    for name in sorted(module.name for module in pkgutil.walk_packages(virtfn.__path__, "virtfn.")):
+        for value in vars(importlib.import_module(name)).values():
+            for kind in value if isinstance(value, tuple) else (value,):
+                if isinstance(kind, FindingKind):
+                    room = name.removeprefix("virtfn.").partition(".")[0]
+                    if found.setdefault(kind.id, (room, kind))[1] is not kind:
+                        raise ValueError(f"{kind.id} is the id of two kinds of findings")
+    return found
+
+
+def findings() -> str:
+    """One row for each kind of finding, sorted by its id."""
+    kinds = [kind for _, kind in sorted(finding_kinds().values(), key=lambda one: one[1].id)]
+    rows = [
+        [
+            f"`{kind.id}`",
+            kind.severity.value,
+            "yes" if kind.overridable else "no",
+            kind.meaning,
+            kind.fix.replace("|", r"\|"),
+        ]
+        for kind in kinds
+    ]
+    return "\n".join(_table(["id", "severity", "overridable", "what it means", "what to do"], rows)) + "\n"
+
+
 PARTS: dict[str, tuple[Path, Callable[[], str]]] = {
     "commands": (ROOT / "docs/reference/cli.md", commands),
     "exit-codes": (ROOT / "docs/reference/exit-codes.md", exit_codes),
+    "findings": (ROOT / "docs/reference/findings.md", findings),
     "drivers": (ROOT / "docs/reference/drivers.md", drivers),
     "limits": (ROOT / "docs/reference/drivers.md", limits),
     "pf-keys": (ROOT / "docs/reference/host-spec.md", partial(spec_keys, PF_FIELDS)),

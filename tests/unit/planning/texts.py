@@ -1,10 +1,12 @@
-"""Differences, plans, ways back and objections as the text that golden cases hold, one line each."""
+"""Differences, plans, ways back and refusals as the text that golden cases hold, one line each."""
 
 from collections.abc import Iterable, Mapping
 
+from tests.findings import found
+
 from virtfn.engine.rollback import Restore
 from virtfn.errors import CapabilityError, SpecError
-from virtfn.model.mirror import Objection
+from virtfn.model.finding import Finding
 from virtfn.model.plan import Impact, Plan, Step, Undoing, Value, Writing
 from virtfn.planning.host.diff import Difference
 from virtfn.planning.host.summary import summary
@@ -18,7 +20,7 @@ def differences_text(differences: Iterable[Difference]) -> str:
 
 def fault_text(fault: SpecError | CapabilityError) -> str:
     """All that a refused spec is told."""
-    told = fault.problems if isinstance(fault, SpecError) else (fault.message,)
+    told = found(fault) if isinstance(fault, SpecError) else [fault.message]
     return _joined([f"{type(fault).__name__}: {line}" for line in told], "")
 
 
@@ -39,10 +41,13 @@ def restores_text(restores: Iterable[Restore]) -> str:
     return _joined(lines, "nothing to put back")
 
 
-def objections_text(objections: Iterable[Objection]) -> str:
-    """``guard: reason (hint)``; ``guard!`` cannot be forced."""
-    lines = [f"{one.guard}{'!' if one.absolute else ''}: {one.reason} ({one.hint})" for one in objections]
-    return _joined(lines, "no objections")
+def refusals_text(findings: Iterable[Finding]) -> str:
+    """``id: what (fix)``; ``id!`` cannot be overridden. What was seen, on a line of its own."""
+    lines = []
+    for one in findings:
+        lines.append(f"{one.id}{'' if one.overridable else '!'}: {one.what} ({one.fix})")
+        lines += [f"    seen: {line}" for line in one.evidence]
+    return _joined(lines, "no refusals")
 
 
 def _before(one: Difference) -> Value:

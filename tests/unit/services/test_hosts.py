@@ -3,6 +3,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from tests.findings import ids
 
 from virtfn.cli.events_view import EventsView
 from virtfn.engine.readback import Settle
@@ -142,7 +143,7 @@ def test_new_number_of_vfs_comes_back_with_all_their_fields(rig: Rig) -> None:
     before = rig.host.observe()
     with pytest.raises(GuardRefused) as caught:
         rig.apply(desired(num_vfs=6))
-    names = {name for name, _ in caught.value.guards}
+    names = set(ids(caught.value))
     assert "vf-count" in names
     rig.apply(desired(num_vfs=6), "vf-count", "vf-in-use")
     assert len(rig.host.observe().pfs[0].vfs) == 6
@@ -182,7 +183,7 @@ def test_a_proposal_that_would_restore_a_value_of_then_is_refused(rig: Rig) -> N
 def test_a_proposal_for_a_pf_that_is_gone_is_refused(rig: Rig) -> None:
     proposal = rig.propose(TWO_FIELDS)
     rig.host = LatePf(math.inf)
-    with pytest.raises(ConflictError, match="the host has changed since the plan was made: no PF"):
+    with pytest.raises(ConflictError, match="the host has changed since the plan was made: No PF"):
         rig.hosts.carry_out(proposal)
     assert rig.records.all() == ()
 
@@ -194,7 +195,7 @@ def test_waiting_ends_when_the_pf_is_there(rig: Rig) -> None:
 
 def test_a_pf_that_does_not_come_is_an_error_at_the_deadline(rig: Rig) -> None:
     rig.host = LatePf(math.inf)
-    with pytest.raises(SpecError, match="no PF"):
+    with pytest.raises(SpecError, match="No PF"):
         rig.hosts.propose(HostRequest(TWO_FIELDS), wait=WaitPolicy(0.0, 0.0))
 
 

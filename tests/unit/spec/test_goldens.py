@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.findings import found_with_fix
 
 from virtfn.errors import SpecError
 from virtfn.model.addresses import MacAddress, PciAddress
@@ -52,7 +53,7 @@ def test_what_is_dumped_reads_back(case: Path) -> None:
 def test_bad_spec_says_everything_that_is_wrong(case: Path) -> None:
     with pytest.raises(SpecError) as caught:
         load(sources(case))
-    problems = caught.value.problems
+    problems = found_with_fix(caught.value)
     assert list(problems) == (case / "expected.txt").read_text().splitlines()
     assert problems[0].startswith(f"{caught.value.where}: ")
     assert problems[0].endswith(f"; {caught.value.hint}")

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from tests.findings import found
 
 from virtfn.errors import ExitCode, SpecError
 from virtfn.model.desired import UNSET, DesiredVf
@@ -37,7 +38,7 @@ def test_faults_of_all_files_come_in_the_order_of_the_files() -> None:
         ("b.yaml", f"{HEAD}{entry}    mtu: 1\n    num_vfs: 3\n"),
         ("a.yaml", f"{HEAD}{entry}    up: 1\n    mtu: 2\n"),
     )
-    assert [problem.split(" ")[0] for problem in refused(first, second).problems] == [
+    assert [problem.split(" ")[0] for problem in found(refused(first, second))] == [
         "b.yaml:4:",
         "a.yaml:3:",
         "a.yaml:4:",

@@ -12,11 +12,18 @@ from virtfn.model.cloud import DesiredCloud, DesiredServer, Kind, NetworkType, O
 from virtfn.model.cloud.causes import Cause
 from virtfn.model.cloud.survey import QUOTAS, CloudSurvey
 from virtfn.model.desired import UNSET
+from virtfn.model.finding import FindingKind, Severity
 from virtfn.model.inventory import Unknown
 from virtfn.planning.cloud.agents import agent_causes, asked_hosts, network_causes
 from virtfn.planning.cloud.diagnosis.no_valid_host import out_of_service, said_uses, too_many, too_small
 from virtfn.planning.cloud.wanted_objects import WantedObject, physical_network_of, physical_networks
 
+QUOTA = FindingKind(
+    "quota-too-small",
+    Severity.REFUSAL,
+    "The plan makes more objects than a quota of the project leaves.",
+    "delete something, or ask an administrator for more (`openstack quota set`)",
+)
 _WORDS = {"vcpus": "vCPUs", "ram_mib": "MiB of memory", "server_groups": "server groups"}
 
 
@@ -24,16 +31,19 @@ def check_quota(wanted: Sequence[WantedObject], observed: ObservedCloud, survey:
     """Raise GuardRefused where what is to be made is more than a quota of the project leaves; all at once."""
     needed = _needed(wanted, observed, survey)
     short = [
-        ("quota", f"{_WORDS.get(name, name)}: {number} needed, {left} left (limit {quota.limit}, used {quota.used})")
+        QUOTA.at(
+            _WORDS.get(name, name),
+            f"{_WORDS.get(name, name)}: {number} needed, {left} left (limit {quota.limit}, used {quota.used})",
+        )
         for name, number in needed.items()
         if (quota := survey.quota.get(name)) and (left := quota.left) is not None and number > left
     ]
     if short:
         raise GuardRefused(
-            "the project's quota is too small: " + "; ".join(text for _, text in short),
+            "the project's quota is too small: " + "; ".join(one.what for one in short),
             where="quota",
-            hint="delete something, or ask an administrator for more (`openstack quota set`)",
-            guards=tuple(short),
+            hint=QUOTA.fix,
+            findings=tuple(short),
         )
 
 

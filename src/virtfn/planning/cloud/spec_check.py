@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from virtfn.errors import SpecError
 from virtfn.model.cloud import (
     CloudObject,
     DesiredCloud,
@@ -15,10 +16,16 @@ from virtfn.model.cloud import (
 from virtfn.model.cloud.references import Named, called
 from virtfn.model.cloud.survey import CloudSurvey, Flavor
 from virtfn.model.desired import UNSET
+from virtfn.model.finding import FindingKind, Severity
 from virtfn.model.inventory import Known, Unknown
 from virtfn.planning.cloud.wanted_objects import bare_networks, other_network_of
-from virtfn.planning.host.pf_match import spec_error
 
+NOT_IN_CLOUD = FindingKind(
+    "spec-not-in-cloud",
+    Severity.FAULT,
+    "The spec names something that the cloud does not have, does not allow, or that belongs to others.",
+    "see what there is with `openstack network|image|flavor|keypair|availability zone list`",
+)
 _SHOWN = 8
 _NEEDED = {"provider": "choose type and physical network of a network", "standard-attr-tag": "set tags, our mark"}
 _ADDRESSLESS = "ip_allocation"
@@ -28,16 +35,14 @@ _NEEDED_BY = {"port_security": "port-security", "mtu": "net-mtu-writable"}
 
 def check_against(desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey) -> None:
     """Raise SpecError with all that the spec names and this cloud has not, or has in other hands."""
-    problems = []
+    faults = []
     for network in desired.networks:
         if observed.find(Kind.NETWORK, network.name) is None:
-            problems += [(network.where, problem) for problem in _network_problems(network, observed, survey)]
+            faults += [NOT_IN_CLOUD.at(network.where, one) for one in _network_problems(network, observed, survey)]
     for server in desired.servers:
-        problems += [(server.where, problem) for problem in _server_problems(server, desired, observed, survey)]
-    if problems:
-        error = spec_error(problems)
-        error.hint = "see what there is with `openstack network|image|flavor|keypair|availability zone list`"
-        raise error
+        faults += [NOT_IN_CLOUD.at(server.where, one) for one in _server_problems(server, desired, observed, survey)]
+    if faults:
+        raise SpecError.of(faults)
 
 
 def _network_problems(network: DesiredNetwork, observed: ObservedCloud, survey: CloudSurvey) -> Iterator[str]:

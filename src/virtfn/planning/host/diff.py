@@ -7,16 +7,24 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from virtfn.errors import CapabilityError
+from virtfn.errors import CapabilityError, SpecError
 from virtfn.model.desired import UNSET, DesiredHost, DesiredPf, DesiredVf
 from virtfn.model.fields import NATIVE, PF_FIELDS, VF_FIELDS, in_order
+from virtfn.model.finding import Finding, FindingKind, Severity
 from virtfn.model.inventory import Inventory, Known, PfState, Unknown
 from virtfn.model.plan import Target, Value
 from virtfn.planning.host.lookup import pf_target, vf_target
-from virtfn.planning.host.pf_match import Match, gives_mac, match, spec_error
+from virtfn.planning.host.pf_match import Match, gives_mac, match
 from virtfn.planning.host.vf_drivers import is_native, native_driver
 
 _PF_ROWS, _VF_ROWS = in_order(PF_FIELDS.values()), in_order(VF_FIELDS.values())
+
+NO_VF = FindingKind(
+    "spec-vfs",
+    Severity.FAULT,
+    "An entry of the spec does not fit the VFs of the PF that it matches.",
+    "name VFs that the PF has, or raise num_vfs",
+)
 
 
 @dataclass(frozen=True)
@@ -41,9 +49,9 @@ def diff(desired: DesiredHost, inventory: Inventory) -> tuple[Difference, ...]:
     CapabilityError with every named field that cannot be read, as it could be neither verified nor undone.
     """
     matches = match(desired, inventory)
-    problems = [(found.entry.where, problem) for found in matches for problem in _index_problems(found)]
-    if problems:
-        raise spec_error(problems)
+    faults = [fault for found in matches for fault in _index_faults(found)]
+    if faults:
+        raise SpecError.of(faults)
     found = [one for entry in matches for one in _compared(entry)]
     unreadable = [one for one in found if isinstance(one, _Unreadable)]
     if unreadable:
@@ -66,18 +74,19 @@ class _Unreadable:
     where: str
 
 
-def _index_problems(found: Match) -> Iterator[str]:
-    entry, pf = found.entry, found.pf
+def _index_faults(found: Match) -> Iterator[Finding]:
+    entry, pf, where = found.entry, found.pf, found.entry.where
     count = _final_count(entry, pf)
     named = Counter(index for index, _ in entry.vfs)
     for index in sorted(index for index, times in named.items() if times > 1):
-        yield f"VF {index} of {pf.label} is named twice"
+        yield NO_VF.at(where, f"VF {index} of {pf.label} is named twice", fix="name each VF once")
     beyond = sorted(index for index in named if index >= count)
     if beyond:
         words = ", ".join(str(index) for index in beyond)
-        yield f"{pf.label} will have {count} VFs, so there is no VF {words} (they count from 0)"
+        yield NO_VF.at(where, f"{pf.label} will have {count} VFs, so there is no VF {words} (they count from 0)")
     if gives_mac(entry.each) and count > 1:
-        yield f"one MAC for each of the {count} VFs of {pf.label} would be given {count} times"
+        what = f"one MAC for each of the {count} VFs of {pf.label} would be given {count} times"
+        yield NO_VF.at(where, what, fix="give each VF its own MAC")
 
 
 def _final_count(entry: DesiredPf, pf: PfState) -> int:

@@ -1,4 +1,4 @@
-"""What a host plan must not do unasked, and why. Every guard is asked; all that refuse are told at once. Pure."""
+"""What a host plan must not do unless the user insists. All guards that refuse are reported at once. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from virtfn.eswitch.drivers import facts_of
 from virtfn.eswitch.limits import Limit, limits_on
 from virtfn.model.addresses import MacAddress, VfRef
+from virtfn.model.finding import Action, Finding, FindingKind, Severity, UseCase
 from virtfn.model.inventory import EswitchMode, HolderKind, Inventory, PfState, Unknown, VfState
-from virtfn.model.mirror import Objection
 from virtfn.model.physnets import PhysicalNetworks, differ
 from virtfn.model.plan import Plan, Step, Writing
 from virtfn.planning.host.impact import counted, user_of
@@ -52,20 +52,60 @@ class GuardContext:
         return self.checked.get(identity, [])
 
 
-Guard = Callable[[GuardContext], Iterator[Objection]]
+def _guard(id: str, meaning: str, fix: str) -> FindingKind:
+    return FindingKind(id, Severity.REFUSAL, meaning, fix, overridable=True)
+
+
+VF_IN_USE = _guard(
+    "vf-in-use",
+    "The plan destroys, moves or re-binds a VF that a guest, a container or a process uses, or may use.",
+    "stop or detach its user first",
+)
+VF_COUNT = _guard(
+    "vf-count",
+    "The plan changes the number of VFs of a PF that has some: the kernel destroys all of them first.",
+    "keep the number of VFs that the PF has",
+)
+DEFAULT_ROUTE = _guard(
+    "default-route",
+    "The plan interrupts a PF or VF that carries the host's default route.",
+    "work from a console, or move the default route to another NIC first",
+)
+SSH_CONNECTION = _guard(
+    "ssh-connection",
+    "The plan interrupts a PF or VF that carries your SSH connection.",
+    "work from a console, or connect through another NIC first",
+)
+MAC_TWICE = _guard(
+    "mac-twice",
+    "After the plan, two of a NIC's PFs and VFs have one MAC: frames for one reach both, or only the other.",
+    "give each its own MAC; to copy frames on purpose, add a mirror",
+)
+MIRROR_IN_USE = _guard(
+    "mirror-in-use",
+    "The plan destroys or changes a VF that is the source or the copy of a mirror.",
+    "remove the mirror first",
+)
+TWO_PHYSNETS = _guard(
+    "two-physnets",
+    "OpenStack's services on this host give VFs of one PF to two physical networks.",
+    "let the agent's physical_device_mappings and nova's device_spec name one physical network for the PF",
+)
+UNSUPPORTED_VALUE = _guard(
+    "unsupported-value",
+    "The NIC or its driver is known to refuse a value of the plan, or to ignore it. Overridable where only other "
+    "versions of the driver may differ.",
+    "leave this field out, or use a NIC that offers it",
+)
+
+Guard = Callable[[GuardContext], Iterator[Finding]]
 _PF_WIDE = ("num_vfs", "eswitch_mode", "up", "mtu")
 
 
-def objections(
-    plan: Plan, inventory: Inventory, host_dependencies: HostDependencies, *, forced: frozenset[str] = frozenset()
-) -> tuple[Objection, ...]:
-    """All that speaks against the plan, in the order of the table; guards named in ``forced`` keep silent.
-
-    An absolute objection cannot be forced. ``inventory`` is the one the plan was made from.
-    """
+def guard_findings(plan: Plan, inventory: Inventory, host_dependencies: HostDependencies) -> tuple[Finding, ...]:
+    """All that refuses the plan, in the order of ``GUARDS``. ``inventory`` is the one the plan was made from."""
     context = GuardContext.of(plan, inventory, host_dependencies)
-    found = (objection for guard in GUARDS.values() for objection in guard(context))
-    return tuple(one for one in found if one.absolute or one.guard not in forced)
+    return tuple(finding for guard in GUARDS.values() for finding in guard(context))
 
 
 def destroyed(plan: Plan, inventory: Inventory) -> tuple[tuple[PfState, VfState], ...]:
@@ -74,14 +114,15 @@ def destroyed(plan: Plan, inventory: Inventory) -> tuple[tuple[PfState, VfState]
     return tuple((pf, vf) for pf in inventory.pfs if pf.device in gone for vf in pf.vfs)
 
 
-def _vf_in_use(context: GuardContext) -> Iterator[Objection]:
+def _vf_in_use(context: GuardContext) -> Iterator[Finding]:
     for pf, vf, what in _hit(context):
-        if user := _user(vf):
-            yield Objection(
-                "vf-in-use",
-                f"{pf.label}/{vf.index} is in use by {user}, and the plan {what}",
-                "stop or detach its user first",
+        label = f"{pf.label}/{vf.index}"
+        if (why := _why_not_known(vf)) is not None:
+            yield VF_IN_USE.at(
+                label, f"{label} may be in use (run as root to check), and the plan {what}", evidence=(why,)
             )
+        elif user := _user(vf):
+            yield VF_IN_USE.at(label, f"{label} is in use by {user}, and the plan {what}")
 
 
 def _hit(context: GuardContext) -> Iterator[tuple[PfState, VfState, str]]:
@@ -100,50 +141,48 @@ def _hit(context: GuardContext) -> Iterator[tuple[PfState, VfState, str]]:
             if fields:
                 yield pf, vf, f"changes its {' and '.join(dict.fromkeys(fields))}"
             elif wide:
-                yield pf, vf, f"sets {wide.field} of {pf.label} to {_word(wide)}"
+                yield pf, vf, _stop(wide, pf)
 
 
 def _stops_vfs(step: Step) -> bool:
     return step.field == "eswitch_mode" or (step.field == "up" and step.after is False)
 
 
-def _user(vf: VfState) -> str:
-    """Who has the VF, with doubt counted as use; a netdev on the host itself is no user that would be cut off."""
+def _why_not_known(vf: VfState) -> str | None:
+    """Why it cannot be known whether the VF is in use; None where it is known. A VF without PCI device has no user."""
     holder = vf.holder
     if isinstance(holder, Unknown):
-        return f"somebody not known ({holder.reason})" if not isinstance(vf.pci, Unknown) else ""
-    if holder.kind is HolderKind.HOST:
-        return ""
-    user = user_of(vf)
-    if user and isinstance(holder.opened, Unknown):
-        return f"perhaps a process (it has it through vfio; {holder.opened.reason})"
-    return user
+        return None if isinstance(vf.pci, Unknown) else holder.reason
+    if isinstance(holder.opened, Unknown) and _user(vf):
+        return f"it is bound for vfio; {holder.opened.reason}"
+    return None
 
 
-def _vf_count(context: GuardContext) -> Iterator[Objection]:
+def _user(vf: VfState) -> str:
+    """Who uses the VF; a netdev on the host itself is no user that would be cut off."""
+    is_on_host = not isinstance(vf.holder, Unknown) and vf.holder.kind is HolderKind.HOST
+    return "" if is_on_host else user_of(vf)
+
+
+def _vf_count(context: GuardContext) -> Iterator[Finding]:
     for pf in context.inventory.pfs:
         count = sum(1 for owner, _ in destroyed(context.plan, context.inventory) if owner.device == pf.device)
         if count:
-            yield Objection(
-                "vf-count",
+            yield VF_COUNT.at(
+                pf.label,
                 f"the plan destroys {counted(count)} of {pf.label}, all there are, whether used or not: "
                 "their PCI devices and netdevs go, and what was set up on them",
-                "--force vf-count if that is meant",
             )
 
 
-def _default_route(context: GuardContext) -> Iterator[Objection]:
+def _default_route(context: GuardContext) -> Iterator[Finding]:
     for pf, what in _on_netdevs(context, context.host_dependencies.default_route_netdevs):
-        yield Objection("default-route", f"the default route goes over {what}", _over(pf))
+        yield DEFAULT_ROUTE.at(pf.label, f"the default route goes over {what}")
 
 
-def _ssh_connection(context: GuardContext) -> Iterator[Objection]:
+def _ssh_connection(context: GuardContext) -> Iterator[Finding]:
     for pf, what in _on_netdevs(context, context.host_dependencies.ssh_netdevs):
-        yield Objection("ssh-connection", f"your SSH connection comes in over {what}", _over(pf))
-
-
-def _over(pf: PfState) -> str:
-    return f"work from a console, or move that traffic off {pf.label} first"
+        yield SSH_CONNECTION.at(pf.label, f"your SSH connection comes in over {what}")
 
 
 def _on_netdevs(context: GuardContext, netdevs: frozenset[str]) -> Iterator[tuple[PfState, str]]:
@@ -160,21 +199,21 @@ def _on_netdevs(context: GuardContext, netdevs: frozenset[str]) -> Iterator[tupl
             yield pf, f"{vf.netdev.name}, which is {pf.label}/{vf.index}, and the plan {what}"
 
 
-def _mac_twice(context: GuardContext) -> Iterator[Objection]:
+def _mac_twice(context: GuardContext) -> Iterator[Finding]:
     claims: dict[MacAddress, list[Claim]] = {}
     for claim in mac_owners(context.plan, context.inventory):
         claims.setdefault(claim.mac, []).append(claim)
     for mac, found in claims.items():
         owners = [claim.label for claim in found]
         if len(owners) > 1 and any(claim.written for claim in found):
-            yield Objection(
-                "mac-twice",
+            yield MAC_TWICE.at(
+                owners[0],
                 f"{' and '.join(owners)} would have one MAC, {mac}: frames for one reach both, or only the other",
-                "give each its own MAC; to copy frames on purpose use `virtfn mirror add`",
+                actions=(Action(UseCase.MIRROR_ADD),),
             )
 
 
-def _mirror_in_use(context: GuardContext) -> Iterator[Objection]:
+def _mirror_in_use(context: GuardContext) -> Iterator[Finding]:
     gone = {str(pf.ref(vf.index)): "destroys it" for pf, vf in destroyed(context.plan, context.inventory)}
     for ref in dict.fromkeys(context.host_dependencies.mirrors):
         own = [step.field for step in context.written(str(ref))]
@@ -182,27 +221,25 @@ def _mirror_in_use(context: GuardContext) -> Iterator[Objection]:
         what = gone.get(str(ref)) or next((f"changes its {field}" for field in own), "")
         what = what or next((f"changes {field} of its PF" for field in wide), "")
         if what:
-            yield Objection(
-                "mirror-in-use",
-                f"{_label(context, ref)} is part of a mirror that stands, and the plan {what}",
-                "`virtfn mirror rm` takes the mirror down first",
+            label = _label(context, ref)
+            yield MIRROR_IN_USE.at(
+                label, f"{label} is part of a mirror, and the plan {what}", actions=(Action(UseCase.MIRROR_REMOVE),)
             )
 
 
-def _two_physnets(context: GuardContext) -> Iterator[Objection]:
+def _two_physnets(context: GuardContext) -> Iterator[Finding]:
     changed = _steps_by_pf(context.plan)
     for pf in context.inventory.pfs:
         claims = context.host_dependencies.physnets.of_pf(pf) if pf.device in changed else ()
         if differ(claims):
-            yield Objection(
-                "two-physnets",
+            yield TWO_PHYSNETS.at(
+                pf.label,
                 f"{pf.label} is given to two physical networks: {' and '.join(map(str, claims))}; "
                 "ports on its VFs cannot bind, or are on the wrong wire",
-                "let the agent's physical_device_mappings and nova's device_spec name one for it",
             )
 
 
-def _unsupported_value(context: GuardContext) -> Iterator[Objection]:
+def _unsupported_value(context: GuardContext) -> Iterator[Finding]:
     steps = _steps_by_pf(context.plan)
     for pf in context.inventory.pfs:
         yield from _too_many(context, pf)
@@ -213,11 +250,12 @@ def _unsupported_value(context: GuardContext) -> Iterator[Objection]:
             for row in limits_on(driver, step.field, step.after, mode=mode):
                 refused.setdefault(row, []).append(step.target.label)
         for row, labels in refused.items():
-            yield Objection(
-                "unsupported-value",
-                f"{row.field} of {_listed(labels)}: {row.evidence.fact} ({row.evidence.source})",
-                "leave this field out, or use a NIC that offers it",
-                absolute=row.absolute,
+            subject = _listed(labels)
+            yield UNSUPPORTED_VALUE.at(
+                subject,
+                f"{row.field} of {subject}: {row.evidence.fact}",
+                evidence=(row.evidence.source,),
+                overridable=not row.absolute,
             )
 
 
@@ -230,16 +268,17 @@ def _steps_by_pf(plan: Plan) -> Mapping[str, list[Step]]:
     return found
 
 
-def _too_many(context: GuardContext, pf: PfState) -> Iterator[Objection]:
+def _too_many(context: GuardContext, pf: PfState) -> Iterator[Finding]:
     facts = facts_of(pf.driver) if isinstance(pf.driver, str) else None
     most = pf.total_vfs if isinstance(pf.total_vfs, int) else facts.max_vfs if facts else None
     for step in context.written(pf.device):
         if step.field == "num_vfs" and isinstance(step.after, int) and most is not None and step.after > most:
-            yield Objection(
-                "unsupported-value",
-                f"{pf.label} can have {most} VFs, not {step.after} (sriov_totalvfs; ERANGE)",
-                "ask for fewer, or raise the limit in the NIC's firmware settings",
-                absolute=True,
+            yield UNSUPPORTED_VALUE.at(
+                pf.label,
+                f"{pf.label} can have {most} VFs, not {step.after}",
+                evidence=("sriov_totalvfs; a larger number is refused with ERANGE",),
+                fix="ask for fewer, or raise the limit in the NIC's firmware settings",
+                overridable=False,
             )
 
 
@@ -261,18 +300,18 @@ def _label(context: GuardContext, ref: VfRef) -> str:
     return f"{pf.label}/{ref.index}" if pf else str(ref)
 
 
-def _word(step: Step) -> str:
-    return "down" if step.field == "up" else str(step.after)
+def _stop(step: Step, pf: PfState) -> str:
+    return f"takes {pf.label} down" if step.field == "up" else f"sets {step.field} of {pf.label} to {step.after}"
 
 
 GUARDS: dict[str, Guard] = {
-    "vf-in-use": _vf_in_use,
-    "vf-count": _vf_count,
-    "default-route": _default_route,
-    "ssh-connection": _ssh_connection,
-    "mac-twice": _mac_twice,
-    "mirror-in-use": _mirror_in_use,
-    "two-physnets": _two_physnets,
-    "unsupported-value": _unsupported_value,
+    VF_IN_USE.id: _vf_in_use,
+    VF_COUNT.id: _vf_count,
+    DEFAULT_ROUTE.id: _default_route,
+    SSH_CONNECTION.id: _ssh_connection,
+    MAC_TWICE.id: _mac_twice,
+    MIRROR_IN_USE.id: _mirror_in_use,
+    TWO_PHYSNETS.id: _two_physnets,
+    UNSUPPORTED_VALUE.id: _unsupported_value,
 }
-"""Every guard by its name, in the order in which they are told."""
+"""Every guard by the id of its findings, in the order in which they are reported."""

@@ -5,7 +5,21 @@ from dataclasses import dataclass
 
 from virtfn.errors import SpecError
 from virtfn.model.desired import UNSET, DesiredHost, DesiredPf, DesiredVf, PfMatch
+from virtfn.model.finding import Action, Finding, FindingKind, Severity, UseCase
 from virtfn.model.inventory import Inventory, PfState
+
+NO_PF = FindingKind(
+    "spec-no-pf",
+    Severity.FAULT,
+    "An entry of the spec matches no PF of this host.",
+    "name a PF that this host has",
+)
+MANY_PFS = FindingKind(
+    "spec-many-pfs",
+    Severity.FAULT,
+    "An entry that gives MACs matches several PFs, or two entries match one PF.",
+    "match one PF for each entry",
+)
 
 
 @dataclass(frozen=True)
@@ -23,16 +37,16 @@ def match(desired: DesiredHost, inventory: Inventory) -> tuple[Match, ...]:
     nothing or fits nothing, a PF that two entries mean, MACs that would be given twice.
     """
     found = {number: _fitting(entry.match, inventory) for number, entry in enumerate(desired.pfs)}
-    problems = [
+    faults = [
         *(
-            _told(entry, problem)
+            fault
             for number, entry in enumerate(desired.pfs)
-            for problem in _entry_problems(entry, found[number], inventory)
+            for fault in _entry_faults(entry, found[number], inventory)
         ),
         *_claimed_twice(desired, found, inventory),
     ]
-    if problems:
-        raise spec_error(problems)
+    if faults:
+        raise SpecError.of(faults)
     by_device = {pf.device: entry for number, entry in enumerate(desired.pfs) for pf in found[number]}
     return tuple(Match(by_device[pf.device], pf) for pf in inventory.pfs if pf.device in by_device)
 
@@ -40,14 +54,6 @@ def match(desired: DesiredHost, inventory: Inventory) -> tuple[Match, ...]:
 def absent(desired: DesiredHost, inventory: Inventory) -> tuple[DesiredPf, ...]:
     """The entries that name a PF which is not there, or not yet."""
     return tuple(one for one in desired.pfs if one.match != PfMatch() and not _fitting(one.match, inventory))
-
-
-def spec_error(problems: list[tuple[str, str]]) -> SpecError:
-    """One error for all ``(where, what)``; its ``where`` is the first one's."""
-    lines = tuple(f"{where}: {what}" if where else what for where, what in problems)
-    first = problems[0]
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return SpecError(first[1] + more, where=first[0], hint="see `virtfn show` for what there is", problems=lines)
 
 
 def fits(wanted: PfMatch, pf: PfState) -> bool:
@@ -66,30 +72,33 @@ def _fitting(wanted: PfMatch, inventory: Inventory) -> tuple[PfState, ...]:
     return tuple(pf for pf in inventory.pfs if fits(wanted, pf))
 
 
-def _entry_problems(entry: DesiredPf, pfs: tuple[PfState, ...], inventory: Inventory) -> Iterator[str]:
+def _entry_faults(entry: DesiredPf, pfs: tuple[PfState, ...], inventory: Inventory) -> Iterator[Finding]:
     if entry.match == PfMatch():
-        yield "this entry names no PF: give name, pci, driver or id"
+        yield NO_PF.at(entry.where, "this entry names no PF", fix="give name, pci, driver or id")
         return
     if not pfs:
         there = ", ".join(_described(pf) for pf in inventory.pfs)
-        yield f"no PF fits {entry.match}; there are: {there}" if there else f"no PF fits {entry.match}; there is none"
+        seen = f"there are {there}" if there else "no SR-IOV devices found"
+        yield NO_PF.at(entry.where, f"No PF matches {entry.match}: {seen}", actions=(Action(UseCase.SHOW),))
     if len(pfs) > 1 and _gives_macs(entry):
         names = ", ".join(pf.label for pf in pfs)
-        yield f"{entry.match} means {len(pfs)} PFs ({names}), so each MAC would be given {len(pfs)} times"
+        yield MANY_PFS.at(
+            entry.where, f"{entry.match} means {len(pfs)} PFs ({names}), so each MAC would be given {len(pfs)} times"
+        )
 
 
 def _claimed_twice(
     desired: DesiredHost, found: dict[int, tuple[PfState, ...]], inventory: Inventory
-) -> Iterator[tuple[str, str]]:
+) -> Iterator[Finding]:
     for pf in inventory.pfs:
         claims = [entry for number, entry in enumerate(desired.pfs) if pf in found[number]]
         for entry in claims[1:]:
             first = f" at {claims[0].where}" if claims[0].where else ""
-            yield _told(entry, f"{pf.label} is meant by {entry.match} and by {claims[0].match}{first}")
-
-
-def _told(entry: DesiredPf, problem: str) -> tuple[str, str]:
-    return entry.where, problem
+            yield MANY_PFS.at(
+                entry.where,
+                f"{pf.label} is meant by {entry.match} and by {claims[0].match}{first}",
+                fix="let one entry mean the PF",
+            )
 
 
 def gives_mac(wanted: DesiredVf) -> bool:

@@ -10,8 +10,8 @@ from virtfn.spec.cloud.cloud_format import FORMAT, CloudEntry, NetworkEntry, Ser
 from virtfn.spec.cloud.pydantic_errors import worded
 from virtfn.spec.cloud.rules import check
 from virtfn.spec.document import read
-from virtfn.spec.problems import Findings, Path, quoted, refusal
-from virtfn.spec.pydantic_errors import place_of
+from virtfn.spec.problems import OTHER_FORMAT, Findings, Path, quoted, refusal
+from virtfn.spec.pydantic_errors import kind_of, place_of
 from virtfn.spec.yaml_nodes import Refused
 
 E = TypeVar("E", bound=BaseModel)
@@ -30,24 +30,24 @@ class Drafts:
 def load_cloud(file: str, text: str) -> DesiredCloud:
     """The cloud that a file declares; ``file`` is its name, for errors. Pure: nothing but the text is read.
 
-    Raises SpecError with every fault (``problems``: ``FILE:LINE: what; what to do``), and nothing else.
+    Raises SpecError with every fault (``findings``: each with ``FILE:LINE`` as its subject), and nothing else.
     """
     try:
         document = read(text, file, form=FORMAT)
     except Refused as refused:
-        raise refusal([refused.problem]) from refused
+        raise refusal([refused.fault]) from refused
     findings, data = document.findings, document.data
     if not _is_our_format(data, findings):
-        raise refusal(findings.problems)
+        raise refusal(findings.found)
     drafts = Drafts(
         networks=_entries(data, "networks", NetworkEntry, findings),
         servers=_entries(data, "servers", ServerEntry, findings),
     )
     top = _checked({**data, **{key: [] for key in _LISTS if isinstance(data.get(key), list)}}, CloudEntry, (), findings)
-    drafts.doubtful = bool(findings.problems)
+    drafts.doubtful = bool(findings.found)
     check(drafts.networks, drafts.servers, findings, doubtful=drafts.doubtful)
-    if findings.problems or top is None:
-        raise refusal(findings.problems)
+    if findings.found or top is None:
+        raise refusal(findings.found)
     return _cloud(top.name, drafts, findings)
 
 
@@ -58,7 +58,9 @@ def _is_our_format(data: Any, findings: Findings) -> bool:
     said = data.get("virtfn")
     if said is None or said == FORMAT:
         return True
-    findings.add(("virtfn",), f"{quoted(said)} is not a format that this command reads", f"write virtfn: {FORMAT}")
+    findings.add(
+        ("virtfn",), f"{quoted(said)} is not a format that this command reads", f"write virtfn: {FORMAT}", OTHER_FORMAT
+    )
     return False
 
 
@@ -76,7 +78,7 @@ def _checked(data: Any, model: type[E], above: Path, findings: Findings) -> E | 
     except ValidationError as error:
         for fault in error.errors(include_url=False):
             path = (*above, *place_of(fault))
-            findings.add(path, *worded(fault, path))
+            findings.add(path, *worded(fault, path), kind_of(fault))
         return None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from virtfn.model.cloud import NetworkType
 from virtfn.spec.cloud.cloud_format import NetworkEntry, PortEntry, ServerEntry, SubnetEntry
 from virtfn.spec.cloud.values import NUMBER
-from virtfn.spec.problems import Findings, Path, quoted
+from virtfn.spec.problems import CONFLICT, Findings, Path, quoted
 
 Networks = Mapping[Path, NetworkEntry]
 Servers = Mapping[Path, ServerEntry]
@@ -42,7 +42,7 @@ class _Once:
         first = self._first.setdefault((what, value), path)
         if first != path:
             line = self._findings.line(first)
-            self._findings.add(path, f"{quoted(value)} is {what} on line {line} already", remedy)
+            self._findings.add(path, f"{quoted(value)} is {what} on line {line} already", remedy, CONFLICT)
 
 
 def _check_network(path: Path, network: NetworkEntry, findings: Findings, once: _Once) -> None:
@@ -53,14 +53,14 @@ def _check_network(path: Path, network: NetworkEntry, findings: Findings, once: 
         once.add("the physical network of a flat network", network.physical_network, place, remedy)
         if "segmentation_id" in network.model_fields_set:
             what = "a flat network has no segmentation id"
-            findings.add((*path, "segmentation_id"), what, "leave it out, or write type: vlan")
+            findings.add((*path, "segmentation_id"), what, "leave it out, or write type: vlan", CONFLICT)
     for number, subnet in enumerate(network.subnets):
         place = (*path, "subnets", number)
         once.add("the name of a subnet", subnet.name, (*place, "name"), "give each its own name")
         _check_subnet(place, subnet, findings)
         for other in network.subnets[:number]:
             if _overlap(_range(subnet), _range(other)):
-                findings.add((*place, "cidr"), f"{subnet.cidr} overlaps {other.cidr}", "let them lie apart")
+                findings.add((*place, "cidr"), f"{subnet.cidr} overlaps {other.cidr}", "let them lie apart", CONFLICT)
 
 
 def _range(subnet: SubnetEntry) -> tuple[int, int, int]:
@@ -89,24 +89,24 @@ def _check_subnet(path: Path, subnet: SubnetEntry, findings: Findings) -> None:
         place = (*path, "pools", number)
         if not _is_in(first, _range(subnet)) or not _is_in(last, _range(subnet)):
             what = f"{first}-{last} is not all in {subnet.cidr}"
-            findings.add(place, what, "keep it within the range of the subnet")
+            findings.add(place, what, "keep it within the range of the subnet", CONFLICT)
         elif spans[number][1] > spans[number][2]:
-            findings.add(place, f"{first} is behind {last}", f"write {last}-{first}")
+            findings.add(place, f"{first} is behind {last}", f"write {last}-{first}", CONFLICT)
         elif any(_overlap(spans[number], other) for other in spans[:number]):
-            findings.add(place, "it overlaps another pool", "let pools lie apart")
+            findings.add(place, "it overlaps another pool", "let pools lie apart", CONFLICT)
     gateway = subnet.gateway if "gateway" in subnet.model_fields_set else None
     if gateway and any(_is_in(gateway, span) for span in spans):
-        findings.add((*path, "gateway"), f"{gateway} lies in a pool", "leave it out of the pools")
+        findings.add((*path, "gateway"), f"{gateway} lies in a pool", "leave it out of the pools", CONFLICT)
 
 
 def _check_names(path: Path, server: ServerEntry, findings: Findings, once: _Once) -> None:
     several = "count" in server.model_fields_set
     if several and server.count > 1 and NUMBER not in server.name:
         remedy = f"write {server.name}-{NUMBER}"
-        findings.add((*path, "name"), f"{server.count} servers would have the name {server.name}", remedy)
+        findings.add((*path, "name"), f"{server.count} servers would have the name {server.name}", remedy, CONFLICT)
         return
     if not several and NUMBER in server.name:
-        findings.add((*path, "name"), f"{NUMBER} stands for a number, but count is not given", "add count: 2")
+        findings.add((*path, "name"), f"{NUMBER} stands for a number, but count is not given", "add count: 2", CONFLICT)
         return
     for name in _names(server):
         once.add("the name of a server", name, (*path, "name"), "give each its own name")
@@ -122,7 +122,7 @@ def _check_alone(path: Path, port: PortEntry, server: ServerEntry, findings: Fin
             continue
         if server.count > 1:
             remedy = "leave it out, or give each server an entry of its own"
-            findings.add((*path, key), f"{server.count} servers would have one {what}", remedy)
+            findings.add((*path, key), f"{server.count} servers would have one {what}", remedy, CONFLICT)
             continue
         remedy = "give each port its own"
         once.add(f"the {what} of a port of {port.network}", str(getattr(port, key)), (*path, key), remedy)
@@ -134,4 +134,4 @@ def _check_address(path: Path, port: PortEntry, network: NetworkEntry | None, fi
     if not any(_is_in(port.fixed_ip, _range(subnet)) for subnet in network.subnets):
         ranges = ", ".join(subnet.cidr for subnet in network.subnets) or "no subnet"
         what = f"{port.fixed_ip} is in no subnet of {network.name} ({ranges})"
-        findings.add((*path, "fixed_ip"), what, "take an address of one of them")
+        findings.add((*path, "fixed_ip"), what, "take an address of one of them", CONFLICT)

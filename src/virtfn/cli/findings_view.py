@@ -1,0 +1,45 @@
+"""Findings as text: what each one is, what says so, what to do about it, and how to override those that can be."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from virtfn.cli.actions import advice
+from virtfn.model.finding import Finding, Severity
+
+_STYLES = {Severity.INFO: "dim", Severity.WARNING: "yellow", Severity.REFUSAL: "red", Severity.FAULT: "red"}
+FIX = "fix"
+
+
+def finding_lines(findings: Sequence[Finding]) -> Iterator[tuple[str, str]]:
+    """Each line with its style. Neighbours that differ only in their subject share what follows them."""
+    for _, same in groupby(findings, key=lambda one: (one.id, one.evidence, one.fix, one.actions)):
+        group = list(same)
+        is_short = len(group) == 1 and group[0].severity is Severity.FAULT and not group[0].evidence
+        for one in group:
+            yield _head(one) + (f"; {one.fix}" if is_short and one.fix else ""), _STYLES[one.severity]
+        yield from (("    " + line, "") for line in details(group[0], label="" if is_short else FIX))
+    if how := override(findings):
+        yield how, ""
+
+
+def details(one: Finding, *, label: str = FIX) -> Iterator[str]:
+    """What was seen, and what to do; ``label`` is put before the latter, "" leaves it out."""
+    yield from (f"seen: {line}" for line in one.evidence)
+    if label and one.fix:
+        yield f"{label}: {one.fix}"
+    if one.actions:
+        yield f"run: {advice(one.actions)}"
+
+
+def override(findings: Sequence[Finding]) -> str:
+    """How to insist, each guard once; "" where nothing can be overridden."""
+    forced = dict.fromkeys(one.id for one in findings if one.severity is Severity.REFUSAL and one.overridable)
+    return "to override: " + " ".join(f"--force {id}" for id in forced) if forced else ""
+
+
+def _head(one: Finding) -> str:
+    if one.severity is Severity.REFUSAL:
+        return f"refused by {one.id}: {one.what}"
+    if one.severity is Severity.FAULT:
+        return f"- {one.subject}: {one.what}" if one.subject else f"- {one.what}"
+    return f"! {one.what}"
