@@ -214,7 +214,7 @@ def figures(up: Cost, peer_up: Cost, down: Cost, peer_down: Cost) -> list[Figure
 def ready(bench: ProbePoints) -> None:
     """What was just made is what the spec says, whoever made it; ``--exit-code`` fails where it is not."""
     shown = json.loads(bench.virtfn("show", "--exit-code", "-o", "json")[0])
-    bound = [one for one in shown["objects"] if one["kind"] == "port" and one["facts"].get("pci_slot")]
+    bound = [one for one in shown["objects"] if one["kind"] == "port" and one["pci_slot"]]
     if len(bound) != SERVERS:
         raise SystemExit(f"{len(bound)} ports have a VF, not {SERVERS}")
 

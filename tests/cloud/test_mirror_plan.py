@@ -259,7 +259,7 @@ def test_another_projects_port_takes_as_admin(
         monkeypatch.setenv(name, value)
     assert "web: there is no such server or port" in refused(capsys, "web", "vm-theirs")
     said = refused(capsys, "vm-mine", "vm-theirs")
-    assert "where vm-mine:mine is bound is not known: it is told to administrators only" in said
+    assert "where vm-mine:mine is bound is not known: the cloud tells it to administrators only" in said
 
 
 def test_servers_on_two_hosts_are_refused(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:

@@ -68,7 +68,7 @@ def test_up_twice_shows_what_is_there_and_down_leaves_nothing(
     capsys.readouterr()
     assert operator.virtfn("show", "-f", spec, "--exit-code", "-o", "json") == 0
     shown = json.loads(capsys.readouterr().out)["objects"]
-    assert {one["name"]: one["facts"]["pci_slot"] for one in shown if one["kind"] == "port"} == slots
+    assert {one["name"]: one["pci_slot"] for one in shown if one["kind"] == "port"} == slots
     assert operator.virtfn("up", "-f", spec) == 0
     assert "Nothing to do" in capsys.readouterr().out
     assert operator.everything() == made

@@ -89,7 +89,7 @@ def test_up_gives_each_server_its_vf_and_down_leaves_nothing(
     assert set(ports) == set(shown) == {"vm-1-0", "vm-2-0"}
     for name, port in ports.items():
         assert (port.status, port.binding_vif_type) == ("ACTIVE", "hw_veb")
-        assert port.binding_profile["pci_slot"] == shown[name]["facts"]["pci_slot"]
+        assert port.binding_profile["pci_slot"] == shown[name]["pci_slot"]
         assert port.is_port_security_enabled is False
     network = sdk.network.find_network("flat")
     assert (network.provider_network_type, network.provider_physical_network) == ("flat", "physnet2")

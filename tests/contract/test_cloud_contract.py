@@ -12,8 +12,9 @@ from tests.cloud.operating import FLAVOR, IMAGE, Operator, furnished, sweep
 
 from virtfn.cloud.openstack import OpenStackCloud
 from virtfn.errors import CloudError, UsageError, VirtfnError
-from virtfn.model.cloud import CloudObject, Kind, ObservedCloud, cloud_target
-from virtfn.model.cloud.fields import DEFINED_BY
+from virtfn.model.cloud import Kind, cloud_target
+from virtfn.model.cloud.fields import DEFINED_BY, fields_of
+from virtfn.model.cloud.observed import ObservedCloud, ObservedNetwork, ObservedObject, ObservedPort, ObservedServer
 from virtfn.model.cloud.survey import Image
 from virtfn.model.plan import DEFINITION, Target, Value
 from virtfn.services.interfaces import Cloud
@@ -72,7 +73,7 @@ class Subject:
         deadline = time.monotonic() + RUNS_S
         while True:
             observed = self.cloud.observe(SPEC)
-            states = [one.facts.get("status") for one in observed.ours if one.kind in (Kind.PORT, Kind.SERVER)]
+            states = [one.status for one in observed.ours if isinstance(one, ObservedPort | ObservedServer)]
             if states == ["ACTIVE"] * 2:
                 return observed
             assert "ERROR" not in states
@@ -138,10 +139,15 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
             sweep(connection, before)
 
 
-def found(observed: ObservedCloud, kind: Kind, name: str) -> CloudObject:
+def found(observed: ObservedCloud, kind: Kind, name: str) -> ObservedObject:
     one = observed.find(kind, name)
     assert one is not None
     return one
+
+
+def subnets_of(network: ObservedNetwork | None) -> int:
+    assert network
+    return network.subnets
 
 
 @pytest.mark.parametrize("kind", Kind)
@@ -303,25 +309,31 @@ def test_reading_and_observing_agree(subject: Subject) -> None:
     observed = subject.running()
     for kind, target in made.items():
         one = found(observed, kind, target.id.partition("/")[2])
-        assert subject.definition(target) == {field: one.fields[field] for field in DEFINED_BY[kind]}
-        for field in one.fields:
-            assert subject.cloud.read(target, field) == one.fields[field], (kind, field)
+        fields = fields_of(one)
+        assert subject.definition(target) == {field: fields[field] for field in DEFINED_BY[kind]}
+        for field, value in fields.items():
+            assert subject.cloud.read(target, field) == value, (kind, field)
     assert subject.cloud.refresh(SPEC, observed).ours == observed.ours
 
 
 def test_a_server_runs_on_a_vf_and_gives_it_back(subject: Subject) -> None:
     made = subject.make_all()
-    unbound = {"status": "DOWN", "vif_type": "unbound", "host": "", "pci_slot": "", "owner": ""}
     observed = subject.running()
-    server, port = found(observed, Kind.SERVER, "vm"), found(observed, Kind.PORT, "vm-0")
-    assert server.fields["ports"] == ["vm-0"]
-    assert server.fields["host"] == server.facts["host"] == port.facts["host"]
-    assert (port.facts["vif_type"], port.facts["owner"]) == ("hw_veb", "compute:nova")
-    assert port.facts["pci_slot"]
+    server, port = observed.server("vm"), observed.port("vm-0")
+    assert server
+    assert port
+    assert server.ports == ("vm-0",)
+    assert server.host == port.host
+    assert (port.vif_type, port.device_owner) == ("hw_veb", "compute:nova")
+    assert port.pci_slot
     subject.delete(made[Kind.SERVER])
     assert subject.definition(made[Kind.SERVER]) is None
-    after = found(subject.cloud.observe(SPEC), Kind.PORT, "vm-0")
-    assert {fact: after.facts[fact] for fact in unbound} == unbound
+    after = subject.cloud.observe(SPEC).port("vm-0")
+    assert after
+    assert (after.status, after.vif_type, after.host, after.pci_slot, after.device_owner) == (
+        *("DOWN", "unbound"),
+        *("", "", ""),
+    )
 
 
 def test_a_spec_sees_its_own_and_what_others_have_beside_it(subject: Subject) -> None:
@@ -413,9 +425,9 @@ def test_nova_takes_no_port_without_an_address_where_neutron_does_not_tell_why(
     subject.make(Kind.NETWORK, "net", FLAT)
     port = subject.make(Kind.PORT, "vm-0", fields)
     assert subject.cloud.read(port, "fixed_ip") is None
-    assert found(subject.cloud.observe(SPEC), Kind.NETWORK, "net").facts["subnets"] == 0
+    assert subnets_of(subject.cloud.observe(SPEC).network("net")) == 0
     with pytest.raises(CloudError, match="requires a FixedIP") as raised:
         subject.make(Kind.SERVER, "vm", subject.server())
     assert raised.value.status == 400
     subject.make(Kind.SUBNET, "net-v4", SUBNET)
-    assert found(subject.cloud.observe(SPEC), Kind.NETWORK, "net").facts["subnets"] == 1
+    assert subnets_of(subject.cloud.observe(SPEC).network("net")) == 1

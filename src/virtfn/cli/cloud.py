@@ -11,7 +11,8 @@ import click
 from virtfn.app import PARALLEL, App
 from virtfn.cli.causes import causes_on_failure
 from virtfn.cli.cloud_mirror import mirror
-from virtfn.cli.cloud_view import print_cloud, print_cloud_objects, print_cloud_plan
+from virtfn.cli.cloud_plan_view import print_cloud_plan
+from virtfn.cli.cloud_view import print_cloud, print_cloud_objects
 from virtfn.cli.confirm import ask
 from virtfn.cli.events_view import EventsView
 from virtfn.cli.interrupts import Interrupts, interruptible

@@ -4,13 +4,16 @@ from rich.console import Console
 from rich.text import Text
 
 from virtfn.cli.output import grid, print_table
-from virtfn.model.cloud.mirror import CloudMirror, Preparation, Readiness
-from virtfn.model.cloud.ports import CloudPort, Project
+from virtfn.model.cloud.mirror import CloudMirror, CloudPort, Preparation, PreparationState, Project
 from virtfn.model.inventory import Known, Unknown
 
 _LONGEST = 30
 """Of a cell: three columns then fit into 80."""
-_MARKS = {Readiness.DONE: ("=", "green"), Readiness.TO_DO: ("~", "yellow"), Readiness.CHOICE: ("|", "yellow")}
+_MARKS = {
+    PreparationState.DONE: ("=", "green"),
+    PreparationState.TO_DO: ("~", "yellow"),
+    PreparationState.CHOICE: ("|", "yellow"),
+}
 
 
 def print_cloud_mirror(out: Console, found: CloudMirror, *, explain: bool = False) -> None:

@@ -1,67 +1,103 @@
-"""Plans and states of a cloud as text: a line an object."""
+"""The objects of a cloud spec as text: where each is, how it differs from the spec, what is not ready and why."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.text import Text
 
 from virtfn.cli.causes import cause_lines
-from virtfn.cli.cloud_table import print_networks, print_servers
 from virtfn.cli.output import grid, print_table
-from virtfn.model.cloud import CloudObject, Kind
-from virtfn.model.plan import DEFINITION, Plan, Step, Value
-from virtfn.model.secrets import redacted
-from virtfn.model.value_format import by_name, say
+from virtfn.model.cloud.observed import (
+    O,
+    ObservedNetwork,
+    ObservedObject,
+    ObservedPort,
+    ObservedServer,
+    ObservedServerGroup,
+    ObservedSubnet,
+)
+from virtfn.model.inventory import Unknown
 from virtfn.services.cloud_state import CloudView
 
-_STYLE = {"+": "green", "-": "red", "~": "yellow"}
-_LONGEST = 60
+_UNKNOWN = "?"
+_ACTIVE = "ACTIVE"
 
 
-def print_cloud_plan(out: Console, plan: Plan, *, explain: bool = False, show_secrets: bool = False) -> None:
-    """One line per object: symbol, fields and whom it disturbs; with ``explain`` the equivalent commands.
+@dataclass(frozen=True)
+class _Row:
+    """A direct port; a server that has none; or a port that no server has."""
 
-    Secrets are hidden unless ``show_secrets``.
-    """
-    plan = plan if show_secrets else redacted(plan)
-    out.print(Text(f"Plan: {plan.title}", style="bold"), soft_wrap=True)
-    for steps in _by_object(plan):
-        symbol = steps[0].symbol if steps[0].field == DEFINITION else "~"
-        line = Text(f"  {symbol} ", style=_STYLE[symbol])
-        line.append(f"{steps[0].target}: {_said(steps, plan.names)}", style="default")
-        out.print(line, soft_wrap=True)
-        for note in (step.impact_note for step in steps if step.impact_note):
-            out.print(Text(f"      {note}", style="yellow"), soft_wrap=True)
-        for command in (step.command for step in steps if explain and step.command):
-            out.print(Text(f"      $ {command}", style="cyan"), soft_wrap=True)
-    for note in plan.notes:
-        out.print(f"  ! {note}", soft_wrap=True)
-    out.print(f"{_summary(plan)}.", soft_wrap=True)
+    server: str
+    host: str
+    slot: str
+    network: str
+    mac: str
+    ips: str
+    status: str
 
 
 def print_cloud(out: Console, view: CloudView) -> None:
-    """Where everything of a spec is: its networks, then a line a direct port; what differs and is not ready below."""
+    """The networks of a spec, then one line per direct port; below them differences and what is not ready."""
     if _is_nothing(out, view):
         return
     print_networks(out, view.objects, view.names)
-    if {Kind.NETWORK, Kind.SUBNET} & {one.kind for one in view.objects}:
+    if any(isinstance(one, ObservedNetwork | ObservedSubnet) for one in view.objects):
         out.print()
     print_servers(out, view.objects, view.names)
     _print_remarks(out, view)
 
 
 def print_cloud_objects(out: Console, view: CloudView) -> None:
-    """What there is of a spec: a line an object, of whatever kind; what differs and is not ready below."""
+    """The objects of a spec, one line each, of every kind; below them differences and what is not ready."""
     if _is_nothing(out, view):
         return
     table = grid("KIND", "NAME", "STATUS", "WHERE", "WHAT")
     for one in view.objects:
-        status = str(one.facts.get("status") or "-")
+        status = getattr(one, "status", "") or "-"
         style = "red" if status == "ERROR" else ""
-        what = _what(one, view.names)
-        table.add_row(one.kind.value, one.name, Text(status, style=style), _where(one), what)
+        table.add_row(one.kind.value, one.name, Text(status, style=style), _where(one), _what(one, view.names))
     print_table(out, table)
     _print_remarks(out, view)
+
+
+def print_networks(out: Console, objects: Sequence[ObservedObject], names: Mapping[str, str]) -> None:
+    """One line per network with its subnets; nothing where there is none. ``names``: as in ``print_servers``."""
+    networks = _sorted(one for one in objects if isinstance(one, ObservedNetwork))
+    subnets = _sorted(one for one in objects if isinstance(one, ObservedSubnet))
+    table = grid("NETWORK", "TYPE", "PHYSICAL", "MTU", "SUBNETS")
+    for one in networks:
+        vlan = f" {one.segmentation_id}" if isinstance(one.segmentation_id, int) and one.segmentation_id else ""
+        table.add_row(
+            one.name,
+            f"{_text(one.type)}{vlan}",
+            _text(one.physical_network),
+            _text(one.mtu),
+            _ranges(one.name, subnets),
+        )
+    for name in sorted({one.network for one in subnets} - {one.name for one in networks}):
+        table.add_row(names.get(name, name), "-", "-", "-", _ranges(name, subnets))
+    if table.row_count:
+        print_table(out, table)
+
+
+def print_servers(out: Console, objects: Sequence[ObservedObject], names: Mapping[str, str]) -> None:
+    """One line per direct port: server, host, PCI address of the VF, network, MAC, IP; nothing where there is none.
+
+    The PCI address is that of the VF (of the PF for a direct-physical port). STATUS is left out where all are ACTIVE.
+    ``names``: those of networks that are not the spec's, by id.
+    """
+    rows = list(_rows(objects))
+    if not rows:
+        return
+    with_status = any(row.status != _ACTIVE for row in rows)
+    table = grid("SERVER", "HOST", "PCI ADDRESS", "NETWORK", "MAC", "IP", *(["STATUS"] if with_status else []))
+    for row in rows:
+        status = [Text(row.status, style="red" if row.status == "ERROR" else "")] if with_status else []
+        network = names.get(row.network, row.network)
+        table.add_row(row.server, row.host, row.slot, network, row.mac, row.ips, *status)
+    print_table(out, table)
 
 
 def _is_nothing(out: Console, view: CloudView) -> bool:
@@ -79,59 +115,71 @@ def _print_remarks(out: Console, view: CloudView) -> None:
         out.print(Text(f"    {line}"), soft_wrap=True)
 
 
-def _by_object(plan: Plan) -> list[list[Step]]:
-    found: list[list[Step]] = []
-    for step in plan.steps:
-        if not found or found[-1][0].target != step.target:
-            found.append([])
-        found[-1].append(step)
-    return found
+def _rows(objects: Sequence[ObservedObject]) -> Iterator[_Row]:
+    ports = _sorted(one for one in objects if isinstance(one, ObservedPort))
+    shown: set[str] = set()
+    for server in _sorted(one for one in objects if isinstance(one, ObservedServer)):
+        names = () if isinstance(server.ports, Unknown) else server.ports
+        own = [port for port in ports if port.device_id == server.id or port.name in names]
+        shown |= {port.id for port in own}
+        for port in own:
+            yield _row(port, server.name, server)
+        if not own:
+            yield _Row(server.name, _text(server.host), "-", "-", "-", "-", server.status)
+    for port in ports:
+        if port.id not in shown:
+            yield _row(port, f"(port {port.name})", None)
 
 
-def _said(steps: Sequence[Step], names: Mapping[str, str]) -> str:
-    """``type flat, mtu 9000``; of what is there, ``mtu 1500 -> 9000``."""
-    first = steps[0]
-    if first.field != DEFINITION:
-        return ", ".join(f"{step.field} {_short(step.before, names)} -> {_short(step.after, names)}" for step in steps)
-    definition = first.before if first.after is None else first.after
-    parts = definition if isinstance(definition, Mapping) else {}
-    fields = {**parts, **{step.field: step.after for step in steps[1:]}}
-    return ", ".join(f"{name} {_short(value, names)}" for name, value in fields.items())
+def _row(port: ObservedPort, name: str, server: ObservedServer | None) -> _Row:
+    return _Row(
+        name,
+        _text((server.host if server else None) or port.host),
+        _text(port.pci_slot),
+        port.network,
+        port.mac or "-",
+        ",".join(port.ips) or "-",
+        server.status if server and server.status != _ACTIVE else port.status,
+    )
 
 
-def _short(value: Value, names: Mapping[str, str]) -> str:
-    value = by_name(value, names)
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        text = " ".join("-".join(map(str, item)) if isinstance(item, list) else str(item) for item in value)
-    else:
-        text = "none" if value is None else say(value)
-    line = " ".join(text.split())
-    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
+def _ranges(network: str, subnets: Sequence[ObservedSubnet]) -> str:
+    return ", ".join(f"{one.name} {one.cidr}" for one in subnets if one.network == network) or "-"
 
 
-def _summary(plan: Plan) -> str:
-    objects = _by_object(plan)
-    counts = dict.fromkeys("+~-", 0)
-    for steps in objects:
-        counts[steps[0].symbol if steps[0].field == DEFINITION else "~"] += 1
-    words = (("+", "to make"), ("~", "to change"), ("-", "to delete"))
-    return ", ".join(f"{counts[symbol]} {word}" for symbol, word in words if counts[symbol]) or "Nothing else to do"
+def _where(one: ObservedObject) -> str:
+    if not isinstance(one, ObservedPort | ObservedServer):
+        return "-"
+    parts = (one.host, one.pci_slot if isinstance(one, ObservedPort) else None)
+    return " ".join(part for part in parts if isinstance(part, str) and part) or "-"
 
 
-def _where(one: CloudObject) -> str:
-    parts = [one.facts.get("host"), one.facts.get("pci_slot")]
-    return " ".join(str(part) for part in parts if part) or "-"
+def _what(one: ObservedObject, names: Mapping[str, str]) -> str:
+    match one:
+        case ObservedNetwork():
+            parts: tuple[object, ...] = (one.type, one.physical_network, one.segmentation_id)
+        case ObservedSubnet():
+            parts = (one.cidr, one.network)
+        case ObservedPort():
+            parts = (one.vnic_type, one.network, one.mac, *one.ips)
+        case ObservedServerGroup():
+            parts = (one.policy,)
+        case ObservedServer():
+            parts = (one.image, one.flavor)
+    shown = (str(part) for part in parts if part and not isinstance(part, Unknown))
+    return " ".join(names.get(part, part) for part in shown)
 
 
-def _what(one: CloudObject, names: Mapping[str, str]) -> str:
-    fields = {
-        Kind.NETWORK: ("type", "physical_network", "segmentation_id"),
-        Kind.SUBNET: ("cidr", "network"),
-        Kind.PORT: ("vnic_type", "network", "mac"),
-        Kind.SERVER_GROUP: ("policy",),
-        Kind.SERVER: ("image", "flavor"),
-    }[one.kind]
-    ips = one.facts.get("ips")
-    listed = ips if isinstance(ips, Sequence) and not isinstance(ips, str) else ()
-    shown = [*(one.fields.get(name) or one.facts.get(name) for name in fields), *listed]
-    return " ".join(str(by_name(part, names)) for part in shown if part is not None)
+def _sorted(found: Iterable[O]) -> list[O]:
+    """By name; vm-2 before vm-10."""
+    return sorted(found, key=lambda one: _by_number(one.name))
+
+
+def _by_number(name: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Unknown):
+        return _UNKNOWN
+    return "-" if value in (None, "") else str(value)

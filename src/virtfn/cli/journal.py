@@ -11,7 +11,7 @@ from rich.text import Text
 
 from virtfn.app import App
 from virtfn.cli.actions import command
-from virtfn.cli.cloud_view import print_cloud_plan
+from virtfn.cli.cloud_plan_view import print_cloud_plan
 from virtfn.cli.confirm import ask
 from virtfn.cli.events_view import EventsView, print_rollback
 from virtfn.cli.interrupts import Interrupts, interruptible

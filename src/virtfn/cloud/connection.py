@@ -1,15 +1,22 @@
-"""A connection as clouds.yaml describes it, made when it is first needed (the SDK takes 0.4 s to import)."""
+"""A connection as clouds.yaml describes it, made when it is first needed (the SDK takes 0.4 s to import).
+
+The SDK passes over a file that it cannot read or parse, and then reports only that the cloud was not found. So what is
+wrong with clouds.yaml is looked for here.
+"""
 
 import importlib.util
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from virtfn.cloud.clouds_yaml import entry
 from virtfn.cloud.sdk_errors import refusals
 from virtfn.errors import BackendUnreachable, CloudUnreachable
 from virtfn.model.place import CloudAccount
 
+_FILE_VARIABLE = "OS_CLIENT_CONFIG_FILE"
+_NOT_A_CLOUD = (_FILE_VARIABLE, "OS_CLOUD")
 _PATIENCE_S = 120.0
 """For one answer, where clouds.yaml has no ``api_timeout``: the SDK would wait for ever."""
 
@@ -18,7 +25,7 @@ def account(cloud: str | None) -> CloudAccount:
     """Whose objects an entry of clouds.yaml means; None: what OS_... variables say. Raises what ``connect`` does."""
     _need_sdk()
     with _well_formed(cloud):
-        region = entry(cloud)
+        region = _entry(cloud)
         return CloudAccount.of(cloud, region.get_region_name(), region.config.get("auth") or {})
 
 
@@ -32,7 +39,7 @@ def connect(cloud: str | None) -> Any:
     import openstack.connection
 
     with _well_formed(cloud):
-        made = openstack.connection.Connection(config=entry(cloud))
+        made = openstack.connection.Connection(config=_entry(cloud))
         made.session.timeout = made.session.timeout or _PATIENCE_S
         return made
 
@@ -55,3 +62,65 @@ def _well_formed(cloud: str | None) -> Iterator[None]:
             raise CloudUnreachable(
                 f"clouds.yaml is not as the SDK wants it ({fault})", where=label, hint="see clouds.yaml, --os-cloud"
             ) from fault
+
+
+def _entry(cloud: str | None) -> Any:
+    """The SDK's ``CloudRegion`` of this entry; None: what OS_... variables say. Nothing is sent.
+
+    Raises CloudUnreachable, which names the file, its line, or the entries that there are; and what the SDK raises.
+    """
+    from openstack.config import OpenStackConfig
+
+    if cloud is None and not any(name.startswith("OS_") and name not in _NOT_A_CLOUD for name in os.environ):
+        raise CloudUnreachable(
+            "no cloud is named",
+            where="virtfn cloud",
+            hint="--os-cloud NAME, or export OS_CLOUD=NAME (an entry of clouds.yaml)",
+        )
+    config = OpenStackConfig(app_name="virtfn")
+    names = sorted(map(str, config.get_cloud_names()))
+    if cloud is not None and cloud not in names:
+        raise _no_entry(cloud, [name for name in names if name != "defaults"])
+    return config.get_one(cloud=cloud)
+
+
+def _no_entry(cloud: str, names: list[str]) -> CloudUnreachable:
+    where = f"cloud {cloud}"
+    files = _files()
+    if not files:
+        named = os.environ.get(_FILE_VARIABLE)
+        hint = (
+            f"{_FILE_VARIABLE} names {named}" if named else "it is looked for in ., ~/.config/openstack, /etc/openstack"
+        )
+        return CloudUnreachable("there is no clouds.yaml", where=where, hint=hint)
+    for path in files:
+        fault = _fault_of(path)
+        if fault:
+            return CloudUnreachable(fault, where=where, hint="the SDK passes over such a file")
+    listed = ", ".join(names) or "none"
+    return CloudUnreachable(f"{files[0]} has no such entry", where=where, hint=f"there is: {listed}")
+
+
+def _files() -> list[Path]:
+    """Where the SDK looks, as far as there is something."""
+    from openstack.config import loader
+
+    named = os.environ.get(_FILE_VARIABLE)
+    return [path for path in map(Path, [named] if named else loader.CONFIG_FILES) if os.path.lexists(path)]
+
+
+def _fault_of(path: Path) -> str:
+    """Why the SDK cannot use this file; "" where it can."""
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as fault:
+        return f"{path} cannot be read ({fault.strerror})"
+    except yaml.MarkedYAMLError as fault:
+        line = fault.problem_mark.line + 1 if fault.problem_mark else 1
+        return f"{path}:{line}: not YAML ({fault.problem})"
+    except (ValueError, yaml.YAMLError):
+        return f"{path} is not text in YAML"
+    clouds = content.get("clouds") if isinstance(content, dict) else None
+    return "" if isinstance(clouds, dict) else f"{path} has no clouds: with an entry each"

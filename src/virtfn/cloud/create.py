@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from virtfn.cloud.from_sdk import MARK
-from virtfn.model.cloud import CloudObject, Kind, tag_of
+from virtfn.model.cloud import Kind, tag_of
 from virtfn.model.cloud.fields import refuse_fixed
+from virtfn.model.cloud.observed import ObservedObject
 from virtfn.model.plan import Value
 from virtfn.model.secrets import SECRET_FIELDS
 from virtfn.planning.cloud.commands import cloud_name
@@ -63,7 +64,7 @@ def create(sdk: Any, spec: str, kind: Kind, name: str, fields: Mapping[str, Valu
     return str(made.id)
 
 
-def change(sdk: Any, found: CloudObject, fields: Mapping[str, Value]) -> None:
+def change(sdk: Any, found: ObservedObject, fields: Mapping[str, Value]) -> None:
     """Set fields of a network or a subnet that is there. Raises UsageError for what cannot be set later."""
     refuse_fixed(found, fields)
     if found.kind is Kind.NETWORK:
@@ -72,7 +73,7 @@ def change(sdk: Any, found: CloudObject, fields: Mapping[str, Value]) -> None:
         sdk.network.update_subnet(found.id, **_subnet(fields))
 
 
-def delete(sdk: Any, found: CloudObject) -> None:
+def delete(sdk: Any, found: ObservedObject) -> None:
     """Ask for the end of an object. A server is gone some time later, everything else at once."""
     proxy = sdk.compute if found.kind in (Kind.SERVER, Kind.SERVER_GROUP) else sdk.network
     getattr(proxy, f"delete_{found.kind.value}")(found.id, ignore_missing=True)

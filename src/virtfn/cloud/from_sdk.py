@@ -1,4 +1,4 @@
-"""From the SDK's resources to cloud objects in normal form.
+"""From the SDK's resources to values of the model, in normal form.
 
 The field names are the SDK's; their meaning is in its ``network/v2`` and ``compute/v2`` modules.
 """
@@ -6,15 +6,27 @@ The field names are the SDK's; their meaning is in its ``network/v2`` and ``comp
 import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from virtfn.model.cloud import CloudObject, Kind, NicAgent
+from virtfn.model.cloud import Kind
+from virtfn.model.cloud.observed import (
+    NOT_TOLD,
+    NicAgent,
+    ObservedNetwork,
+    ObservedPort,
+    ObservedServer,
+    ObservedServerGroup,
+    ObservedSubnet,
+)
 from virtfn.model.cloud.survey import Allowance, ComputeHost, Flavor, Image, SegmentRange, Zone
-from virtfn.model.plan import Value
+from virtfn.model.inventory import Known, Unknown
 from virtfn.model.secrets import without_secrets
 from virtfn.planning.cloud.commands import cloud_name
 from virtfn.planning.cloud.wanted_objects import address_order
 
+T = TypeVar("T")
+ADMIN_ONLY = Unknown("the cloud tells it to administrators only")
+_NOT_RUNNING = Unknown("it is told while the server runs")
 MARK = "virtfn"
 """The key in a server's metadata whose value is the spec's name."""
 
@@ -31,59 +43,61 @@ class Names:
     """By the server's id, in the order in which it sees them."""
 
 
-def network_object(one: Any) -> CloudObject:
-    """A network. Its type and where it is are told to administrators only."""
-    fields: dict[str, Value] = {
-        "mtu": one.mtu,
-        "shared": one.is_shared,
-        "port_security": one.is_port_security_enabled,
-    }
-    if one.provider_network_type is not None:
-        fields |= {
-            "type": one.provider_network_type,
-            "physical_network": one.provider_physical_network,
-            "segmentation_id": one.provider_segmentation_id,
-        }
-    facts: dict[str, Value] = {"status": one.status, "subnets": len(one.subnet_ids or ())}
-    return CloudObject(Kind.NETWORK, one.name, one.id, fields, facts)
+def network(one: Any) -> ObservedNetwork:
+    """A network. Its type and segment are told to administrators only."""
+    is_told = one.provider_network_type is not None
+    return ObservedNetwork(
+        one.name or "",
+        one.id,
+        type=one.provider_network_type if is_told else ADMIN_ONLY,
+        physical_network=one.provider_physical_network if is_told else ADMIN_ONLY,
+        segmentation_id=one.provider_segmentation_id if is_told else ADMIN_ONLY,
+        mtu=_told(one.mtu),
+        shared=_told(one.is_shared),
+        port_security=_told(one.is_port_security_enabled),
+        status=one.status or "",
+        subnets=len(one.subnet_ids or ()),
+    )
 
 
-def subnet_object(one: Any, own: Mapping[str, str]) -> CloudObject:
+def subnet(one: Any, own: Mapping[str, str]) -> ObservedSubnet:
     """A subnet; its pools in the order of their addresses. ``own``: names of the spec's networks, by id."""
-    pools = [[pool["start"], pool["end"]] for pool in one.allocation_pools or ()]
-    fields: dict[str, Value] = {
-        "network": own.get(one.network_id, one.network_id),
-        "cidr": str(ipaddress.ip_network(one.cidr)),
-        "pools": [list(pool) for pool in sorted(pools, key=address_order)],
-        "gateway": one.gateway_ip or None,
-        "dhcp": one.is_dhcp_enabled,
-        "dns": list(one.dns_nameservers or ()),
-    }
-    return CloudObject(Kind.SUBNET, one.name, one.id, fields)
+    pools = [(pool["start"], pool["end"]) for pool in one.allocation_pools or ()]
+    return ObservedSubnet(
+        one.name,
+        one.id,
+        network=own.get(one.network_id, one.network_id),
+        cidr=str(ipaddress.ip_network(one.cidr)),
+        pools=tuple(sorted(pools, key=address_order)),
+        gateway=one.gateway_ip or None,
+        dhcp=one.is_dhcp_enabled,
+        dns=tuple(one.dns_nameservers or ()),
+    )
 
 
-def port_object(one: Any, own: Mapping[str, str]) -> CloudObject:
+def port(one: Any, own: Mapping[str, str]) -> ObservedPort:
     """A port; where it is bound is told to administrators only. ``own``: names of the spec's networks, by id."""
-    ips = [str(ipaddress.ip_address(entry["ip_address"])) for entry in one.fixed_ips or ()]
-    fields: dict[str, Value] = {
-        "network": own.get(one.network_id, one.network_id),
-        "vnic_type": one.binding_vnic_type,
-        "mac": one.mac_address,
-        "fixed_ip": ips[0] if ips else None,
-    }
-    facts: dict[str, Value] = {"status": one.status, "mac": one.mac_address, "ips": ips}
-    facts |= {"owner": one.device_owner, "device": one.device_id}
-    if one.binding_vif_type is not None:
-        facts |= {"vif_type": one.binding_vif_type, "host": one.binding_host_id}
-    if one.binding_profile is not None:
-        facts["pci_slot"] = one.binding_profile.get("pci_slot", "")
-    return CloudObject(Kind.PORT, one.name, one.id, fields, facts)
+    is_told = one.binding_vif_type is not None
+    profile = one.binding_profile
+    return ObservedPort(
+        one.name or "",
+        one.id,
+        network=own.get(one.network_id, one.network_id),
+        vnic_type=one.binding_vnic_type,
+        mac=one.mac_address,
+        ips=tuple(str(ipaddress.ip_address(entry["ip_address"])) for entry in one.fixed_ips or ()),
+        status=one.status,
+        device_owner=one.device_owner or "",
+        device_id=one.device_id or "",
+        vif_type=one.binding_vif_type if is_told else ADMIN_ONLY,
+        host=one.binding_host_id or "" if is_told else ADMIN_ONLY,
+        pci_slot=ADMIN_ONLY if profile is None else str(profile.get("pci_slot") or ""),
+    )
 
 
-def group_object(one: Any, name: str) -> CloudObject:
+def server_group(one: Any, name: str) -> ObservedServerGroup:
     """A server group, by its name below our mark."""
-    policy = one.policy or next(iter(one.policies or ()), None)
-    return CloudObject(Kind.SERVER_GROUP, name, one.id, {"policy": policy})
+    return ObservedServerGroup(name, one.id, one.policy or next(iter(one.policies or ()), None))
 
 
 def group_name(spec: str, full: str) -> str | None:
@@ -92,22 +106,21 @@ def group_name(spec: str, full: str) -> str | None:
     return full.removeprefix(mark) if full.startswith(mark) else None
 
 
-def server_object(one: Any, names: Names) -> CloudObject:
+def server(one: Any, names: Names) -> ObservedServer:
     """A server; its ports are told while it runs only, its image also when that is gone."""
-    fields: dict[str, Value] = {
-        "image": (one.image.id if one.image else None) or None,
-        "flavor": one.flavor.original_name or names.flavors.get(one.flavor.id, one.flavor.id),
-        "host": one.compute_host,
-        "availability_zone": one.availability_zone or None,
-        "key_name": one.key_name,
-        "server_group": names.groups.get(one.id),
-    }
-    if one.status == "ACTIVE":
-        fields["ports"] = list(names.ports.get(one.id, ()))
-    facts: dict[str, Value] = {"status": one.status, "host": one.compute_host}
-    if one.fault:
-        facts["fault"] = without_secrets(str(one.fault.get("message", one.fault)))
-    return CloudObject(Kind.SERVER, one.name, one.id, fields, facts)
+    return ObservedServer(
+        one.name,
+        one.id,
+        image=(one.image.id if one.image else None) or None,
+        flavor=one.flavor.original_name or names.flavors.get(one.flavor.id, one.flavor.id),
+        ports=names.ports.get(one.id, ()) if one.status == "ACTIVE" else _NOT_RUNNING,
+        host=one.compute_host or None,
+        availability_zone=one.availability_zone or None,
+        key_name=one.key_name,
+        server_group=names.groups.get(one.id),
+        status=one.status,
+        fault=without_secrets(str(one.fault.get("message", one.fault))) if one.fault else "",
+    )
 
 
 def nic_agent(one: Any) -> NicAgent:
@@ -148,6 +161,10 @@ def segment_range(one: Any) -> SegmentRange:
 def allowance(limit: Any, used: Any, reserved: Any = 0) -> Allowance:
     """A quota; -1 is how both services say that there is no limit."""
     return Allowance(None if int(limit) < 0 else int(limit), int(used or 0) + int(reserved or 0))
+
+
+def _told(value: T | None) -> Known[T]:
+    return NOT_TOLD if value is None else value
 
 
 def ports_by_server(ports: Iterable[Any]) -> dict[str, tuple[str, ...]]:

@@ -12,8 +12,15 @@ from virtfn.cloud.sdk_errors import refusals
 from virtfn.cloud.survey import Surveyor
 from virtfn.cloud.writer import Writer
 from virtfn.errors import VirtfnError
-from virtfn.model.cloud import CloudObject, DesiredCloud, Kind, ObservedCloud, meant_by
+from virtfn.model.cloud import DesiredCloud, Kind, meant_by
 from virtfn.model.cloud.fields import by_kind, field_of, find
+from virtfn.model.cloud.observed import (
+    ObservedCloud,
+    ObservedNetwork,
+    ObservedObject,
+    ObservedPort,
+    ObservedServer,
+)
 from virtfn.model.cloud.survey import CloudSurvey
 from virtfn.model.plan import DEFINITION, Target, Value
 
@@ -39,7 +46,7 @@ class OpenStackCloud:
 
     @cached_property
     def _writer(self) -> Writer:
-        def ours(spec: str, kind: Kind) -> list[CloudObject]:
+        def ours(spec: str, kind: Kind) -> list[ObservedObject]:
             return self._ours(spec, {kind}, frozenset())
 
         return Writer(self._sdk, self._listing, ours, self.parallel)
@@ -67,12 +74,16 @@ class OpenStackCloud:
             ports = self._listing.ports_again(spec, ids[Kind.PORT])
             names = reading.Names(
                 flavors=before.flavors.names,
-                groups={one.id: str(group) for one in before.ours if (group := one.fields.get("server_group"))},
+                groups={
+                    one.id: one.server_group
+                    for one in before.ours
+                    if isinstance(one, ObservedServer) and one.server_group
+                },
                 ports=reading.ports_by_server(ports),
             )
             own = self._listing.own_networks(spec, ports)
-        now = [reading.port_object(one, own) for one in ports]
-        now += [reading.server_object(one, names) for one in servers]
+        now: list[ObservedObject] = [reading.port(one, own) for one in ports]
+        now += [reading.server(one, names) for one in servers]
         kept = [one for one in before.ours if one.kind not in (Kind.PORT, Kind.SERVER)]
         return replace(before, ours=tuple(one for kind in Kind for one in (*kept, *now) if one.kind is kind))
 
@@ -101,7 +112,7 @@ class OpenStackCloud:
         for objects in by_kind(changes):
             self._writer.write(objects)
 
-    def _listed_or_fault(self, spec: str, asked: Sequence[tuple[Kind, str]]) -> list[CloudObject] | VirtfnError:
+    def _listed_or_fault(self, spec: str, asked: Sequence[tuple[Kind, str]]) -> list[ObservedObject] | VirtfnError:
         try:
             with refusals(self._label):
                 return self._ours(spec, {kind for kind, _ in asked}, frozenset(field for _, field in asked))
@@ -115,7 +126,7 @@ class OpenStackCloud:
         fields: frozenset[str] = _EVERY_FIELD,
         *,
         networks: Sequence[Any] | None = None,
-    ) -> list[CloudObject]:
+    ) -> list[ObservedObject]:
         """What bears the spec's tag, of these kinds, in the order of ``Kind``.
 
         Only what tells these ``fields`` is asked for, of servers. ``networks`` are all, where they have been listed.
@@ -135,28 +146,30 @@ class OpenStackCloud:
             groups={member: name for one, name in groups for member in one.member_ids or ()},
             ports=reading.ports_by_server(ports),
         )
-        found = {
-            Kind.NETWORK: [reading.network_object(one) for one in networks or () if listing.is_marked(one, spec)],
-            Kind.SUBNET: [reading.subnet_object(one, own) for one in subnets],
-            Kind.PORT: [reading.port_object(one, own) for one in ports],
-            Kind.SERVER_GROUP: [reading.group_object(*pair) for pair in groups],
-            Kind.SERVER: [reading.server_object(one, names) for one in servers],
+        found: dict[Kind, Sequence[ObservedObject]] = {
+            Kind.NETWORK: [reading.network(one) for one in networks or () if listing.is_marked(one, spec)],
+            Kind.SUBNET: [reading.subnet(one, own) for one in subnets],
+            Kind.PORT: [reading.port(one, own) for one in ports],
+            Kind.SERVER_GROUP: [reading.server_group(*pair) for pair in groups],
+            Kind.SERVER: [reading.server(one, names) for one in servers],
         }
         return [one for kind in Kind if kind in asked for one in found[kind]]
 
-    def _others(self, spec: str, networks: Sequence[Any], ours: Sequence[CloudObject]) -> list[CloudObject]:
+    def _others(
+        self, spec: str, networks: Sequence[Any], ours: Sequence[ObservedObject]
+    ) -> list[ObservedNetwork | ObservedPort]:
         """Networks that are not ours, and ports that are not ours on networks that are."""
         ids = {one.id for one in ours}
         mine = [one.id for one in ours if one.kind is Kind.NETWORK]
         ports = self._listing.ports_on(mine)
         own = self._listing.own_networks(spec, ports)
         return [
-            *(reading.network_object(one) for one in networks if one.id not in ids),
-            *(reading.port_object(one, own) for one in ports if one.id not in ids),
+            *(reading.network(one) for one in networks if one.id not in ids),
+            *(reading.port(one, own) for one in ports if one.id not in ids),
         ]
 
 
-def _field(listed: list[CloudObject] | VirtfnError, target: Target, field: str) -> Value | VirtfnError:
+def _field(listed: list[ObservedObject] | VirtfnError, target: Target, field: str) -> Value | VirtfnError:
     if isinstance(listed, VirtfnError):
         return listed
     try:

@@ -6,16 +6,17 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from virtfn.cloud.connection import connect
+from virtfn.cloud.from_sdk import ADMIN_ONLY, nic_agent
 from virtfn.cloud.sdk_errors import refusals
 from virtfn.errors import CloudDenied, CloudError, UsageError
 from virtfn.model.addresses import PciAddress
-from virtfn.model.cloud.ports import CloudPort, Named, NicSwitch, PortNetwork, PortOwner, Project
+from virtfn.model.cloud.mirror import CloudPort, NameMatches, PortNetwork, PortOwner, Project
+from virtfn.model.cloud.observed import NicAgent
 from virtfn.model.cloud.references import is_uuid
 from virtfn.model.inventory import Known, Unknown
 
 T = TypeVar("T")
 
-_ADMIN_ONLY = Unknown("it is told to administrators only")
 _NO_SINGLE_SEGMENT = Unknown("it is told to administrators only, and of networks with one segment")
 _NIC_SWITCH = "NIC Switch agent"
 _PLAIN = re.compile(r"[\w. -]+")
@@ -39,7 +40,7 @@ class OpenStackPorts:
     def _sdk(self) -> Any:
         return connect(self._cloud)
 
-    def named(self, word: str) -> Named:
+    def named(self, word: str) -> NameMatches:
         """All ports and servers with this name; those with this id alone, where there are any. Raises CloudError."""
         with refusals(self._label):
             ports = {one.id: one for one in self._matching_ports(word)}
@@ -48,18 +49,18 @@ class OpenStackPorts:
             if number in ports or number in servers:  # an id goes before names that others have chosen
                 ports = {one: port for one, port in ports.items() if one == number}
                 servers = {one: server for one, server in servers.items() if one == number}
-            return Named(
+            return NameMatches(
                 tuple(self._port(one) for one in ports.values()),
                 tuple((self._owner_of(one), self._ports_of(one.id)) for one in servers.values()),
             )
 
-    def nic_switches(self) -> Known[tuple[NicSwitch, ...]]:
+    def nic_agents(self) -> Known[tuple[NicAgent, ...]]:
         """The NIC Switch agents; Unknown where the cloud tells them to administrators only. Raises CloudError."""
         try:
             with refusals(self._label):
-                return tuple(map(_nic_switch, self._sdk.network.agents(agent_type=_NIC_SWITCH)))
+                return tuple(map(nic_agent, self._sdk.network.agents(agent_type=_NIC_SWITCH)))
         except CloudDenied:
-            return _ADMIN_ONLY
+            return ADMIN_ONLY
 
     def _matching_ports(self, word: str) -> Iterator[Any]:
         if is_uuid(word):
@@ -95,11 +96,11 @@ class OpenStackPorts:
             mac=one.mac_address,
             status=one.status,
             port_security=Unknown("this cloud has no port security") if security is None else security,
-            trusted=str(profile.get("trusted", "")).lower() == "true" if told else _ADMIN_ONLY,
-            vif_type=one.binding_vif_type if told else _ADMIN_ONLY,
-            host=one.binding_host_id or "" if told else _ADMIN_ONLY,
-            pci_slot=_address(profile.get("pci_slot")) if told else _ADMIN_ONLY,
-            physical_network=profile.get("physical_network") if told else _ADMIN_ONLY,
+            trusted=str(profile.get("trusted", "")).lower() == "true" if told else ADMIN_ONLY,
+            vif_type=one.binding_vif_type if told else ADMIN_ONLY,
+            host=one.binding_host_id or "" if told else ADMIN_ONLY,
+            pci_slot=_address(profile.get("pci_slot")) if told else ADMIN_ONLY,
+            physical_network=profile.get("physical_network") if told else ADMIN_ONLY,
             owner=self._server(one.device_id) if (one.device_owner or "").startswith("compute:") else None,
             device=one.device_id or "",
         )
@@ -150,8 +151,3 @@ def _address(slot: str | None) -> Known[PciAddress | None]:
         return PciAddress.parse(slot)
     except UsageError as fault:
         return Unknown(str(fault))
-
-
-def _nic_switch(one: Any) -> NicSwitch:
-    mappings = (one.configuration or {}).get("device_mappings") or {}
-    return NicSwitch(one.host, bool(one.is_alive), {name: tuple(netdevs) for name, netdevs in mappings.items()})

@@ -11,16 +11,17 @@ from functools import partial
 from typing import Any, TypeVar
 
 from virtfn.cloud import from_sdk as reading
+from virtfn.cloud.from_sdk import ADMIN_ONLY
 from virtfn.cloud.listing import IMAGES_A_PAGE, Listing
 from virtfn.cloud.sdk_errors import refusals
 from virtfn.errors import CloudDenied, CloudError, VirtfnError
-from virtfn.model.cloud import CloudObject, DesiredCloud, Kind, NicAgent, ObservedCloud
+from virtfn.model.cloud import DesiredCloud
+from virtfn.model.cloud.observed import NicAgent, ObservedCloud, ObservedServer
 from virtfn.model.cloud.references import is_uuid
 from virtfn.model.cloud.survey import Allowance, CloudSurvey, ComputeHost, Flavor, Image, SegmentRange, Uses
 from virtfn.model.inventory import Known, Unknown
 from virtfn.planning.cloud.wanted_objects import physical_networks
 
-ADMIN_ONLY = Unknown("the cloud tells it to administrators only")
 _NOT_HERE = Unknown("this cloud does not offer it")
 _NIC_SWITCH = "NIC Switch agent"
 _RANGES = "network-segment-range"
@@ -67,7 +68,7 @@ class Surveyor:
             ranges=self._told_or_empty(self._ranges, is_told=admin) if has_ranges else _NOT_HERE,
             uses=self._part(lambda: self._uses(physical_networks(desired, observed))) if admin else ADMIN_ONLY,
             room=self._part(lambda: self._room(asked)),
-            tried=self._tried(observed.ours),
+            tried=self._tried(observed),
         )
 
     def _part(self, read: Callable[[], T]) -> Known[T]:
@@ -175,8 +176,8 @@ class Surveyor:
         providers = self._sdk.placement.resource_providers(resources=resources)
         return tuple(sorted(provider.name for provider in providers))
 
-    def _tried(self, ours: tuple[CloudObject, ...]) -> Mapping[str, Known[tuple[str, ...]]]:
-        failed = [one for one in ours if one.kind is Kind.SERVER and one.facts.get("status") == "ERROR"]
+    def _tried(self, observed: ObservedCloud) -> Mapping[str, Known[tuple[str, ...]]]:
+        failed = [one for one in observed.ours if isinstance(one, ObservedServer) and one.status == "ERROR"]
         return {one.name: self._part(partial(self._hosts_that_tried, one.id)) for one in failed}
 
     def _hosts_that_tried(self, server: str) -> tuple[str, ...]:

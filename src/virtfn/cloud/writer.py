@@ -3,16 +3,18 @@
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from typing import Any
+from threading import Event
+from typing import Any, TypeVar
 
 from virtfn.cloud import create as making
 from virtfn.cloud.listing import Listing
-from virtfn.cloud.parallel import together
 from virtfn.cloud.sdk_errors import refusals
-from virtfn.errors import CloudError, CloudUnreachable, StillNeeded
-from virtfn.model.cloud import CloudObject, Kind, meant_by
+from virtfn.errors import CloudError, CloudUnreachable, StillNeeded, VirtfnError
+from virtfn.model.cloud import Kind, meant_by
 from virtfn.model.cloud.fields import find, whole
+from virtfn.model.cloud.observed import ObservedObject, ObservedPort
 from virtfn.model.cloud.references import is_uuid
 from virtfn.model.plan import DEFINITION, Target, Value
 
@@ -22,8 +24,9 @@ LATE_S = 15.0
 _PAUSE_S = 0.5
 _LOOKING_PAUSE_S = 1.0
 
+T = TypeVar("T")
 Fields = Mapping[str, Value]
-Ours = Callable[[str, Kind], list[CloudObject]]
+Ours = Callable[[str, Kind], list[ObservedObject]]
 """What bears the mark of a spec, of one kind."""
 
 
@@ -36,7 +39,7 @@ class _Work:
 
     target: Target
     fields: Fields
-    found: CloudObject | None = None
+    found: ObservedObject | None = None
     holder: str = ""
 
     @property
@@ -77,7 +80,7 @@ class Writer:
         if any(meant_by(one.target)[1] is Kind.NETWORK for one in work):
             self._listing.forget_networks()
         try:
-            together(lambda one: self._write(one, deleted, unanswered), work, self._parallel)
+            in_parallel(lambda one: self._write(one, deleted, unanswered), work, self._parallel)
         except BaseException as refusal:
             for target in self._never_seen(unanswered):
                 refusal.add_note(
@@ -93,7 +96,7 @@ class Writer:
 
     def _with_found(self, work: Sequence[_Work]) -> list[_Work]:
         """What is not to be made, with what there is of it: listed once."""
-        listed: dict[str, list[CloudObject]] = {}
+        listed: dict[str, list[ObservedObject]] = {}
         found = []
         for one in work:
             if one.makes:
@@ -108,7 +111,7 @@ class Writer:
 
     def _with_holders(self, work: Sequence[_Work]) -> list[_Work]:
         """Neutron would take a port from a server that runs: a server that could not be deleted keeps its ports."""
-        devices = [str(one.found.facts.get("device") or "") if one.deletes and one.found else "" for one in work]
+        devices = [one.found.device_id if one.deletes and isinstance(one.found, ObservedPort) else "" for one in work]
         if not any(devices):
             return list(work)
         with refusals(str(work[0].target)):
@@ -158,7 +161,7 @@ class Writer:
 
     def _look_up(self, work: Sequence[_Work]) -> None:
         """Know the id of everything that these objects name, before any is made: each kind is listed once at most."""
-        listed: dict[tuple[str, Kind], list[CloudObject]] = {}
+        listed: dict[tuple[str, Kind], list[ObservedObject]] = {}
         for one in work:
             spec, kind, _ = meant_by(one.target)
             if kind is Kind.SERVER:
@@ -202,3 +205,44 @@ def _only(kind: str, name: str, ids: Sequence[str]) -> str:
     if len(ids) > 1:
         raise CloudError(f"there are {len(ids)} of the name {name}", where=kind.replace("_", " "))
     return ids[0]
+
+
+def in_parallel(work: Callable[[T], None], items: Sequence[T], at_most: int) -> None:
+    """Do the work on every item, up to ``at_most`` at once; all that was begun has ended when this returns.
+
+    After an error nothing more is begun. The error that came first is raised; the others become its notes.
+    """
+    workers = min(at_most, len(items))
+    if workers <= 1:
+        for item in items:
+            work(item)
+        return
+    faults: list[BaseException] = []
+    stop = Event()
+
+    def one(item: T) -> None:
+        if stop.is_set():
+            return
+        try:
+            work(item)
+        except BaseException as fault:
+            stop.set()
+            faults.append(fault)
+            raise
+
+    with ThreadPoolExecutor(workers, thread_name_prefix="virtfn") as pool:
+        try:
+            wait([pool.submit(one, item) for item in items])
+        except BaseException:  # of this thread: what has not begun does not begin any more
+            stop.set()
+            raise
+    if faults:
+        for other in faults[1:]:
+            faults[0].add_note(f"refused as well: {_text(other)}")
+            for note in getattr(other, "__notes__", ()):
+                faults[0].add_note(note)
+        raise faults[0]
+
+
+def _text(fault: BaseException) -> str:
+    return str(fault) if isinstance(fault, VirtfnError) else repr(fault)

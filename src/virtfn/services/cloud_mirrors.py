@@ -1,7 +1,6 @@
 """Mirrors between ports of a cloud: found, judged and laid out. Nothing is changed, neither there nor on a host."""
 
-from virtfn.model.cloud.mirror import CloudMirror
-from virtfn.model.cloud.ports import CloudPort, Named
+from virtfn.model.cloud.mirror import CloudMirror, CloudPort, NameMatches
 from virtfn.planning.cloud.mirror import choose, objections, of_server, plan_mirror
 from virtfn.services.interfaces import CloudPorts
 from virtfn.services.refusal import refuse
@@ -22,10 +21,10 @@ class CloudMirrors:
         first, second = self._find(source), self._find(copy)
         pair = f"{first.label} to {second.label}"
         refuse([one.finding(pair) for one in objections(first, second, as_admin=as_admin)], pair)
-        return plan_mirror(first, second, self._ports.nic_switches(), as_admin=as_admin)
+        return plan_mirror(first, second, self._ports.nic_agents(), as_admin=as_admin)
 
     def _find(self, word: str) -> CloudPort:
-        named = self._ports.named(word) if word else Named()  # "" is the name of all that have none
+        named = self._ports.named(word) if word else NameMatches()  # "" is the name of all that have none
         server, _, port = word.rpartition(":")
         if server and port and not named.ports and not named.servers:
             named = of_server(self._ports.named(server), port)

@@ -9,15 +9,16 @@ from virtfn.engine.events import EventSink
 from virtfn.engine.interfaces import Cancelled, Journal
 from virtfn.engine.transaction import Evidence, Hooks, Transactions, never_cancelled
 from virtfn.errors import CloudError, ConflictError, Interrupted, RollbackIncomplete, VerifyFailed, VirtfnError
-from virtfn.model.cloud import CloudObject, DesiredCloud, ObservedCloud
+from virtfn.model.cloud import DesiredCloud
+from virtfn.model.cloud.fields import fields_of
+from virtfn.model.cloud.observed import ObservedCloud, ObservedObject
 from virtfn.model.plan import Plan
 from virtfn.model.subject import CloudAction, CloudSubject
 from virtfn.model.transaction import Status, Transaction
 from virtfn.planning.cloud.diagnosis.causes import diagnosis
 from virtfn.planning.cloud.name_resolution import kept, meant_by_id, settled, spoken
 from virtfn.planning.cloud.plan import differences, plan_down, plan_up
-from virtfn.planning.cloud.readiness import Readiness, placement, readiness
-from virtfn.planning.cloud.server_progress import standing
+from virtfn.planning.cloud.readiness import Readiness, placement, progress, readiness
 from virtfn.services.events import InterruptedFound, Recovery, RecoveryIncomplete, ServerProgress
 from virtfn.services.interfaces import Cloud
 
@@ -45,7 +46,7 @@ class CloudView:
 
     cloud: str
     spec: str
-    objects: tuple[CloudObject, ...]
+    objects: tuple[ObservedObject, ...]
     differences: tuple[str, ...]
     readiness: Readiness
     names: Mapping[str, str] = field(default_factory=dict)
@@ -240,7 +241,7 @@ class CloudService:
         took = 0.0
         while True:
             state = readiness(desired, observed)
-            told = self._tell_changes(told, standing(desired, observed))
+            told = self._tell_changes(told, progress(desired, observed))
             if state.failed:
                 raise _failed(self._explained(desired, observed))
             if state.is_ready:
@@ -274,7 +275,7 @@ def _is_about(plan: Plan, spec: str, *actions: CloudAction) -> bool:
 
 
 def _view(desired: DesiredCloud, observed: ObservedCloud, state: Readiness) -> CloudView:
-    ours, names = observed.ours, spoken(observed, meant_by_id(one.fields for one in observed.ours))
+    ours, names = observed.ours, spoken(observed, meant_by_id(map(fields_of, observed.ours)))
     return CloudView(observed.cloud, desired.name, ours, differences(desired, observed), state, names)
 
 

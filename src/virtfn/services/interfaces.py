@@ -5,8 +5,9 @@ from typing import Protocol
 
 from virtfn.engine.interfaces import World
 from virtfn.model.addresses import MacAddress
-from virtfn.model.cloud import DesiredCloud, ObservedCloud
-from virtfn.model.cloud.ports import Named, NicSwitch
+from virtfn.model.cloud import DesiredCloud
+from virtfn.model.cloud.mirror import NameMatches
+from virtfn.model.cloud.observed import NicAgent, ObservedCloud
 from virtfn.model.cloud.survey import CloudSurvey
 from virtfn.model.inventory import Inventory, Known
 from virtfn.model.probe import ProbeBurst, Tally
@@ -49,10 +50,10 @@ class Cloud(World, Protocol):
 class CloudPorts(Protocol):
     """A cloud's ports, looked up by what a person calls them."""
 
-    def named(self, word: str) -> Named:
+    def named(self, word: str) -> NameMatches:
         """All ports and servers with this name or id. Raises CloudError."""
 
-    def nic_switches(self) -> Known[tuple[NicSwitch, ...]]:
+    def nic_agents(self) -> Known[tuple[NicAgent, ...]]:
         """Neutron's NIC Switch agents; Unknown where they are not told to us. Raises CloudError."""
 
 

@@ -8,16 +8,26 @@ nova leaves it.
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from virtfn.errors import CloudError, StillNeeded, VirtfnError
-from virtfn.model.cloud import CloudObject, DesiredCloud, Kind, ObservedCloud, meant_by
+from virtfn.model.cloud import DesiredCloud, Kind, meant_by
 from virtfn.model.cloud.fields import by_kind, field_of, find, refuse_fixed, whole
+from virtfn.model.cloud.observed import (
+    NOT_TOLD,
+    O,
+    ObservedCloud,
+    ObservedNetwork,
+    ObservedObject,
+    ObservedPort,
+    ObservedServer,
+    ObservedSubnet,
+)
 from virtfn.model.cloud.references import References, references
 from virtfn.model.cloud.survey import QUOTAS, CloudSurvey
 from virtfn.model.plan import DEFINITION, Target, Value
-from virtfn.testing.fake_cloud_rules import MADE_BY_NEUTRON, FakeRules, free_address, unbound
+from virtfn.testing.fake_cloud_rules import FakeRules, changed, free_address, new_object, unbound
 
 _ON_A_NETWORK = (Kind.PORT, Kind.SUBNET)
 Hook = Callable[[str, Target, str, Value], None]
@@ -33,13 +43,16 @@ _NO_RETRY = (
 class _Kept:
     """An object of the cloud; ``spec`` is "" for what others made. ``network``: the id of a port's or subnet's.
 
-    ``has_no_address``: it is a port that was to have none.
+    ``has_no_address``: it is a port that was to have none. Of a server: the ports and the host that were asked for, how
+    often it was looked at, the hosts where it was tried, and its VFs.
     """
 
     spec: str
-    seen: CloudObject
+    seen: ObservedObject
     network: str = ""
     has_no_address: bool = False
+    ports: tuple[str, ...] = ()
+    asked_host: str | None = None
     looks: int = 0
     tried: tuple[str, ...] = ()
     vfs: list[tuple[str, str, str]] = field(default_factory=list)
@@ -64,11 +77,11 @@ class FakeCloud:
         self._build_all()
         ours = self._ours(spec)
         ids = {one.id for one in ours if one.kind is Kind.NETWORK}
+        theirs = [(kept, self._shown(kept, spec)) for kept in self._kept.values() if kept.spec != spec]
         others = tuple(
-            self._shown(kept, spec)
-            for kept in self._kept.values()
-            if kept.spec != spec
-            and (kept.seen.kind is Kind.NETWORK or (kept.seen.kind is Kind.PORT and kept.network in ids))
+            one
+            for kept, one in theirs
+            if isinstance(one, ObservedNetwork) or (isinstance(one, ObservedPort) and kept.network in ids)
         )
         images, flavors = references(self.rules.known_images), references(self.rules.known_flavors)
         return ObservedCloud("fake", ours, others, images, flavors)
@@ -88,9 +101,11 @@ class FakeCloud:
         now = [one for one in self._ours(spec) if one.kind in again]
         return replace(before, ours=tuple(one for kind in Kind for one in (*kept, *now) if one.kind is kind))
 
-    def add_foreign(self, kind: Kind, name: str, fields: Mapping[str, Value], **facts: Value) -> None:
+    def add_foreign(self, kind: Kind, name: str, fields: Mapping[str, Value], *, device_owner: str = "") -> None:
         """Something that another user has made."""
-        one = CloudObject(kind, name, self._new_id(kind), dict(fields), dict(facts))
+        one = new_object(kind, name, self._new_id(kind), fields)
+        if isinstance(one, ObservedPort):
+            one = replace(one, device_owner=device_owner)
         network = self._networks("").meant(str(fields["network"]))[0] if kind in _ON_A_NETWORK else ""
         self._kept[one.id] = _Kept("", one, network)
 
@@ -100,7 +115,7 @@ class FakeCloud:
             if (one.seen.kind, one.seen.name) == (Kind.SERVER, name):
                 self._fail(one, fault)
 
-    def everything(self) -> tuple[CloudObject, ...]:
+    def everything(self) -> tuple[ObservedObject, ...]:
         """All objects, whoever made them."""
         return tuple(kept.seen for kept in self._kept.values())
 
@@ -168,102 +183,103 @@ class FakeCloud:
         if kind is Kind.NETWORK:
             self._check_network(fields)
         network = self._network_of(spec, fields) if kind in _ON_A_NETWORK else ""
-        one = CloudObject(kind, name, self._new_id(kind), {**MADE_BY_NEUTRON.get(kind, {}), **fields})
         if kind is Kind.PORT:
             self._check_port(network, fields)
-            one = replace(one, fields={**one.fields, **self._addresses(network), **fields})
-            one = replace(one, facts=unbound(one))
-        if kind is Kind.SERVER:
+            fields = {**self._addresses(network), **fields}
+        kept = _Kept(spec, new_object(kind, name, self._new_id(kind), fields), network)
+        kept.has_no_address = "fixed_ip" in fields and fields["fixed_ip"] is None
+        if isinstance(kept.seen, ObservedPort):
+            kept.seen = unbound(kept.seen)
+        if isinstance(kept.seen, ObservedServer):
             self.rules.check_server(fields)
-            self._check_addresses(self._ports_of(_Kept(spec, one)))
-            facts = {"status": "BUILD", "asked": fields.get("host")}
-            told = {name: value for name, value in fields.items() if name != "user_data"}  # nova does not show it
-            one = replace(one, fields={**told, "host": None, "availability_zone": None}, facts=facts)
-        self._kept[one.id] = _Kept(spec, one, network, "fixed_ip" in fields and fields["fixed_ip"] is None)
+            kept.asked_host = str(fields["host"]) if "host" in fields else None
+            kept.ports = kept.seen.ports if isinstance(kept.seen.ports, tuple) else ()
+            self._check_addresses(self._ports_of(kept))
+            kept.seen = replace(kept.seen, host=None, availability_zone=None, status="BUILD")
+        self._kept[kept.seen.id] = kept
 
     def _network_of(self, spec: str, fields: Mapping[str, Value]) -> str:
         """By the name of one of the spec's own, or by the id of one of others."""
         word = str(fields["network"])
-        for one in self._of(Kind.NETWORK):
+        for one in self._of(ObservedNetwork):
             own = self._kept[one.id].spec == spec
             if word == (one.name if own else one.id):
                 return one.id
         raise CloudError(f"there is none of the name {word}", where="network", status=404)
 
-    def _ours(self, spec: str) -> tuple[CloudObject, ...]:
+    def _ours(self, spec: str) -> tuple[ObservedObject, ...]:
         return tuple(self._shown(kept, spec) for kept in self._kept.values() if kept.spec == spec)
 
-    def _shown(self, kept: _Kept, spec: str) -> CloudObject:
+    def _shown(self, kept: _Kept, spec: str) -> ObservedObject:
         """As the spec sees it: its own networks by name, those of others by id."""
-        fields, facts = dict(kept.seen.fields), dict(kept.seen.facts)
-        if kept.network:
+        seen = kept.seen
+        if isinstance(seen, ObservedPort | ObservedSubnet):
             on = self._kept[kept.network]
-            fields["network"] = on.seen.name if on.spec == spec else on.seen.id
-        if kept.seen.kind is Kind.NETWORK:
-            facts["subnets"] = len(self._on(kept.seen, Kind.SUBNET))
-        return replace(kept.seen, fields=fields, facts=facts)
+            return replace(seen, network=on.seen.name if on.spec == spec else on.seen.id)
+        if isinstance(seen, ObservedNetwork):
+            return replace(seen, subnets=len(self._on(seen.id, ObservedSubnet)))
+        return seen
 
     def _addresses(self, network: str) -> dict[str, Value]:
         """What Neutron gives a port: a MAC, and a free IP address of the first subnet's first pool if there is one."""
-        on_it = [kept.seen for kept in self._kept.values() if kept.network == network]
-        taken = {one.fields.get("fixed_ip") for one in on_it}
-        first = next((one.fields["pools"] for one in on_it if one.kind is Kind.SUBNET), None)
-        return {"mac": f"fa:16:3e:00:00:{next(self._macs):02x}", "fixed_ip": free_address(first, taken)}
+        taken = {one.fixed_ip for one in self._on(network, ObservedPort)}
+        pools = next((one.pools for one in self._on(network, ObservedSubnet)), ())
+        return {"mac": f"fa:16:3e:00:00:{next(self._macs):02x}", "fixed_ip": free_address(pools, taken)}
 
     def _check_network(self, fields: Mapping[str, Value]) -> None:
         self.rules.check_network(fields)
         physical = fields["physical_network"]
-        for other in self._of(Kind.NETWORK):
-            if fields["type"] == "flat" == other.fields["type"] and other.fields["physical_network"] == physical:
+        for other in self._of(ObservedNetwork):
+            if fields["type"] == "flat" == other.type and other.physical_network == physical:
                 message = f"Unable to create the flat network. Physical network {physical} is in use."
                 raise CloudError(message, where="network", status=409)
 
     def _check_port(self, network: str, fields: Mapping[str, Value]) -> None:
-        for other in (kept for kept in self._kept.values() if kept.seen.kind is Kind.PORT and kept.network == network):
-            if fields.get("mac") and other.seen.fields.get("mac") == fields["mac"]:
+        for other in self._on(network, ObservedPort):
+            if fields.get("mac") and other.mac == fields["mac"]:
                 message = f"Unable to complete operation for network {fields['network']}. "
                 raise CloudError(f"{message}The mac address {fields['mac']} is in use.", where="port", status=409)
 
-    def _check_addresses(self, ports: list[_Kept]) -> None:
-        for port in ports:
-            is_told = port.has_no_address and "ip_allocation" in self.rules.extensions
-            if port.seen.fields.get("fixed_ip") is None and not is_told:
-                message = f"Port {port.seen.id} requires a FixedIP in order to be used."
+    def _check_addresses(self, ports: Iterable[tuple[_Kept, ObservedPort]]) -> None:
+        for kept, port in ports:
+            is_told = kept.has_no_address and "ip_allocation" in self.rules.extensions
+            if port.fixed_ip is None and not is_told:
+                message = f"Port {port.id} requires a FixedIP in order to be used."
                 raise CloudError(message, where="server", status=400)
 
-    def _change(self, found: CloudObject, fields: Mapping[str, Value]) -> None:
+    def _change(self, found: ObservedObject, fields: Mapping[str, Value]) -> None:
         refuse_fixed(found, fields)
-        self._kept[found.id].seen = replace(found, fields={**found.fields, **fields})
+        self._kept[found.id].seen = changed(found, fields)
 
-    def _delete(self, found: CloudObject) -> None:
-        holder = self._kept.get(str(found.facts.get("device")))
+    def _delete(self, found: ObservedObject) -> None:
+        holder = self._kept.get(found.device_id) if isinstance(found, ObservedPort) else None
         if holder:
             message, hint = f"server {holder.seen.name} has it, and is still there", "delete it first"
             raise StillNeeded(message, where=f"port {found.name}", hint=hint, status=409)
-        if found.kind is Kind.NETWORK and self._on(found, Kind.PORT):
+        if found.kind is Kind.NETWORK and self._on(found.id, ObservedPort):
             message = f"Unable to complete operation on network {found.id}. "
             raise CloudError(
                 f"{message}There are one or more ports still in use on the network.", where=found.name, status=409
             )
-        if found.kind is Kind.SUBNET and self._on(self._kept[self._kept[found.id].network].seen, Kind.PORT):
+        if found.kind is Kind.SUBNET and self._on(self._kept[found.id].network, ObservedPort):
             message = f"Unable to complete operation on subnet {found.id}: "
             raise CloudError(
                 f"{message}One or more ports have an IP allocation from this subnet.", where=found.name, status=409
             )
         if found.kind is Kind.NETWORK:
-            for subnet in self._on(found, Kind.SUBNET):
+            for subnet in self._on(found.id, ObservedSubnet):
                 del self._kept[subnet.id]
         self._release(self._kept.pop(found.id))
 
     def _release(self, server: _Kept) -> None:
         self.rules.vfs += server.vfs
         server.vfs = []
-        for port in self._ports_of(server):
-            port.seen = replace(port.seen, facts=unbound(port.seen))
+        for kept, port in self._ports_of(server):
+            kept.seen = unbound(port)
 
     def _build(self, server: _Kept) -> None:
         """One step of nova's: after ``patience`` looks, VFs for all ports from one host, or ERROR."""
-        if server.seen.facts.get("status") != "BUILD":
+        if not isinstance(server.seen, ObservedServer) or server.seen.status != "BUILD":
             return
         server.looks += 1
         if server.looks <= self.patience:
@@ -274,32 +290,32 @@ class FakeCloud:
             if taken is None:
                 continue
             is_served = all(self._is_served(host, physical) for _, physical, _ in taken)
-            if not is_served or any(self._is_bare_and_secured(port) for port in ports):
+            if not is_served or any(self._is_bare_and_secured(kept) for kept, _ in ports):
                 server.tried = (host,)
                 self._fail(server, _NO_RETRY.format(server.seen.id))
                 return
-            self._run(server, ports, taken)
+            self._run(server, server.seen, ports, taken)
             return
         self._fail(server, _NO_HOST if self._is_offered_a_host(server) else _NO_CANDIDATE)
 
     def _may_run(self, server: _Kept, host: str) -> bool:
-        group, asked = server.seen.fields.get("server_group"), server.seen.facts.get("asked")
+        group = getattr(server.seen, "server_group", None)
         mates = [
-            one.facts.get("host")
-            for one in self._of(Kind.SERVER)
-            if group and one.id != server.seen.id and one.fields.get("server_group") == group
+            one.host
+            for one in self._of(ObservedServer)
+            if group and one.id != server.seen.id and one.server_group == group
         ]
         fits = self.rules.takes_servers(host) and self._is_offered_a_host(server)
-        return fits and asked in (None, host) and host not in mates
+        return fits and server.asked_host in (None, host) and host not in mates
 
     def _is_offered_a_host(self, server: _Kept) -> bool:
-        flavor = server.seen.fields.get("flavor")
+        flavor = getattr(server.seen, "flavor", "")
         return flavor not in self.rules.too_small_for and any(one.enabled for one in self.rules.hosts)
 
-    def _fitting(self, host: str, ports: Sequence[_Kept]) -> list[tuple[str, str, str]] | None:
+    def _fitting(self, host: str, ports: Sequence[tuple[_Kept, ObservedPort]]) -> list[tuple[str, str, str]] | None:
         taken: list[tuple[str, str, str]] = []
-        for port in ports:
-            physical = self._physical(port)
+        for kept, _ in ports:
+            physical = self._network(kept).physical_network
             free = (vf for vf in self.rules.vfs if vf[:2] == (host, physical) and vf not in taken)
             found = next(free, None)
             if found is None:
@@ -314,48 +330,51 @@ class FakeCloud:
 
     def _is_bare_and_secured(self, port: _Kept) -> bool:
         """Nova cannot apply security groups there, and builds nothing."""
-        network = self._kept[port.network].seen
-        return network.fields.get("port_security", True) is not False and not self._on(network, Kind.SUBNET)
+        return self._network(port).port_security is not False and not self._on(port.network, ObservedSubnet)
 
-    def _run(self, server: _Kept, ports: Sequence[_Kept], taken: list[tuple[str, str, str]]) -> None:
+    def _run(
+        self,
+        kept: _Kept,
+        server: ObservedServer,
+        ports: Sequence[tuple[_Kept, ObservedPort]],
+        taken: list[tuple[str, str, str]],
+    ) -> None:
         host = taken[0][0]
-        server.vfs = taken
+        kept.vfs = taken
         self.rules.vfs = [vf for vf in self.rules.vfs if vf not in taken]
-        fields = {**server.seen.fields, "host": host, "availability_zone": "nova"}
-        server.seen = replace(server.seen, fields=fields, facts={"status": "ACTIVE", "host": host})
-        for port, (_, _, slot) in zip(ports, taken, strict=True):
-            bound: dict[str, Value] = {"status": "ACTIVE", "vif_type": "hw_veb", "host": host, "pci_slot": slot}
-            held: dict[str, Value] = {"owner": "compute:nova", "device": server.seen.id}
-            port.seen = replace(port.seen, facts={**port.seen.facts, **bound, **held})
+        kept.seen = replace(server, host=host, availability_zone="nova", status="ACTIVE", ports=kept.ports)
+        for (at, port), (_, _, slot) in zip(ports, taken, strict=True):
+            bound = replace(port, status="ACTIVE", vif_type="hw_veb", host=host, pci_slot=slot)
+            at.seen = replace(bound, device_owner="compute:nova", device_id=server.id)
 
-    def _fail(self, server: _Kept, fault: str) -> None:
-        fields = {name: value for name, value in server.seen.fields.items() if name != "ports"}
-        server.seen = replace(server.seen, fields=fields, facts={"status": "ERROR", "fault": fault, "host": None})
+    def _fail(self, kept: _Kept, fault: str) -> None:
+        if isinstance(kept.seen, ObservedServer):
+            kept.seen = replace(kept.seen, status="ERROR", fault=fault, host=None, ports=NOT_TOLD)
 
-    def _ports_of(self, server: _Kept) -> list[_Kept]:
-        names = server.seen.fields.get("ports") if server.seen.kind is Kind.SERVER else None
-        if not isinstance(names, Sequence):
-            return []
+    def _ports_of(self, server: _Kept) -> list[tuple[_Kept, ObservedPort]]:
         by_name = {
-            kept.seen.name: kept
+            kept.seen.name: (kept, kept.seen)
             for kept in self._kept.values()
-            if kept.spec == server.spec and kept.seen.kind is Kind.PORT
+            if kept.spec == server.spec and isinstance(kept.seen, ObservedPort)
         }
-        return [by_name[str(name)] for name in names if str(name) in by_name]
+        return [by_name[name] for name in server.ports if name in by_name]
 
-    def _physical(self, port: _Kept) -> str:
-        return str(self._kept[port.network].seen.fields["physical_network"])
+    def _network(self, port: _Kept) -> ObservedNetwork:
+        (found,) = (one for one in self._of(ObservedNetwork) if one.id == port.network)
+        return found
 
     def _networks(self, spec: str) -> References:
         """What networks are called; a name means the spec's own first."""
         own = (one.seen.id for one in self._kept.values() if one.spec == spec)
-        return references(self._of(Kind.NETWORK), first=own)
+        return references(self._of(ObservedNetwork), first=own)
 
-    def _of(self, kind: Kind) -> list[CloudObject]:
-        return [kept.seen for kept in self._kept.values() if kept.seen.kind is kind]
+    def _of(self, kind: type[O]) -> list[O]:
+        return [kept.seen for kept in self._kept.values() if isinstance(kept.seen, kind)]
 
-    def _on(self, network: CloudObject, kind: Kind) -> list[CloudObject]:
-        return [kept.seen for kept in self._kept.values() if kept.seen.kind is kind and kept.network == network.id]
+    def _on(self, network: str, kind: type[O]) -> list[O]:
+        """Ports, or subnets, on the network with this id."""
+        seen = (kept.seen for kept in self._kept.values() if kept.network == network)
+        return [one for one in seen if isinstance(one, kind)]
 
     def _new_id(self, kind: Kind) -> str:
         return f"{kind.value}-{next(self._numbers)}"

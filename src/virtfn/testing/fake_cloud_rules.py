@@ -4,9 +4,20 @@ import ipaddress
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from virtfn.errors import CloudError
-from virtfn.model.cloud import CloudObject, Kind, NicAgent
+from virtfn.model.cloud import Kind
+from virtfn.model.cloud.fields import FIELDS
+from virtfn.model.cloud.observed import (
+    NicAgent,
+    ObservedNetwork,
+    ObservedObject,
+    ObservedPort,
+    ObservedServer,
+    ObservedServerGroup,
+    ObservedSubnet,
+)
 from virtfn.model.cloud.survey import (
     Allowance,
     CloudSurvey,
@@ -23,12 +34,18 @@ from virtfn.planning.cloud.diagnosis.api_errors import meaning_of
 
 _ADMIN_ONLY = Unknown("the cloud tells it to administrators only")
 
-MADE_BY_NEUTRON: Mapping[Kind, Mapping[str, Value]] = {
+_MADE_BY_NEUTRON: Mapping[Kind, Mapping[str, Value]] = {
     Kind.NETWORK: {"segmentation_id": None, "mtu": 1500, "shared": False, "port_security": True},
     Kind.SUBNET: {"pools": [["192.0.2.2", "192.0.2.254"]], "gateway": "192.0.2.1", "dhcp": True, "dns": []},
-    Kind.PORT: {"mac": None, "fixed_ip": None},
 }
 """What Neutron chooses where nobody says."""
+_TYPES: Mapping[Kind, type[ObservedObject]] = {
+    Kind.NETWORK: ObservedNetwork,
+    Kind.SUBNET: ObservedSubnet,
+    Kind.PORT: ObservedPort,
+    Kind.SERVER_GROUP: ObservedServerGroup,
+    Kind.SERVER: ObservedServer,
+}
 
 
 @dataclass
@@ -137,26 +154,44 @@ class FakeRules:
             raise _invalid(f"physical_network '{physical}' unknown for VLAN provider network.")
 
 
-def unbound(port: CloudObject) -> dict[str, Value]:
-    """The facts of a port that no server has."""
-    return {
-        "status": "DOWN",
-        "vif_type": "unbound",
-        "host": "",
-        "pci_slot": "",
-        "owner": "",
-        "device": "",
-        "mac": port.fields.get("mac") or "fa:16:3e:00:00:01",
-    }
+def new_object(kind: Kind, name: str, id: str, fields: Mapping[str, Value]) -> ObservedObject:
+    """An object with these fields, and what Neutron chooses of the others."""
+    return _TYPES[kind](name, id, **_attributes(kind, {**_MADE_BY_NEUTRON.get(kind, {}), **fields}))
 
 
-def free_address(pools: Value, taken: Collection[Value]) -> str | None:
+def changed(found: ObservedObject, fields: Mapping[str, Value]) -> ObservedObject:
+    """The object with other values of these fields."""
+    return replace(found, **_attributes(found.kind, fields))
+
+
+def unbound(port: ObservedPort) -> ObservedPort:
+    """A port that no server has."""
+    mac = port.mac or "fa:16:3e:00:00:01"
+    return replace(
+        port, mac=mac, status="DOWN", vif_type="unbound", host="", pci_slot="", device_owner="", device_id=""
+    )
+
+
+def free_address(pools: Sequence[tuple[str, str]], taken: Collection[str | None]) -> str | None:
     """The first address of the first of a subnet's pools that nobody has; None where there is none."""
-    if not isinstance(pools, Sequence) or not pools or not isinstance(pools[0], Sequence):
+    if not pools:
         return None
-    first, last = (ipaddress.ip_address(str(end)) for end in pools[0])
+    first, last = map(ipaddress.ip_address, pools[0])
     every = (str(first + number) for number in range(int(last) - int(first) + 1))
     return next((address for address in every if address not in taken), None)
+
+
+def _attributes(kind: Kind, fields: Mapping[str, Value]) -> dict[str, Any]:
+    """As the typed objects have them: tuples, a port's addresses; nova tells no user data."""
+    found = {name: _tuples(value) for name, value in fields.items() if name in FIELDS[kind] and name != "user_data"}
+    if "fixed_ip" in found:
+        address = found.pop("fixed_ip")
+        found["ips"] = () if address is None else (address,)
+    return found
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value
 
 
 def _invalid(what: str) -> CloudError:

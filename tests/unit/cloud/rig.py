@@ -1,11 +1,12 @@
 """A CloudService on the fake cloud."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from virtfn.cli.events_view import EventsView
 from virtfn.engine.readback import Settle
 from virtfn.engine.transaction import Transactions
-from virtfn.model.cloud import CloudObject, DesiredCloud, Kind
+from virtfn.model.cloud import DesiredCloud, Kind
 from virtfn.services.cloud_state import CloudReceipt, CloudService, UpReceipt, WaitPolicy
 from virtfn.services.history import History
 from virtfn.spec.cloud import load_cloud
@@ -76,7 +77,7 @@ class Rig:
     def down(self, spec: str = "note") -> CloudReceipt:
         return self.clouds.down(spec, self.clouds.plan_down(spec))
 
-    def ours(self, spec: str = "note") -> dict[tuple[Kind, str], CloudObject]:
+    def ours(self, spec: str = "note") -> dict[tuple[Kind, str], Any]:
         return {(one.kind, one.name): one for one in self.cloud.observe(spec).ours}
 
     def _cancelled(self) -> bool:

@@ -15,15 +15,16 @@ from virtfn.cli.main import main
 from virtfn.cloud.port_lookup import OpenStackPorts
 from virtfn.errors import CapabilityError, CloudDenied, ExitCode, GuardRefused, UsageError
 from virtfn.model.addresses import PciAddress
-from virtfn.model.cloud.mirror import Readiness
-from virtfn.model.cloud.ports import CloudPort, Named, NicSwitch, PortNetwork, PortOwner, Project
+from virtfn.model.cloud.mirror import CloudPort, NameMatches, PortNetwork, PortOwner, PreparationState, Project
+from virtfn.model.cloud.observed import NicAgent
 from virtfn.model.inventory import Known, Unknown
 from virtfn.planning.cloud.mirror import objections, plan_mirror
 from virtfn.services.cloud_mirrors import CloudMirrors
 
 PROOF, OTHERS = Project("0a" * 16, "proof"), Project("0b" * 16, "others")
 FLAT = PortNetwork("n1", "flat", PROOF, "physnet1", "flat")
-AGENT = NicSwitch("compute1", True, {"physnet1": ("ens1f0",), "physnet2": ("ens1f1", "ens1f2")})
+PFS = {"physnet1": ("ens1f0",), "physnet2": ("ens1f1", "ens1f2")}
+AGENT = NicAgent("compute1", True, tuple(PFS), PFS)
 
 
 def port(name: str, function: int, **changed: Any) -> CloudPort:
@@ -56,19 +57,19 @@ class FewPorts:
     """A cloud's ports: those given, and their servers."""
 
     ports: tuple[CloudPort, ...] = (WEB, PROBE)
-    switches: Known[tuple[NicSwitch, ...]] = (AGENT,)
+    agents: Known[tuple[NicAgent, ...]] = (AGENT,)
     asked: list[str] = field(default_factory=list)
 
-    def named(self, word: str) -> Named:
+    def named(self, word: str) -> NameMatches:
         self.asked.append(word)
         owners = {one.owner.id: one.owner for one in self.ports if one.owner and word in (one.owner.id, one.owner.name)}
-        return Named(
+        return NameMatches(
             tuple(one for one in self.ports if word in (one.id, one.name)),
             tuple((owner, self._of(owner)) for owner in owners.values()),
         )
 
-    def nic_switches(self) -> Known[tuple[NicSwitch, ...]]:
-        return self.switches
+    def nic_agents(self) -> Known[tuple[NicAgent, ...]]:
+        return self.agents
 
     def _of(self, owner: PortOwner) -> tuple[CloudPort, ...]:
         return tuple(one for one in self.ports if one.owner == owner)
@@ -116,7 +117,7 @@ def test_other_ports_of_a_server_do_not_count() -> None:
     assert caught.value.hint == "its ports: management (normal)"
 
 
-HIDDEN = Unknown("it is told to administrators only")
+HIDDEN = Unknown("the cloud tells it to administrators only")
 OTHER_NETWORK = PortNetwork("n2", "other", PROOF, "physnet1", "vlan")
 REFUSED: Mapping[str, tuple[dict[str, Any], str]] = {
     "vnic-type": ({"vnic_type": "macvtap"}, "takes in frames for its own MAC only"),
@@ -195,7 +196,7 @@ def test_two_projects_of_one_name_are_two() -> None:
 
 
 @pytest.mark.parametrize(
-    ("physnet", "switches", "reason"),
+    ("physnet", "agents", "reason"),
     [
         ("physnet2", (AGENT,), "with ens1f1, ens1f2, and a VF's address names no PF"),
         ("physnet3", (AGENT,), "does not serve physnet3 now"),
@@ -204,10 +205,10 @@ def test_two_projects_of_one_name_are_two() -> None:
     ],
 )
 def test_the_pf_is_known_only_where_one_is_possible(
-    physnet: str, switches: Known[tuple[NicSwitch, ...]], reason: str
+    physnet: str, agents: Known[tuple[NicAgent, ...]], reason: str
 ) -> None:
     source, copy = (replace(one, physical_network=physnet) for one in (WEB, PROBE))
-    found = plan_mirror(source, copy, switches)
+    found = plan_mirror(source, copy, agents)
     assert isinstance(found.pf, Unknown)
     assert reason in found.pf.reason
     assert "exclude_devices = PF:0000:3b:02.1" in found.preparations[1].commands
@@ -215,12 +216,12 @@ def test_the_pf_is_known_only_where_one_is_possible(
 
 def test_port_security_is_prepared_for_unless_it_is_off() -> None:
     off, instead = plan_mirror(WEB, PROBE, (AGENT,)).preparations
-    assert (off.state, instead.state) == (Readiness.TO_DO, Readiness.CHOICE)
+    assert (off.state, instead.state) == (PreparationState.TO_DO, PreparationState.CHOICE)
     assert off.commands == ("openstack port set --no-security-group --disable-port-security id-of-probe",)
     assert off.who == "an administrator, or the owner of network flat (proof)"
     assert instead.commands == ("[sriov_nic]", "exclude_devices = ens1f0:0000:3b:02.1")
     (done,) = plan_mirror(WEB, replace(PROBE, port_security=False), (AGENT,)).preparations
-    assert (done.state, done.commands) == (Readiness.DONE, ())
+    assert (done.state, done.commands) == (PreparationState.DONE, ())
 
 
 def test_the_answer_of_the_host_is_what_the_host_answers(tmp_path: Path) -> None:
@@ -270,7 +271,7 @@ def test_the_table_is_80_columns_and_the_commands_are_whole(
 
 
 def test_the_document_has_all_that_was_found(ports: FewPorts, capsys: pytest.CaptureFixture[str]) -> None:
-    ports.switches = HIDDEN
+    ports.agents = HIDDEN
     assert main(["cloud", "mirror", "plan", "web", "probe", "-o", "json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert (document["format"], document["kind"]) == (1, "cloud-mirror-plan")
@@ -321,7 +322,8 @@ def sdk(**shown: Any) -> Any:
         return [one] if asked in ({"name": "web"}, {"device_id": "s1"}) else []
 
     def agents(**_: Any) -> list[Any]:
-        return [SimpleNamespace(host="compute1", is_alive=True, configuration={"device_mappings": {"a": ["p1", "p2"]}})]
+        told = {"device_mappings": {"a": ["p1", "p2"]}}
+        return [SimpleNamespace(host="compute1", is_alive=True, configuration=told, last_heartbeat_at=None)]
 
     def denied(*_: Any, **__: Any) -> Any:
         raise CloudDenied("not for you", status=403)
@@ -375,4 +377,4 @@ def test_a_slot_that_is_none_names_no_vf(slot: str | None) -> None:
 
 
 def test_an_agents_netdevs_are_read_by_their_physical_networks() -> None:
-    assert ports_of(sdk()).nic_switches() == (NicSwitch("compute1", True, {"a": ("p1", "p2")}),)
+    assert ports_of(sdk()).nic_agents() == (NicAgent("compute1", True, ("a",), {"a": ("p1", "p2")}),)

@@ -1,43 +1,53 @@
 """Where everything of a cloud is, as it is printed."""
 
 import io
+from dataclasses import replace
+from typing import Any
 
 from rich.console import Console
 
-from virtfn.cli.cloud_table import print_networks, print_servers
-from virtfn.model.cloud import CloudObject, Kind
-from virtfn.model.plan import Value
+from virtfn.cli.cloud_view import print_networks, print_servers
+from virtfn.model.cloud.observed import (
+    NOT_TOLD,
+    ObservedNetwork,
+    ObservedObject,
+    ObservedPort,
+    ObservedServer,
+    ObservedSubnet,
+)
 
 LONGEST = 80
 
 
-def network(name: str, **fields: Value) -> CloudObject:
-    return CloudObject(
-        Kind.NETWORK, name, name, {"type": "flat", "physical_network": "physnet1", "mtu": 1500, **fields}
+def network(name: str, **fields: Any) -> ObservedNetwork:
+    flat = ObservedNetwork(name, name, type="flat", physical_network="physnet1", mtu=1500)
+    return replace(flat, **fields)
+
+
+def subnet(name: str, on: str) -> ObservedSubnet:
+    return ObservedSubnet(name, name, on, "192.0.2.0/24")
+
+
+def server(name: str, **facts: Any) -> ObservedServer:
+    return replace(ObservedServer(name, f"id-{name}", status="ACTIVE", host="sriov-host1"), **facts)
+
+
+def port(name: str, of: str = "", **facts: Any) -> ObservedPort:
+    bound = ObservedPort(
+        name,
+        name,
+        "flat",
+        mac="fa:16:3e:12:34:56",
+        ips=("192.0.2.100",),
+        status="ACTIVE",
+        device_id=f"id-{of}" if of else "",
+        host="sriov-host1",
+        pci_slot="0000:3b:02.3",
     )
+    return replace(bound, **facts)
 
 
-def subnet(name: str, on: str) -> CloudObject:
-    return CloudObject(Kind.SUBNET, name, name, {"network": on, "cidr": "192.0.2.0/24"})
-
-
-def server(name: str, **facts: Value) -> CloudObject:
-    return CloudObject(Kind.SERVER, name, f"id-{name}", {}, {"status": "ACTIVE", "host": "sriov-host1", **facts})
-
-
-def port(name: str, of: str = "", **facts: Value) -> CloudObject:
-    known: dict[str, Value] = {
-        "status": "ACTIVE",
-        "host": "sriov-host1",
-        "pci_slot": "0000:3b:02.3",
-        "mac": "fa:16:3e:12:34:56",
-        "ips": ["192.0.2.100"],
-        "device": f"id-{of}" if of else "",
-    }
-    return CloudObject(Kind.PORT, name, name, {"network": "flat"}, {**known, **facts})
-
-
-def lines(*objects: CloudObject) -> list[str]:
+def lines(*objects: ObservedObject) -> list[str]:
     out = Console(file=io.StringIO(), width=1000, highlight=False, emoji=False, markup=False)
     print_networks(out, objects, {})
     print_servers(out, objects, {})
@@ -95,10 +105,8 @@ def test_a_failed_server_and_the_port_that_it_lost_are_told() -> None:
 
 def test_what_the_cloud_does_not_tell_is_no_blank() -> None:
     """Where a port is bound is told to administrators only."""
-    seen = port("vm-0", "vm")
-    facts = {name: value for name, value in seen.facts.items() if name not in ("pci_slot", "host")}
-    told = CloudObject(Kind.PORT, seen.name, seen.id, seen.fields, facts)
-    assert lines(server("vm", host=None), told)[1].split()[:3] == ["vm", "-", "?"]
+    seen = port("vm-0", "vm", pci_slot=NOT_TOLD, host=NOT_TOLD)
+    assert lines(server("vm", host=None), seen)[1].split()[:3] == ["vm", "?", "?"]
 
 
 def test_nothing_is_printed_where_there_is_nothing() -> None:

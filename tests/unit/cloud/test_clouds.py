@@ -15,8 +15,9 @@ from virtfn.errors import (
     VerifyFailed,
     VirtfnError,
 )
-from virtfn.model.cloud import Kind, NicAgent
+from virtfn.model.cloud import Kind
 from virtfn.model.cloud.causes import Cause, CauseKind
+from virtfn.model.cloud.observed import NicAgent
 from virtfn.model.plan import Target, Value
 from virtfn.model.transaction import Status
 from virtfn.services.cloud_state import WaitPolicy
@@ -36,10 +37,10 @@ def test_up_makes_the_field_notes_network_and_servers_on_their_vfs(rig: Rig) -> 
     receipt = rig.up()
     ours = rig.ours()
     assert [kind for kind, _ in ours] == sorted((kind for kind, _ in ours), key=list(Kind).index)
-    assert ours[Kind.NETWORK, "flat"].fields["port_security"] is False
-    assert ours[Kind.SUBNET, "flat-v4"].fields["gateway"] is None
-    assert ours[Kind.PORT, "vm-1-0"].facts["vif_type"] == "hw_veb"
-    hosts = {ours[Kind.SERVER, name].facts["host"] for name in ("vm-1", "vm-2")}
+    assert ours[Kind.NETWORK, "flat"].port_security is False
+    assert ours[Kind.SUBNET, "flat-v4"].gateway is None
+    assert ours[Kind.PORT, "vm-1-0"].vif_type == "hw_veb"
+    hosts = {ours[Kind.SERVER, name].host for name in ("vm-1", "vm-2")}
     assert hosts == {"compute1", "compute2"}
     assert receipt.id == 1
     (evidence,) = rig.journal.load(1).evidence
@@ -66,7 +67,7 @@ def test_down_leaves_nothing_of_ours_and_all_of_others(rig: Rig) -> None:
 
 def test_down_leaves_a_network_that_others_use(rig: Rig) -> None:
     rig.up()
-    rig.cloud.add_foreign(Kind.PORT, "theirs", {"network": "flat", "vnic_type": "direct"}, owner="compute:nova")
+    rig.cloud.add_foreign(Kind.PORT, "theirs", {"network": "flat", "vnic_type": "direct"}, device_owner="compute:nova")
     plan = rig.clouds.plan_down("note")
     assert plan.notes == ("network flat stays, and its subnets: port theirs on it is not ours (compute:nova)",)
     rig.clouds.down("note", plan)
@@ -75,7 +76,7 @@ def test_down_leaves_a_network_that_others_use(rig: Rig) -> None:
 
 def test_ports_of_neutrons_own_agents_do_not_keep_a_network(rig: Rig) -> None:
     rig.up()
-    rig.cloud.add_foreign(Kind.PORT, "", {"network": "flat", "vnic_type": "normal"}, owner="network:dhcp")
+    rig.cloud.add_foreign(Kind.PORT, "", {"network": "flat", "vnic_type": "normal"}, device_owner="network:dhcp")
     assert rig.clouds.plan_down("note").notes == ()
 
 
@@ -88,7 +89,7 @@ def test_another_specs_objects_are_not_ours(rig: Rig) -> None:
 
 def test_a_network_already_there_is_used_and_left_alone(rig: Rig) -> None:
     rig.cloud.add_foreign(Kind.NETWORK, "flat", {"type": "flat", "physical_network": "physnet1"})
-    rig.cloud.add_foreign(Kind.SUBNET, "v4", {"network": "flat", "pools": [["192.0.2.10", "192.0.2.20"]]})
+    rig.cloud.add_foreign(Kind.SUBNET, "v4", {"network": "flat", "cidr": "192.0.2.0/24"})
     servers = "servers: [{name: vm, image: cirros, flavor: m1.tiny, ports: [{network: flat}]}]"
     rig.up(f"virtfn: cloud/1\nname: note\n{servers}\n")
     assert set(rig.ours()) == {(Kind.PORT, "vm-0"), (Kind.SERVER, "vm")}
@@ -305,7 +306,7 @@ def test_a_server_that_cannot_be_deleted_keeps_its_port_and_is_what_is_to_be_del
         rig.records.rollback(entry.id)
     assert "server vm-1 has it, and is still there; delete it first" in caught.value.message
     assert "openstack port delete" not in caught.value.message
-    assert rig.ours()[Kind.PORT, "vm-1-0"].facts["status"] == "ACTIVE"
+    assert rig.ours()[Kind.PORT, "vm-1-0"].status == "ACTIVE"
 
 
 def test_down_that_fails_tells_what_is_gone_and_is_taken_up_again(rig: Rig) -> None:
@@ -346,7 +347,7 @@ def test_a_rollback_that_fails_is_finished_by_the_next_run(rig: Rig) -> None:
 
 def test_a_foreign_port_does_not_block_this_cloud_for_good(rig: Rig) -> None:
     _die_after_the_network(rig)
-    rig.cloud.add_foreign(Kind.PORT, "theirs", {"network": "flat", "vnic_type": "direct"}, owner="compute:nova")
+    rig.cloud.add_foreign(Kind.PORT, "theirs", {"network": "flat", "vnic_type": "direct"}, device_owner="compute:nova")
     with pytest.raises(RollbackIncomplete) as incomplete:
         rig.up()
     assert "`virtfn cloud down` delete what can go: it closes this" in incomplete.value.hint
@@ -368,7 +369,10 @@ def _die_after_the_network(rig: Rig) -> None:
 def test_a_routers_interface_keeps_a_network(rig: Rig) -> None:
     rig.up()
     rig.cloud.add_foreign(
-        Kind.PORT, "", {"network": "flat", "vnic_type": "normal"}, owner="network:router_interface", status="ACTIVE"
+        Kind.PORT,
+        "",
+        {"network": "flat", "vnic_type": "normal"},
+        device_owner="network:router_interface",
     )
     (note,) = rig.clouds.plan_down("note").notes
     assert note.startswith("network flat stays")

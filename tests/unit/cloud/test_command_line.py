@@ -127,7 +127,7 @@ def test_a_fault_says_the_clouds_word_the_state_and_the_cause(
 
 def test_a_network_that_others_use_is_named_and_stays(rig: Rig, spec: str, capsys: pytest.CaptureFixture[str]) -> None:
     rig.up()
-    rig.cloud.add_foreign(Kind.PORT, "theirs", {"network": "flat", "vnic_type": "direct"}, owner="compute:nova")
+    rig.cloud.add_foreign(Kind.PORT, "theirs", {"network": "flat", "vnic_type": "direct"}, device_owner="compute:nova")
     assert main(["cloud", "down", "-f", spec, "--yes", "-q"]) == 0
     assert "network flat stays" in capsys.readouterr().out
     assert main(["cloud", "down", "-f", spec, "-q"]) == 0

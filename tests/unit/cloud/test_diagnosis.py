@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,10 @@ from tests.unit.cloud.rig import FIELD_NOTE, Rig, desired
 from virtfn.app import App
 from virtfn.cli.main import main
 from virtfn.errors import ExitCode, VerifyFailed, VirtfnError
-from virtfn.model.cloud import CloudObject, Kind, NicAgent, ObservedCloud
 from virtfn.model.cloud.causes import Cause, CauseKind
+from virtfn.model.cloud.observed import NOT_TOLD, NicAgent, ObservedCloud, ObservedNetwork, ObservedPort, ObservedServer
 from virtfn.model.cloud.survey import CloudSurvey, ComputeHost, Flavor
-from virtfn.model.plan import Value
+from virtfn.model.inventory import Known
 from virtfn.planning.cloud.diagnosis.causes import diagnosis
 from virtfn.planning.cloud.readiness import Readiness, readiness
 from virtfn.testing import FakeCloud, FakeRules
@@ -35,15 +36,23 @@ def failed_up(rules: FakeRules, text: str = ALONE) -> list[Cause]:
     return [cause for cause in caught.value.causes if isinstance(cause, Cause)]
 
 
+def server(**facts: str | None) -> ObservedServer:
+    return replace(ObservedServer("vm-1", "s"), **facts)  # type: ignore[arg-type]
+
+
+def port(**facts: str | None) -> ObservedPort:
+    return replace(ObservedPort("vm-1-0", "p", "flat"), **facts)  # type: ignore[arg-type]
+
+
 def seen_as(
-    server: Mapping[str, Value], port: Mapping[str, Value], survey: CloudSurvey, text: str = ALONE
+    server_as: Mapping[str, str | None], port_as: Mapping[str, str | None], survey: CloudSurvey, text: str = ALONE
 ) -> tuple[Cause, ...]:
-    ours = (CloudObject(Kind.PORT, "vm-1-0", "p", {}, port), CloudObject(Kind.SERVER, "vm-1", "s", {}, server))
+    ours = (port(**port_as), server(**server_as))
     return diagnosis(desired(text), ObservedCloud("c", ours, ()), survey)
 
 
-ERROR: Mapping[str, Value] = {"status": "ERROR", "fault": NO_RETRY}
-UNBOUND: Mapping[str, Value] = {"status": "DOWN", "vif_type": "unbound", "host": ""}
+ERROR: Mapping[str, str | None] = {"status": "ERROR", "fault": NO_RETRY}
+UNBOUND: Mapping[str, str | None] = {"status": "DOWN", "vif_type": "unbound", "host": ""}
 
 
 def test_a_dead_agent() -> None:
@@ -155,7 +164,7 @@ def test_a_dead_agent_is_found_by_each_of_novas_words_for_a_build_that_failed(wo
 
 
 def test_binding_failed_by_the_ports_own_word() -> None:
-    bound: Mapping[str, Value] = {"status": "DOWN", "vif_type": "binding_failed", "host": "compute1"}
+    bound: Mapping[str, str | None] = {"status": "DOWN", "vif_type": "binding_failed", "host": "compute1"}
     (dead,) = seen_as({"status": "BUILD"}, bound, CloudSurvey(agents=(DEAD,)))
     assert dead.kind is CauseKind.AGENT_DEAD
     assert "port vm-1-0: binding_failed on compute1, status DOWN" in dead.seen
@@ -163,24 +172,20 @@ def test_binding_failed_by_the_ports_own_word() -> None:
     assert alive.kind is CauseKind.BINDING_FAILED
 
 
-def on_a_network_of_others(fields: Mapping[str, Value]) -> tuple[Cause, ...]:
-    bound: Mapping[str, Value] = {"status": "DOWN", "vif_type": "binding_failed", "host": "compute1"}
-    ours = (
-        CloudObject(Kind.PORT, "vm-1-0", "p", {}, bound),
-        CloudObject(Kind.SERVER, "vm-1", "s", {}, {"status": "BUILD"}),
-    )
+def on_a_network_of_others(kind: Known[str]) -> tuple[Cause, ...]:
+    ours = (port(status="DOWN", vif_type="binding_failed", host="compute1"), server(status="BUILD"))
     text = "virtfn: cloud/1\nname: note\nservers: [{name: vm-1, image: i, flavor: f, ports: [{network: theirs}]}]\n"
-    theirs = CloudObject(Kind.NETWORK, "theirs", "n", fields)
+    theirs = ObservedNetwork("theirs", "n", type=kind, physical_network=None)
     return diagnosis(desired(text), ObservedCloud("c", ours, (theirs,)), CloudSurvey(agents=(LIVE,)))
 
 
 def test_agents_are_not_asked_for_a_physical_network_that_is_not_told() -> None:
-    (cause,) = on_a_network_of_others({"type": None, "physical_network": None})
+    (cause,) = on_a_network_of_others(NOT_TOLD)
     assert (cause.kind, cause.what) == (CauseKind.BINDING_FAILED, "Neutron could not bind a port on compute1")
 
 
 def test_binding_failed_on_a_tunnel_is_the_networks_fault() -> None:
-    (cause,) = on_a_network_of_others({"type": "vxlan", "physical_network": None})
+    (cause,) = on_a_network_of_others("vxlan")
     assert cause.kind is CauseKind.TYPE_NOT_BOUND
     assert "port vm-1-0: binding_failed on compute1, status DOWN" in cause.seen
 
@@ -242,13 +247,13 @@ def test_a_group_too_large_whose_servers_passed_the_scheduler_together() -> None
 
 def test_a_group_too_large_does_not_silence_novas_last_exception() -> None:
     hosts = (ComputeHost("compute1", "nova"),)
-    said: Mapping[str, Value] = {"status": "ERROR", "fault": f"{MANY_TRIES} Binding failed for port abc"}
+    said: Mapping[str, str | None] = {"status": "ERROR", "fault": f"{MANY_TRIES} Binding failed for port abc"}
     found = seen_as(said, UNBOUND, CloudSurvey(agents=(LIVE,), hosts=hosts), FIELD_NOTE)
     assert [one.kind for one in found] == [CauseKind.GROUP_TOO_LARGE, CauseKind.BINDING_FAILED]
 
 
 def test_room_that_others_of_ours_have_taken_meanwhile_does_not_hide_that_no_vf_was_free() -> None:
-    by_filters: Mapping[str, Value] = {
+    by_filters: Mapping[str, str | None] = {
         "status": "ERROR",
         "fault": "No valid host was found. There are not enough hosts available.",
     }
@@ -256,7 +261,7 @@ def test_room_that_others_of_ours_have_taken_meanwhile_does_not_hide_that_no_vf_
     assert [one.kind for one in found] == [CauseKind.FLAVOR_FITS_NOWHERE, CauseKind.NO_FREE_VF]
 
 
-OFFERED_NONE: Mapping[str, Value] = {"status": "ERROR", "fault": "No valid host was found. "}
+OFFERED_NONE: Mapping[str, str | None] = {"status": "ERROR", "fault": "No valid host was found. "}
 
 
 def test_a_word_without_a_reason_is_not_about_vfs() -> None:
@@ -276,7 +281,7 @@ def test_what_is_known_to_fit_is_not_what_placement_missed() -> None:
     assert cause.seen[1:] == ("takes servers: compute1", "has room for flavor m1.tiny: compute1")
 
 
-GIVEN_UP: Mapping[str, Value] = {
+GIVEN_UP: Mapping[str, str | None] = {
     "status": "ERROR",
     "fault": "Build of instance x aborted: Failed to allocate the network(s), not rescheduling.",
 }
@@ -303,7 +308,7 @@ def test_a_whole_pf_waits_for_no_agent() -> None:
     assert seen_as(GIVEN_UP, UNBOUND, CloudSurvey(agents=(DEAD,), tried={"vm-1": ("compute1",)}), text) == ()
 
 
-BUILD: Mapping[str, Value] = {"status": "BUILD", "host": None}
+BUILD: Mapping[str, str | None] = {"status": "BUILD", "host": None}
 SILENT = ComputeHost("compute1", "nova", up=False)
 
 
@@ -337,7 +342,7 @@ def test_a_member_gets_no_more_than_a_guess_and_whom_to_ask() -> None:
 
 
 def test_bound_ports_that_stay_down() -> None:
-    bound: Mapping[str, Value] = {
+    bound: Mapping[str, str | None] = {
         "status": "DOWN",
         "vif_type": "hw_veb",
         "host": "compute1",
@@ -353,7 +358,7 @@ def test_bound_ports_that_stay_down() -> None:
 
 def test_a_port_that_is_only_late_is_no_cause_where_something_has_failed() -> None:
     survey = CloudSurvey(agents=(LIVE,), uses={("physnet1", "compute1"): 4}, tried={"vm-1": ("compute1",)})
-    late: Mapping[str, Value] = {"status": "DOWN", "vif_type": "hw_veb", "host": "compute1"}
+    late: Mapping[str, str | None] = {"status": "DOWN", "vif_type": "hw_veb", "host": "compute1"}
     assert [cause.kind for cause in seen_as(ERROR, late, survey)] == [CauseKind.NO_FREE_VF]
 
 
@@ -363,7 +368,7 @@ def test_a_fault_that_speaks_for_itself_gets_no_guess() -> None:
 
 
 def test_what_is_only_late_is_no_cause_where_nova_does_not_say_why_a_server_failed() -> None:
-    late: Mapping[str, Value] = {"status": "DOWN", "vif_type": "hw_veb", "host": "compute1"}
+    late: Mapping[str, str | None] = {"status": "DOWN", "vif_type": "hw_veb", "host": "compute1"}
     assert seen_as({"status": "ERROR"}, late, CloudSurvey(agents=(LIVE,))) == ()
 
 
@@ -375,13 +380,10 @@ def test_what_is_too_late_carries_no_cause_that_is_not_known() -> None:
 
 
 def test_a_port_that_is_not_bound_on_one_host_may_still_be_on_the_next() -> None:
-    port = CloudObject(
-        Kind.PORT, "vm-1-0", "p", {}, {"status": "DOWN", "vif_type": "binding_failed", "host": "compute1"}
-    )
+    unbound = port(status="DOWN", vif_type="binding_failed", host="compute1")
 
     def state(status: str) -> Readiness:
-        server = CloudObject(Kind.SERVER, "vm-1", "s", {}, {"status": status})
-        return readiness(desired(ALONE), ObservedCloud("c", (port, server), ()))
+        return readiness(desired(ALONE), ObservedCloud("c", (unbound, server(status=status)), ()))
 
     word = "port vm-1-0: Neutron could not bind it (binding_failed) on host compute1"
     assert state("BUILD").failed == ()

@@ -1,5 +1,7 @@
 """Images, flavors and networks by name or id: the same thing is meant, made, and found again."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from tests.findings import found
 from tests.unit.cloud.rig import FIELD_NOTE, Rig, desired
 
 from virtfn.errors import ConflictError, SpecError
-from virtfn.model.cloud import CloudObject, Kind
+from virtfn.model.cloud import Kind
 from virtfn.model.cloud.references import References
 from virtfn.model.cloud.survey import Flavor, Image
 from virtfn.model.plan import Value
@@ -38,7 +40,7 @@ def with_network(made: Rig, name: str, physical: str) -> str:
     return one
 
 
-def server(made: Rig, name: str = "vm-1") -> CloudObject:
+def server(made: Rig, name: str = "vm-1") -> Any:
     return made.ours()[Kind.SERVER, name]
 
 
@@ -47,7 +49,7 @@ def server(made: Rig, name: str = "vm-1") -> CloudObject:
 def test_names_and_ids_mean_the_same(text: str, again: str) -> None:
     made = rig()
     made.up(text)
-    assert (server(made).fields["image"], server(made).fields["flavor"]) == ("image-old", "m1.tiny")
+    assert (server(made).image, server(made).flavor) == ("image-old", "m1.tiny")
     assert made.clouds.plan(desired(again)).is_empty
     assert made.clouds.show(desired(again)).differences == ()
     assert made.up(again).id is None
@@ -61,7 +63,7 @@ def test_a_name_that_two_images_have_is_refused_with_their_ids_and_an_id_is_not(
         made.up()
     assert "there are 2 images of the name cirros: name one by its id (image-new, image-old)" in str(refused.value)
     made.up(BY_ID)
-    assert server(made).fields["image"] == "image-old"
+    assert server(made).image == "image-old"
     assert made.clouds.plan(desired(BY_ID)).is_empty
     other = BY_ID.replace("image-old", "image-new")
     with pytest.raises(ConflictError, match="server vm-1 has image image-old, not image-new"):
@@ -82,10 +84,10 @@ def test_a_second_image_of_the_name_makes_no_difference_to_what_stands(text: str
 def test_a_flavor_whose_id_is_anothers_name_is_told_from_it() -> None:
     made = Rig(FakeCloud(FakeRules(flavors=(Flavor("small", id="1"), Flavor("1", id="2")))))
     made.up(FIELD_NOTE.replace("m1.tiny", '"1"'))
-    assert server(made).fields["flavor"] == "small"
+    assert server(made).flavor == "small"
     made.down()
     made.up(FIELD_NOTE.replace("m1.tiny", '"2"'))
-    assert server(made).fields["flavor"] == "1"
+    assert server(made).flavor == "1"
     assert made.clouds.plan(desired(FIELD_NOTE.replace("m1.tiny", '"2"'))).is_empty
 
 
@@ -97,7 +99,7 @@ def test_a_network_may_be_named_by_its_id(name: str) -> None:
     plan = made.clouds.plan(desired(text))
     assert any("how many VFs of physnet1 are free" in note for note in plan.notes), "its physical network is known"
     made.up(text)
-    assert made.ours()[Kind.PORT, "vm-0"].fields["network"] == network
+    assert made.ours()[Kind.PORT, "vm-0"].network == network
     view = made.clouds.show(desired(text))
     assert view.differences == ()
     assert view.names.get(network) == (name or None), "shown by its name, if it has one"
@@ -142,7 +144,7 @@ def test_the_network_of_others_is_meant_by_its_id_before_ours_of_that_name_is_ma
     )
     assert [one.network for one in settled(desired(text), made.cloud.observe("note")).servers[0].ports] == [theirs]
     made.up(text)
-    assert made.ours()[Kind.PORT, "vm-1-0"].fields["network"] == theirs
+    assert made.ours()[Kind.PORT, "vm-1-0"].network == theirs
     assert made.clouds.plan(desired(text)).is_empty
 
 
@@ -174,14 +176,14 @@ def test_a_uuid_may_be_written_in_capitals() -> None:
     made = rig(Image("cirros", id=UUID_WORD.lower()))
     text = FIELD_NOTE.replace("cirros", UUID_WORD)
     made.up(text)
-    assert server(made).fields["image"] == UUID_WORD.lower()
+    assert server(made).image == UUID_WORD.lower()
     assert made.clouds.plan(desired(text)).is_empty
 
 
 def test_the_id_of_a_flavor_is_written_as_it_is() -> None:
     made = Rig(FakeCloud(FakeRules(flavors=(Flavor("Big", id="m1.tiny"), Flavor("M1.Tiny", id="7")))))
     made.up(FIELD_NOTE.replace("flavor: m1.tiny", "flavor: M1.Tiny"))
-    assert server(made).fields["flavor"] == "M1.Tiny"
+    assert server(made).flavor == "M1.Tiny"
 
 
 def test_an_image_that_is_not_listed_is_used_by_its_id() -> None:
@@ -189,7 +191,7 @@ def test_an_image_that_is_not_listed_is_used_by_its_id() -> None:
     made = Rig(FakeCloud(FakeRules(hidden_images=(hidden,))))
     text = FIELD_NOTE.replace("cirros", hidden.id)
     made.up(text)
-    assert server(made).fields["image"] == hidden.id
+    assert server(made).image == hidden.id
     assert made.clouds.plan(desired(text)).is_empty
 
 
@@ -218,7 +220,7 @@ def test_what_was_planned_is_made_though_its_name_has_gone_to_another_since() ->
     assert "image-old" not in "".join(step.command for step in plan.steps), "a person reads the name"
     made.cloud.rules.images = (Image("was", id="image-old"), NEW)
     made.clouds.up(desired(), plan)
-    assert server(made).fields["image"] == "image-old"
+    assert server(made).image == "image-old"
 
 
 def test_a_network_of_others_is_told_by_its_name_and_planned_by_its_id() -> None:

@@ -7,7 +7,8 @@ from tests.findings import found
 from tests.unit.cloud.rig import FIELD_NOTE, Rig, desired
 
 from virtfn.errors import GuardRefused, SpecError
-from virtfn.model.cloud import Kind, NicAgent
+from virtfn.model.cloud import Kind
+from virtfn.model.cloud.observed import NicAgent
 from virtfn.model.cloud.survey import ComputeHost, Flavor, Image, SegmentRange
 from virtfn.model.plan import Value
 from virtfn.testing import FakeCloud, FakeRules
@@ -184,7 +185,7 @@ def test_a_tunnel_network_is_a_doubt() -> None:
     made = rig()
     made.cloud.add_foreign(Kind.NETWORK, "tunnel", {"type": "vxlan", "physical_network": None})
     servers = "servers: [{name: vm, image: cirros, flavor: m1.tiny, ports: [{network: tunnel}]}]"
-    made.cloud.add_foreign(Kind.SUBNET, "tunnel-v4", {"network": "tunnel", "pools": [["192.0.2.10", "192.0.2.20"]]})
+    made.cloud.add_foreign(Kind.SUBNET, "tunnel-v4", {"network": "tunnel", "cidr": "192.0.2.0/24"})
     text = f"virtfn: cloud/1\nname: note\n{servers}\n"
     (note, *rest) = notes(made, text)
     assert note.startswith(
@@ -225,7 +226,7 @@ def test_a_port_without_an_address_is_made_so_where_nova_takes_it(text: str) -> 
     (command,) = [step.command for step in made.clouds.plan(desired(text)).steps if "port create" in step.command]
     assert "--no-fixed-ip" in command
     made.up(text)
-    assert made.ours()[Kind.PORT, "vm-0"].fields["fixed_ip"] is None
+    assert made.ours()[Kind.PORT, "vm-0"].fixed_ip is None
     assert made.clouds.plan(desired(text)).is_empty
 
 
@@ -262,7 +263,7 @@ def test_a_subnet_that_is_not_in_the_spec_any_more_gives_addresses_as_before() -
     assert plan.is_empty
     assert plan.notes == ("subnet flat-v4 bears our tag but is not in the spec; it stays until `virtfn cloud down`",)
     made.up(without.replace("count: 1", "count: 2"))
-    assert made.ours()[Kind.PORT, "vm-2-0"].fields["fixed_ip"] is not None
+    assert made.ours()[Kind.PORT, "vm-2-0"].fixed_ip is not None
 
 
 def test_port_security_that_was_turned_off_before_counts_where_the_spec_leaves_it_out() -> None:

@@ -4,7 +4,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from virtfn.cloud import from_sdk as reading
-from virtfn.model.cloud import NicAgent
+from virtfn.model.cloud.fields import fields_of
+from virtfn.model.cloud.observed import NicAgent
+from virtfn.model.inventory import Unknown
 
 OWN = {"n1": "flat"}
 NAMES = reading.Names({"f1": "m1.tiny"}, {"s1": "apart"}, {"s1": ("vm-0", "vm-1")})
@@ -45,34 +47,31 @@ def server(**changed: Any) -> Any:
 
 
 def test_a_bound_port_tells_its_vf() -> None:
-    found = reading.port_object(port(), OWN)
-    assert found.fields == {
+    found = reading.port(port(), OWN)
+    assert fields_of(found) == {
         "network": "flat",
         "vnic_type": "direct",
         "mac": "fa:16:3e:12:34:56",
         "fixed_ip": "192.0.2.10",
     }
-    assert (found.facts["vif_type"], found.facts["host"], found.facts["pci_slot"]) == (
-        "hw_veb",
-        "sriov-host1",
-        "0000:3b:02.3",
-    )
+    assert (found.vif_type, found.host, found.pci_slot) == ("hw_veb", "sriov-host1", "0000:3b:02.3")
 
 
-def test_what_is_for_administrators_only_is_missing_not_empty() -> None:
+def test_what_is_for_administrators_only_is_unknown_not_empty() -> None:
     hidden = port(binding_vif_type=None, binding_host_id=None, binding_profile=None)
-    assert {"vif_type", "host", "pci_slot"}.isdisjoint(reading.port_object(hidden, OWN).facts)
+    found = reading.port(hidden, OWN)
+    assert all(isinstance(fact, Unknown) for fact in (found.vif_type, found.host, found.pci_slot))
 
 
 def test_a_network_tells_a_member_neither_its_type_nor_where_it_is() -> None:
     told = {"id": "n1", "name": "flat", "mtu": 1500, "is_shared": False, "is_port_security_enabled": True}
     where = {"provider_network_type": "flat", "provider_physical_network": "physnet1", "provider_segmentation_id": None}
     rest = {"status": "ACTIVE", "subnet_ids": ["s1", "s2"]}
-    admins = reading.network_object(SimpleNamespace(**told, **where, **rest))
-    members = reading.network_object(SimpleNamespace(**told, **dict.fromkeys(where), **rest))
-    assert (admins.fields["type"], admins.fields["physical_network"]) == ("flat", "physnet1")
-    assert {"type", "physical_network", "segmentation_id"}.isdisjoint(members.fields)
-    assert members.facts == {"status": "ACTIVE", "subnets": 2}
+    admins = reading.network(SimpleNamespace(**told, **where, **rest))
+    members = reading.network(SimpleNamespace(**told, **dict.fromkeys(where), **rest))
+    assert (admins.type, admins.physical_network) == ("flat", "physnet1")
+    assert {"type", "physical_network", "segmentation_id"}.isdisjoint(fields_of(members))
+    assert (members.status, members.subnets) == ("ACTIVE", 2)
 
 
 def test_a_subnet_is_in_normal_form() -> None:
@@ -89,7 +88,7 @@ def test_a_subnet_is_in_normal_form() -> None:
             {"start": "192.0.2.9", "end": "192.0.2.20"},
         ],
     )
-    assert reading.subnet_object(one, OWN).fields == {
+    assert fields_of(reading.subnet(one, OWN)) == {
         "network": "flat",
         "cidr": "192.0.2.0/24",
         "pools": [["192.0.2.9", "192.0.2.20"], ["192.0.2.100", "192.0.2.120"]],
@@ -100,16 +99,16 @@ def test_a_subnet_is_in_normal_form() -> None:
 
 
 def test_a_server_names_what_it_is_made_of() -> None:
-    found = reading.server_object(server(), NAMES)
-    assert (found.fields["image"], found.fields["flavor"]) == ("i1", "m1.tiny")
-    assert (found.fields["server_group"], found.fields["ports"]) == ("apart", ["vm-0", "vm-1"])
+    found = reading.server(server(), NAMES)
+    assert (found.image, found.flavor) == ("i1", "m1.tiny")
+    assert (found.server_group, found.ports) == ("apart", ("vm-0", "vm-1"))
 
 
 def test_a_failed_server_tells_its_fault_and_no_ports() -> None:
     failed = server(status="ERROR", fault={"code": 500, "message": "No valid host was found. "}, compute_host=None)
-    found = reading.server_object(failed, NAMES)
-    assert "ports" not in found.fields
-    assert found.facts["fault"] == "No valid host was found. "
+    found = reading.server(failed, NAMES)
+    assert "ports" not in fields_of(found)
+    assert found.fault == "No valid host was found. "
 
 
 def test_ports_of_a_server_are_in_the_order_of_their_numbers() -> None:

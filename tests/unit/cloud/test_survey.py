@@ -10,7 +10,7 @@ from tests.unit.cloud.rig import FIELD_NOTE, desired
 from tests.unit.cloud.stub import Answer, Stub, serving, write_clouds_yaml
 
 from virtfn.cloud.openstack import OpenStackCloud
-from virtfn.model.cloud import NicAgent, ObservedCloud
+from virtfn.model.cloud.observed import NicAgent, ObservedCloud
 from virtfn.model.cloud.survey import Allowance, CloudSurvey, ComputeHost, Flavor, Image, SegmentRange, Zone
 from virtfn.model.inventory import Unknown
 

@@ -10,7 +10,8 @@ import pytest
 from virtfn.cloud.listing import Listing
 from virtfn.cloud.writer import Writer
 from virtfn.errors import CloudError, CloudUnreachable
-from virtfn.model.cloud import CloudObject, Kind, cloud_target
+from virtfn.model.cloud import Kind, cloud_target
+from virtfn.model.cloud.observed import ObservedNetwork, ObservedObject, ObservedPort, ObservedServer
 from virtfn.model.plan import DEFINITION, Target, Value
 
 pytest.importorskip("openstack")
@@ -79,11 +80,11 @@ class Sdk:
 class Ours:
     """What bears the mark; counts how often it is listed."""
 
-    def __init__(self, *objects: CloudObject) -> None:
+    def __init__(self, *objects: ObservedObject) -> None:
         self.objects = list(objects)
         self.listed: Counter[Kind] = Counter()
 
-    def __call__(self, spec: str, kind: Kind) -> list[CloudObject]:
+    def __call__(self, spec: str, kind: Kind) -> list[ObservedObject]:
         assert spec == "note"
         self.listed[kind] += 1
         return [one for one in self.objects if one.kind is kind]
@@ -108,7 +109,7 @@ def writer(sdk: Any, ours: Ours, parallel: int = 4) -> Writer:
 
 def test_two_servers_are_deleted_at_once_and_gone_when_it_returns() -> None:
     sdk = Sdk(Barrier(2))
-    ours = Ours(*(CloudObject(Kind.SERVER, name, f"id of {name}", {}) for name in ("vm-1", "vm-2")))
+    ours = Ours(*(ObservedServer(name, f"id of {name}") for name in ("vm-1", "vm-2")))
     writer(sdk, ours).write([gone(Kind.SERVER, "vm-1"), gone(Kind.SERVER, "vm-2")])
     assert sorted(said for what, said in sdk.sent if what == "delete") == ["id of vm-1", "id of vm-2"]
     assert sdk.dying == []
@@ -124,7 +125,7 @@ def test_what_is_not_there_is_not_deleted() -> None:
 
 def test_ports_are_made_at_once_marked_in_the_very_call_and_their_network_is_looked_up_once() -> None:
     sdk = Sdk(Barrier(3))
-    ours = Ours(CloudObject(Kind.NETWORK, "flat", "n1", {}))
+    ours = Ours(ObservedNetwork("flat", "n1"))
     writer(sdk, ours, 3).write([port("a"), port("b"), port("c")])
     made = [said for what, said in sdk.sent if what == "port"]
     assert {one["description"] for one in made} == {"virtfn:note"}
@@ -155,7 +156,7 @@ def test_a_network_that_is_not_ours_is_meant_by_its_id() -> None:
 
 
 def test_what_was_remembered_is_asked_for_again_after_forgetting() -> None:
-    sdk, ours = Sdk(), Ours(CloudObject(Kind.NETWORK, "flat", "n1", {}))
+    sdk, ours = Sdk(), Ours(ObservedNetwork("flat", "n1"))
     at_work = writer(sdk, ours)
     at_work.write([port("a")])
     at_work.forget()
@@ -165,7 +166,7 @@ def test_what_was_remembered_is_asked_for_again_after_forgetting() -> None:
 
 def test_a_name_that_two_bear_is_refused_before_anything_is_made() -> None:
     sdk = Sdk()
-    ours = Ours(*(CloudObject(Kind.NETWORK, "flat", name, {}) for name in ("n1", "n2")))
+    ours = Ours(*(ObservedNetwork("flat", name) for name in ("n1", "n2")))
     with pytest.raises(CloudError, match="network: there are 2 of the name flat"):
         writer(sdk, ours).write([port("a"), port("b")])
     assert sdk.asked["port"] == 0
@@ -182,7 +183,7 @@ def test_an_sdk_fault_in_a_thread_leaves_as_an_error_of_ours_that_names_its_obje
 
     sdk = Full()
     with pytest.raises(CloudError, match="port b: no more ports") as caught:
-        writer(sdk, Ours(CloudObject(Kind.NETWORK, "flat", "n1", {})), 2).write([port("a"), port("b")])
+        writer(sdk, Ours(ObservedNetwork("flat", "n1")), 2).write([port("a"), port("b")])
     assert caught.value.status == 409
     assert sdk.asked["tags"] == 1, "the port beside it was made to its end"
 
@@ -192,8 +193,8 @@ def test_a_port_of_a_server_that_is_still_there_is_not_deleted_and_one_of_a_serv
         def delete_port(self, one: str, **_: Any) -> None:
             self._note("delete", one)
 
-    def held(name: str, device: str) -> CloudObject:
-        return CloudObject(Kind.PORT, name, f"id of {name}", {}, {"device": device})
+    def held(name: str, device: str) -> ObservedPort:
+        return ObservedPort(name, f"id of {name}", "flat", device_id=device)
 
     sdk = Neutron()
     sdk.dying = ["stays"]
@@ -218,7 +219,7 @@ class Unanswered(Sdk):
         from openstack.exceptions import HttpException
 
         if self.comes:
-            self.ours.objects.append(CloudObject(Kind.PORT, fields["name"], "late", {}))
+            self.ours.objects.append(ObservedPort(fields["name"], "late", "flat"))
         raise HttpException(details="the gateway gives up", http_status=self.status)
 
 
@@ -227,7 +228,7 @@ def test_what_a_gateway_gave_up_on_is_looked_for_and_told_if_it_does_not_come(
     monkeypatch: pytest.MonkeyPatch, status: int, comes: bool, told: bool
 ) -> None:
     monkeypatch.setattr("virtfn.cloud.writer.LATE_S", 0.0)
-    ours = Ours(CloudObject(Kind.NETWORK, "flat", "n1", {}))
+    ours = Ours(ObservedNetwork("flat", "n1"))
     with pytest.raises(CloudUnreachable) as caught:
         writer(Unanswered(ours, status, comes=comes), ours).write([port("a")])
     assert ours.listed[Kind.PORT] == (1 if status == 504 else 0)
@@ -246,7 +247,7 @@ def test_servers_that_were_deleted_beside_a_refused_one_are_waited_for() -> None
             super().delete_server(one, **more)
 
     sdk = Picky(Barrier(2))
-    ours = Ours(*(CloudObject(Kind.SERVER, name, f"id of {name}", {}) for name in ("vm-1", "vm-2")))
+    ours = Ours(*(ObservedServer(name, f"id of {name}") for name in ("vm-1", "vm-2")))
     with pytest.raises(CloudError) as caught:
         writer(sdk, ours).write([gone(Kind.SERVER, "vm-1"), gone(Kind.SERVER, "vm-2")])
     assert caught.value.where == "server vm-2"
@@ -264,7 +265,7 @@ class _Undying(Sdk):
 def test_a_server_that_was_waited_for_in_vain_is_not_waited_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("virtfn.cloud.writer.DELETION_S", 0.01)
     sdk = _Undying()
-    writing = writer(sdk, Ours(CloudObject(Kind.SERVER, "vm-1", "id of vm-1", {})))
+    writing = writer(sdk, Ours(ObservedServer("vm-1", "id of vm-1")))
     with pytest.raises(CloudError, match="still there"):
         writing.write([gone(Kind.SERVER, "vm-1")])
     monkeypatch.setattr("virtfn.cloud.writer.DELETION_S", 3600.0)

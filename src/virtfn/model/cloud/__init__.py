@@ -1,18 +1,15 @@
-"""Flat SR-IOV networks, direct ports and servers in a cloud: as they shall be, and as they are.
+"""Flat SR-IOV networks, direct ports and servers of a cloud, as a spec declares them.
 
-``Desired...`` is what a person declares; UNSET leaves a thing to the cloud. ``CloudObject`` is what the cloud has. Both
-meet in plain fields, in the normal form in which the cloud is read and written (see ``fields``).
+UNSET leaves a thing to the cloud. What the cloud has is in ``observed``. Both meet in plain fields (``fields``), in the
+normal form in which the cloud is read and written.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
 
 from virtfn.model.addresses import MacAddress
-from virtfn.model.cloud.references import References, references
 from virtfn.model.desired import UNSET, Wanted
-from virtfn.model.plan import Target, Value
+from virtfn.model.plan import Target
 
 
 class Kind(StrEnum):
@@ -110,67 +107,6 @@ class DesiredCloud:
     def tag(self) -> str:
         """The mark of everything that is made for this spec."""
         return tag_of(self.name)
-
-
-@dataclass(frozen=True)
-class CloudObject:
-    """One object of the cloud. ``fields`` are what can be declared of it, in normal form.
-
-    ``facts`` are what nobody declares: ``status``, ``fault``; of a port ``vif_type``, ``host``, ``pci_slot``, ``mac``,
-    ``ips``, ``owner`` and ``device`` (the server's id); of a server ``host``; of a network ``subnets``: how many.
-    What the cloud does not tell is missing.
-    """
-
-    kind: Kind
-    name: str
-    id: str
-    fields: Mapping[str, Value]
-    facts: Mapping[str, Value] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class NicAgent:
-    """A ``NIC Switch agent`` of Neutron: whether it answers, and the physical networks that it serves.
-
-    ``pfs``: the PFs of each, from its ``physical_device_mappings``. ``vfs_in_use``: how many it sees in use, None where
-    it does not tell. ``last_seen``: when Neutron heard of it, in Neutron's words.
-    """
-
-    host: str
-    alive: bool
-    physical_networks: tuple[str, ...]
-    pfs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    vfs_in_use: int | None = None
-    last_seen: str = ""
-
-
-@dataclass(frozen=True)
-class ObservedCloud:
-    """What bears one spec's tag, and what else matters to it.
-
-    ``others`` are networks without the tag, and ports without it on networks that bear it. What the cloud is made of
-    beside (agents, hosts, quotas) is in ``survey``. ``images`` and ``flavors`` are what these are called.
-    """
-
-    cloud: str
-    ours: tuple[CloudObject, ...]
-    others: tuple[CloudObject, ...]
-    images: References = field(default_factory=References)
-    flavors: References = field(default_factory=References)
-
-    @cached_property
-    def networks(self) -> References:
-        """What networks are called; a name means ours before that of others."""
-        ours = [one for one in self.ours if one.kind is Kind.NETWORK]
-        return references([*ours, *self.foreign_networks()], first=(one.id for one in ours))
-
-    def find(self, kind: Kind, name: str) -> CloudObject | None:
-        """Our object of this kind and name, or None."""
-        return next((one for one in self.ours if (one.kind, one.name) == (kind, name)), None)
-
-    def foreign_networks(self) -> tuple[CloudObject, ...]:
-        """Networks that do not bear the tag."""
-        return tuple(one for one in self.others if one.kind is Kind.NETWORK)
 
 
 def tag_of(spec: str) -> str:

@@ -16,9 +16,12 @@ networks of the same spec and flavors are names, other networks and images are i
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
 
 from virtfn.errors import UsageError
-from virtfn.model.cloud import CloudObject, Kind, meant_by
+from virtfn.model.cloud import Kind, meant_by
+from virtfn.model.cloud.observed import NOT_TOLD, O, ObservedObject
+from virtfn.model.inventory import Unknown
 from virtfn.model.plan import DEFINITION, Target, Value
 
 DEFINED_BY: Mapping[Kind, tuple[str, ...]] = {
@@ -27,6 +30,16 @@ DEFINED_BY: Mapping[Kind, tuple[str, ...]] = {
     Kind.PORT: ("network", "vnic_type"),
     Kind.SERVER_GROUP: ("policy",),
     Kind.SERVER: ("image", "flavor"),
+}
+FIELDS: Mapping[Kind, tuple[str, ...]] = {
+    Kind.NETWORK: (*DEFINED_BY[Kind.NETWORK], "segmentation_id", "mtu", "shared", "port_security"),
+    Kind.SUBNET: (*DEFINED_BY[Kind.SUBNET], "pools", "gateway", "dhcp", "dns"),
+    Kind.PORT: (*DEFINED_BY[Kind.PORT], "mac", "fixed_ip"),
+    Kind.SERVER_GROUP: DEFINED_BY[Kind.SERVER_GROUP],
+    Kind.SERVER: (
+        *DEFINED_BY[Kind.SERVER],
+        *("ports", "host", "availability_zone", "user_data", "key_name", "server_group"),
+    ),
 }
 LATER: Mapping[Kind, tuple[str, ...]] = {
     Kind.NETWORK: ("mtu", "shared", "port_security"),
@@ -41,19 +54,26 @@ NOT_READ_BACK = (*CHOSEN_BY_THE_CLOUD, "ports", "user_data")
 """Of a server: its ports are its own only while it runs, and user data is shown to administrators only."""
 
 
+def fields_of(found: ObservedObject) -> dict[str, Value]:
+    """The fields of an object that can be declared; those that the cloud does not tell are missing."""
+    told = {name: getattr(found, name, NOT_TOLD) for name in FIELDS[found.kind]}
+    return {name: _plain(value) for name, value in told.items() if not isinstance(value, Unknown)}
+
+
 def definition_of(kind: Kind, fields: Mapping[str, Value]) -> dict[str, Value]:
     """The fields that never change."""
     return {name: fields.get(name) for name in DEFINED_BY[kind]}
 
 
-def field_of(found: CloudObject | None, field: str) -> Value:
+def field_of(found: ObservedObject | None, field: str) -> Value:
     """One field as ``World.read`` gives it; None where the object is not there."""
     if found is None:
         return None
-    return definition_of(found.kind, found.fields) if field == DEFINITION else found.fields.get(field)
+    fields = fields_of(found)
+    return definition_of(found.kind, fields) if field == DEFINITION else fields.get(field)
 
 
-def find(ours: Iterable[CloudObject], target: Target) -> CloudObject | None:
+def find(ours: Iterable[O], target: Target) -> O | None:
     """The object that a target means, among those that bear its spec's tag.
 
     Raises UsageError where there are several: neither can be told from the other.
@@ -91,11 +111,15 @@ def by_kind(changes: Sequence[tuple[Target, str, Value]]) -> list[list[tuple[Tar
     return grouped
 
 
-def refuse_fixed(found: CloudObject, fields: Iterable[str]) -> None:
+def refuse_fixed(found: ObservedObject, fields: Iterable[str]) -> None:
     """Raise UsageError where one of these fields of an object that is there can only be set as it is made."""
     fixed = [name for name in fields if name not in LATER[found.kind]]
     if fixed:
         raise UsageError(f"{', '.join(fixed)} cannot be changed", where=f"{found.kind.value} {found.name}")
+
+
+def _plain(value: Any) -> Value:
+    return [_plain(item) for item in value] if isinstance(value, tuple) else cast(Value, value)
 
 
 def whole(fields: Mapping[str, Value]) -> dict[str, Value]:

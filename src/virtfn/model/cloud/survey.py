@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from virtfn.model.cloud import Kind, NicAgent
+from virtfn.model.cloud import Kind
+from virtfn.model.cloud.observed import NicAgent
 from virtfn.model.inventory import Known, Unknown
 
 NOT_ASKED = Unknown("it was not asked for")

@@ -12,11 +12,10 @@ from virtfn.model.cloud import (
     DesiredPort,
     DesiredServer,
     NetworkType,
-    NicAgent,
-    ObservedCloud,
     VnicType,
 )
 from virtfn.model.cloud.causes import Cause, CauseKind
+from virtfn.model.cloud.observed import NicAgent, ObservedCloud
 from virtfn.model.desired import UNSET
 from virtfn.planning.cloud.wanted_objects import other_network_of
 
@@ -40,12 +39,11 @@ def agent_causes(
 def network_causes(port: DesiredPort, desired: DesiredCloud, observed: ObservedCloud) -> Iterator[Cause]:
     """A network of others whose type (a tunnel) no agent binds; nothing where the type is not told."""
     network = other_network_of(port, desired, observed)
-    kind = network.fields.get("type") if network else None
-    if network and kind and kind not in tuple(NetworkType):
-        called = network.name or network.id
+    kind = network.type if network else None
+    if network and isinstance(kind, str) and kind not in tuple(NetworkType):
         yield Cause(
             CauseKind.TYPE_NOT_BOUND,
-            f"network {called} is of type {kind}: Neutron's sriovnicswitch binds VFs on flat and vlan only",
+            f"network {network.label} is of type {kind}: Neutron's sriovnicswitch binds VFs on flat and vlan only",
             (f"network {network.name} ({network.id}): type {kind}",),
             "put the port on a flat or vlan network of a physical network that an agent serves",
         )

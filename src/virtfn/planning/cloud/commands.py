@@ -6,7 +6,8 @@ Sources: python-openstackclient 10, ``openstack CMD --help``. ``--host`` of a se
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
-from virtfn.model.cloud import CloudObject, Kind, tag_of
+from virtfn.model.cloud import Kind, tag_of
+from virtfn.model.cloud.observed import ObservedObject
 from virtfn.model.plan import Value
 
 _SWITCHES = {
@@ -44,7 +45,7 @@ def create_command(spec: str, kind: Kind, name: str, fields: Mapping[str, Value]
     return before + shlex.join(words)
 
 
-def change_command(found: CloudObject, field: str, value: Value) -> str:
+def change_command(found: ObservedObject, field: str, value: Value) -> str:
     """The command that sets one field of an object that is there: by its id, as others may have its name."""
     first = {"pools": ["--no-allocation-pool"], "dns": ["--no-dns-nameservers"]}.get(field, [])
     options = list(_option("", found.kind, field, value))

@@ -10,8 +10,18 @@ from collections.abc import Iterator
 
 from virtfn.errors import UsageError
 from virtfn.model.addresses import PciAddress
-from virtfn.model.cloud.mirror import CloudMirror, HostSide, Preparation, Readiness
-from virtfn.model.cloud.ports import BOUND, CloudPort, Named, NicSwitch, PortOwner, Project
+from virtfn.model.cloud.mirror import (
+    BOUND,
+    CloudMirror,
+    CloudPort,
+    HostSide,
+    NameMatches,
+    PortOwner,
+    Preparation,
+    PreparationState,
+    Project,
+)
+from virtfn.model.cloud.observed import NicAgent
 from virtfn.model.inventory import Known, Unknown
 from virtfn.model.mirror import Objection
 
@@ -24,7 +34,7 @@ _NO_VF = {
 _BE_ADMIN = "use a cloud with an administrator's credentials (--os-cloud)"
 
 
-def choose(word: str, named: Named) -> CloudPort:
+def choose(word: str, named: NameMatches) -> CloudPort:
     """The one port that a name or an id means: a port, or the direct port of a server. Raises UsageError."""
     if len(named.ports) + len(named.servers) > 1:
         raise UsageError(
@@ -44,9 +54,9 @@ def choose(word: str, named: Named) -> CloudPort:
     return _port_of(server, ports)
 
 
-def of_server(named: Named, port: str) -> Named:
+def of_server(named: NameMatches, port: str) -> NameMatches:
     """Of these servers, their ports of this name or id: what SERVER:PORT means."""
-    return Named(tuple(one for _, ports in named.servers for one in ports if port in (one.name, one.id)))
+    return NameMatches(tuple(one for _, ports in named.servers for one in ports if port in (one.name, one.id)))
 
 
 def objections(source: CloudPort, copy: CloudPort, *, as_admin: bool) -> tuple[Objection, ...]:
@@ -58,11 +68,11 @@ def objections(source: CloudPort, copy: CloudPort, *, as_admin: bool) -> tuple[O
 
 
 def plan_mirror(
-    source: CloudPort, copy: CloudPort, switches: Known[tuple[NicSwitch, ...]], *, as_admin: bool = False
+    source: CloudPort, copy: CloudPort, agents: Known[tuple[NicAgent, ...]], *, as_admin: bool = False
 ) -> CloudMirror:
     """What a mirror takes, of two ports to which there are no objections."""
     host, network = str(source.host), _physical_network(source) or ""
-    pf = _pf(host, network, switches)
+    pf = _pf(host, network, agents)
     return CloudMirror(
         source,
         copy,
@@ -72,12 +82,12 @@ def plan_mirror(
         tuple(_preparations(copy, host, pf)),
         _host_side(source, copy, host, pf),
         tuple(_warnings(source, copy, as_admin)),
-        tuple(_notes(source, copy, host, switches)),
+        tuple(_notes(source, copy, host, agents)),
         tuple(_lookups(source, copy, host)),
     )
 
 
-def _said(named: Named) -> Iterator[str]:
+def _said(named: NameMatches) -> Iterator[str]:
     for port in named.ports:
         yield f"port {port.id} (network {port.network.name}, project {port.project})"
     for server, _ in named.servers:
@@ -188,14 +198,14 @@ def _physical_network(port: CloudPort) -> str | None:
     return None
 
 
-def _pf(host: str, network: str, switches: Known[tuple[NicSwitch, ...]]) -> Known[str]:
+def _pf(host: str, network: str, agents: Known[tuple[NicAgent, ...]]) -> Known[str]:
     """The PF of the VFs, where the agent's configuration leaves one possibility only."""
-    if isinstance(switches, Unknown):
-        return Unknown(f"Neutron tells the VFs' addresses, and its agents' netdevs not to us: {switches.reason}")
-    agent = next((one for one in switches if one.host == host), None)
+    if isinstance(agents, Unknown):
+        return Unknown(f"Neutron tells the VFs' addresses, and its agents' netdevs not to us: {agents.reason}")
+    agent = next((one for one in agents if one.host == host), None)
     if agent is None:
         return Unknown(f"Neutron has no NIC Switch agent on {host}")
-    netdevs = agent.devices.get(network, ())
+    netdevs = agent.pfs.get(network, ())
     if not netdevs:
         return Unknown(f"the agent on {host} does not serve {network or 'a physical network'} now")
     if len(netdevs) > 1:
@@ -209,7 +219,7 @@ def _preparations(copy: CloudPort, host: str, pf: Known[str]) -> Iterator[Prepar
     off = copy.port_security is False
     yield Preparation(
         f"port security of {copy.label} off",
-        Readiness.DONE if off else Readiness.TO_DO,
+        PreparationState.DONE if off else PreparationState.TO_DO,
         f"an administrator, or the owner of network {copy.network.name} ({copy.network.project})",
         "while the VF has its port's own MAC, Neutron's agent sets its spoof check from this, at each port update and "
         "at its own start: one that was turned off on the host alone is on again. Needed where the copy's guest shall "
@@ -223,7 +233,7 @@ def _preparations(copy: CloudPort, host: str, pf: Known[str]) -> Iterator[Prepar
     netdev = pf if isinstance(pf, str) else "PF"
     yield Preparation(
         f"the VF of {copy.label} out of the agent's hands",
-        Readiness.CHOICE,
+        PreparationState.CHOICE,
         f"root on {host}",
         "the agent then leaves this VF alone altogether, and no longer reports its port up or down. Add it to what is "
         "there, restart the agent, and take it out again afterwards",
@@ -259,9 +269,9 @@ def _warnings(source: CloudPort, copy: CloudPort, as_admin: bool) -> Iterator[st
         yield f"--as-admin: all that is sent to {sent} will be read by {read}"
 
 
-def _notes(source: CloudPort, copy: CloudPort, host: str, switches: Known[tuple[NicSwitch, ...]]) -> Iterator[str]:
-    agents = () if isinstance(switches, Unknown) else switches
-    if any(not one.alive for one in agents if one.host == host):
+def _notes(source: CloudPort, copy: CloudPort, host: str, agents: Known[tuple[NicAgent, ...]]) -> Iterator[str]:
+    known = () if isinstance(agents, Unknown) else agents
+    if any(not one.alive for one in known if one.host == host):
         yield f"the NIC Switch agent on {host} does not answer: what Neutron says of these ports may be old"
     for port in (source, copy):
         if port.owner is None:

@@ -7,7 +7,8 @@ planned, and back only for being read.
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from virtfn.model.cloud import CloudObject, DesiredCloud, DesiredPort, DesiredServer, Kind, ObservedCloud
+from virtfn.model.cloud import DesiredCloud, DesiredPort, DesiredServer
+from virtfn.model.cloud.observed import ObservedCloud, ObservedServer
 from virtfn.model.cloud.references import is_uuid
 from virtfn.model.desired import UNSET
 from virtfn.model.plan import Value
@@ -34,14 +35,15 @@ def kept(desired: DesiredCloud, observed: ObservedCloud) -> Iterator[str]:
     """
     alike: dict[str, list[str]] = {}
     for server in desired.servers:
-        found = observed.find(Kind.SERVER, server.name)
-        fields = found.fields if found else {}
+        found = observed.server(server.name)
+        if found is None:
+            continue
         for what, word, has, known in (
-            ("image", server.image, fields.get("image"), observed.images),
-            ("flavor", server.flavor, fields.get("flavor"), observed.flavors),
+            ("image", server.image, found.image, observed.images),
+            ("flavor", server.flavor, found.flavor, observed.flavors),
         ):
             meant = known.meant(word)
-            if not isinstance(has, str) or has == word or has in meant:
+            if not has or has == word or has in meant:
                 continue
             if _is_a_name(word, observed) if what == "image" else not meant and has not in known.names.values():
                 why = f"which is not what {word} means now" if meant else f"and there is no {what} {word}"
@@ -65,7 +67,7 @@ def spoken(observed: ObservedCloud, ids: Collection[str]) -> Mapping[str, str]:
 def _server(
     server: DesiredServer, own: Collection[str], bare: Collection[str], observed: ObservedCloud
 ) -> DesiredServer:
-    found = observed.find(Kind.SERVER, server.name)
+    found = observed.server(server.name)
     return replace(
         server,
         image=_image(server.image, found, observed),
@@ -79,9 +81,9 @@ def _is_a_name(word: str, observed: ObservedCloud) -> bool:
     return observed.images.with_id(word) is None and not is_uuid(word)
 
 
-def _image(word: str, found: CloudObject | None, observed: ObservedCloud) -> str:
-    has = found.fields.get("image") if found else None
-    if isinstance(has, str) and _is_a_name(word, observed):
+def _image(word: str, found: ObservedServer | None, observed: ObservedCloud) -> str:
+    has = found.image if found else None
+    if has and _is_a_name(word, observed):
         return has
     meant = observed.images.meant(word)
     if len(meant) == 1:
@@ -89,26 +91,25 @@ def _image(word: str, found: CloudObject | None, observed: ObservedCloud) -> str
     return word.lower() if is_uuid(word) else word
 
 
-def _flavor(word: str, found: CloudObject | None, observed: ObservedCloud) -> str:
+def _flavor(word: str, found: ObservedServer | None, observed: ObservedCloud) -> str:
     """Nova tells a server's flavor by its name only, also when the flavor is gone: an id of it says no more then."""
     known = observed.flavors
     meant = known.meant(word)
     if len(meant) == 1:
         return known.names[meant[0]]
-    has = found.fields.get("flavor") if found else None
-    return has if isinstance(has, str) and has not in known.names.values() else word
+    has = found.flavor if found else None
+    return has if has and has not in known.names.values() else word
 
 
 def _port(port: DesiredPort, own: Collection[str], bare: Collection[str], observed: ObservedCloud) -> DesiredPort:
-    found = observed.find(Kind.PORT, port.name)
+    found = observed.port(port.name)
     if port.network in own:
         is_new = found is None and port.fixed_ip is UNSET and port.network in bare
         return replace(port, fixed_ip=None) if is_new else port
     networks = observed.networks
     meant = networks.meant(port.network)
-    has = found.fields.get("network") if found else None
-    if len(meant) > 1 and has in meant:
-        return replace(port, network=str(has))
+    if len(meant) > 1 and found and found.network in meant:
+        return replace(port, network=found.network)
     if len(meant) != 1:
         return port
     return replace(port, network=networks.names[meant[0]] if meant[0] in networks.first else meant[0])

@@ -4,11 +4,12 @@ What is made bears the spec's tag, and only what bears it is ever changed or del
 definition first, its other fields FRESH behind it. What is deleted is gone for good: no plan brings a disk back.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from virtfn.errors import ConflictError
-from virtfn.model.cloud import CloudObject, DesiredCloud, Kind, ObservedCloud, cloud_target, tag_of
-from virtfn.model.cloud.fields import CHOSEN_BY_THE_CLOUD, DEFINED_BY, LATER, NOT_READ_BACK, definition_of
+from virtfn.model.cloud import DesiredCloud, Kind, cloud_target, tag_of
+from virtfn.model.cloud.fields import CHOSEN_BY_THE_CLOUD, DEFINED_BY, LATER, NOT_READ_BACK, definition_of, fields_of
+from virtfn.model.cloud.observed import ObservedCloud, ObservedNetwork, ObservedObject, ObservedPort, ObservedSubnet
 from virtfn.model.cloud.survey import CloudSurvey
 from virtfn.model.plan import DEFINITION, Impact, Plan, Step, Undoing, Value, Writing
 from virtfn.model.subject import CloudAction, CloudSubject
@@ -51,10 +52,10 @@ def plan_up(desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey)
 
 def plan_down(spec: str, observed: ObservedCloud) -> Plan:
     """What deletes everything that bears the tag of the spec of this name, but what others use; the notes name that."""
-    kept = {str(port.fields.get("network")): port for port in observed.others if _blocks(port)}
+    kept = {port.network: port for port in observed.foreign_ports() if _blocks(port)}
     notes = [
         f"network {name} stays, and its subnets: port {port.name or port.id} on it is not ours"
-        + (f" ({port.facts['owner']})" if port.facts.get("owner") else "")
+        + (f" ({port.device_owner})" if port.device_owner else "")
         for name, port in kept.items()
     ]
     steps = []
@@ -75,8 +76,8 @@ def differences(desired: DesiredCloud, observed: ObservedCloud) -> tuple[str, ..
             lines.append(f"{target} is not there")
             continue
         lines += [
-            f"{target} {field}: {_said(field, found.fields[field], observed)}, declared {_said(field, value, observed)}"
-            for field, value in _changed(one, found)
+            f"{target} {field}: {_said(field, has, observed)}, declared {_said(field, value, observed)}"
+            for field, has, value in _changed(one, found)
         ]
     return tuple(lines)
 
@@ -90,16 +91,16 @@ def _subject(action: CloudAction, spec: str, steps: Sequence[Step], observed: Ob
 def _steps(spec: str, one: WantedObject, observed: ObservedCloud) -> Iterator[Step]:
     target, found = cloud_target(spec, one.kind, one.name), observed.find(one.kind, one.name)
     if found is not None:
-        for field, value in _changed(one, found):
+        for field, has, value in _changed(one, found):
             yield Step(
                 target,
                 field,
-                found.fields[field],
+                has,
                 value,
                 "the spec says so",
                 impact_note=_NOTES.get((one.kind, field), ""),
                 command=change_command(found, field, value),
-                undo_command=change_command(found, field, found.fields[field]),
+                undo_command=change_command(found, field, has),
             )
         return
     yield Step(
@@ -129,23 +130,27 @@ def _is_given_by_the_pf(one: WantedObject, field: str) -> bool:
     return one.kind is Kind.PORT and field == "mac" and one.fields["vnic_type"] == "direct-physical"
 
 
-def _changed(one: WantedObject, found: CloudObject) -> Iterator[tuple[str, Value]]:
-    """The named fields that differ; what the cloud does not tell, or has not decided, is not compared."""
+def _changed(one: WantedObject, found: ObservedObject) -> Iterator[tuple[str, Value, Value]]:
+    """The named fields that differ: field, value there, value declared.
+
+    What the cloud does not tell, or has not decided, is not compared.
+    """
+    there = fields_of(found)
     for field, value in one.fields.items():
-        undecided = field in CHOSEN_BY_THE_CLOUD and found.fields.get(field) is None
-        if field not in found.fields or undecided or _is_given_by_the_pf(one, field):
+        undecided = field in CHOSEN_BY_THE_CLOUD and there.get(field) is None
+        if field not in there or undecided or _is_given_by_the_pf(one, field):
             continue
-        if found.fields[field] != value:
-            yield field, value
+        if there[field] != value:
+            yield field, there[field], value
 
 
 def _refuse_unchangeable(wanted: tuple[WantedObject, ...], observed: ObservedCloud) -> None:
     faults = []
     for one in wanted:
         found = observed.find(one.kind, one.name)
-        for field, value in _changed(one, found) if found else ():
-            if found and field not in LATER[one.kind]:
-                has, asked = (_said(field, word, observed) for word in (found.fields[field], value))
+        for field, *values in _changed(one, found) if found else ():
+            if field not in LATER[one.kind]:
+                has, asked = (_said(field, value, observed) for value in values)
                 what = f"{_kind_and_name(one)} has {field} {has}, not {asked}"
                 faults.append((one.where, what))
     if faults:
@@ -190,26 +195,26 @@ def _broken(desired: DesiredCloud, observed: ObservedCloud) -> Iterator[str]:
         yield f"{where} has failed ({word}); it is left as it is: delete it, and `virtfn cloud up` makes it anew"
 
 
-def _kind_and_name(one: WantedObject | CloudObject) -> str:
+def _kind_and_name(one: WantedObject | ObservedObject) -> str:
     return f"{one.kind.value.replace('_', ' ')} {one.name}"
 
 
-def _blocks(port: CloudObject) -> bool:
-    return port.kind is Kind.PORT and port.facts.get("owner") not in _GO_WITH_THE_NETWORK
+def _blocks(port: ObservedPort) -> bool:
+    return port.device_owner not in _GO_WITH_THE_NETWORK
 
 
-def _is_kept(one: CloudObject, kept: Mapping[str, CloudObject]) -> bool:
-    if one.kind is Kind.NETWORK:
+def _is_kept(one: ObservedObject, kept: Collection[str]) -> bool:
+    if isinstance(one, ObservedNetwork):
         return one.name in kept
-    return one.kind is Kind.SUBNET and str(one.fields.get("network")) in kept
+    return isinstance(one, ObservedSubnet) and one.network in kept
 
 
-def _deletion(spec: str, one: CloudObject) -> Step:
+def _deletion(spec: str, one: ObservedObject) -> Step:
     server = one.kind is Kind.SERVER
     return Step(
         cloud_target(spec, one.kind, one.name),
         DEFINITION,
-        definition_of(one.kind, one.fields),
+        definition_of(one.kind, fields_of(one)),
         None,
         f"it bears our tag {tag_of(spec)}",
         Impact.PARTY if server else Impact.NOBODY,

@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from virtfn.errors import GuardRefused
-from virtfn.model.cloud import DesiredCloud, DesiredServer, Kind, NetworkType, ObservedCloud
+from virtfn.model.cloud import DesiredCloud, DesiredServer, Kind, NetworkType
 from virtfn.model.cloud.causes import Cause
+from virtfn.model.cloud.observed import ObservedCloud, ObservedNetwork
 from virtfn.model.cloud.survey import QUOTAS, CloudSurvey
 from virtfn.model.desired import UNSET
 from virtfn.model.finding import FindingKind, Severity
@@ -100,7 +101,7 @@ def _untold_by_any_api(
     new: Sequence[WantedObject], desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey
 ) -> Iterator[str]:
     """Neutron tells neither its type drivers nor its flat_networks; nova reports no VF of a physical network."""
-    drivers = {str(one.fields.get("type")) for one in (*observed.ours, *observed.others) if one.kind is Kind.NETWORK}
+    drivers = {one.type for one in (*observed.ours, *observed.others) if isinstance(one, ObservedNetwork)}
     for one in (found for found in new if found.kind is Kind.NETWORK):
         kind, physical = str(one.fields["type"]), one.fields["physical_network"]
         if kind == NetworkType.VLAN.value and not isinstance(survey.ranges, Unknown):

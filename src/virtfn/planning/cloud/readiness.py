@@ -1,12 +1,14 @@
-"""Whether servers run and their ports are bound to VFs. Pure. Why not is told by ``diagnosis``."""
+"""Whether servers run and their ports are bound to VFs, and how far each server is. Pure. ``diagnosis`` says why."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from virtfn.model.cloud import CloudObject, DesiredCloud, DesiredPort, DesiredServer, Kind, ObservedCloud
+from virtfn.model.cloud import DesiredCloud, DesiredPort, DesiredServer
 from virtfn.model.cloud.causes import Cause
 from virtfn.model.cloud.fields import CHOSEN_BY_THE_CLOUD
+from virtfn.model.cloud.observed import ObservedCloud, ObservedServer
 from virtfn.model.desired import UNSET
+from virtfn.model.inventory import Unknown
 from virtfn.model.plan import Value
 
 BINDING_FAILED = "binding_failed"
@@ -44,31 +46,63 @@ def readiness(desired: DesiredCloud, observed: ObservedCloud) -> Readiness:
 def placement(desired: DesiredCloud, observed: ObservedCloud) -> Mapping[str, Value]:
     """Where the servers' ports are now: what is kept in the journal as evidence."""
     ports = {
-        port.name: {key: found.facts[key] for key in ("host", "pci_slot", "vif_type", "status") if key in found.facts}
+        port.name: {
+            key: value
+            for key in ("host", "pci_slot", "vif_type", "status")
+            if not isinstance(value := getattr(found, key), Unknown)
+        }
         for server in desired.servers
         for port in server.ports
-        if (found := observed.find(Kind.PORT, port.name))
+        if (found := observed.port(port.name))
     }
     return {"kind": "placement", "ports": ports}
 
 
+def progress(desired: DesiredCloud, observed: ObservedCloud) -> Mapping[str, str]:
+    """How far each server is, by its name: ``ACTIVE on sriov-host1, port vm-1-0 bound to 0000:3b:02.3``."""
+    return {
+        server.name: ", ".join(
+            [
+                _server_progress(observed.server(server.name)),
+                *(text for port in server.ports if (text := _port_progress(port, observed))),
+            ]
+        )
+        for server in desired.servers
+    }
+
+
+def _server_progress(found: ObservedServer | None) -> str:
+    if found is None:
+        return "not there"
+    return f"{found.status} on {found.host}" if found.host else found.status
+
+
+def _port_progress(port: DesiredPort, observed: ObservedCloud) -> str:
+    found = observed.port(port.name)
+    if found is None:
+        return f"port {port.name} not there"
+    waits = "" if found.status == _ACTIVE else ", not up yet"
+    if found.pci_slot and not isinstance(found.pci_slot, Unknown):
+        return f"port {port.name} bound to {found.pci_slot}{waits}"
+    return f"port {port.name} {found.status}" if found.status == _ACTIVE else ""
+
+
 def _server_state(server: DesiredServer, observed: ObservedCloud) -> tuple[str, bool]:
     """What is not right yet, "" where it is; and whether it will stay so."""
-    found = observed.find(Kind.SERVER, server.name)
+    found = observed.server(server.name)
     if found is None:
         return f"server {server.name} is not there", False
-    status = str(found.facts.get("status"))
-    if status == _ERROR:
-        return str(found.facts.get("fault") or "status ERROR"), True
-    if status != _ACTIVE:
-        return f"server {server.name} is {status}", False
+    if found.status == _ERROR:
+        return found.fault or "status ERROR", True
+    if found.status != _ACTIVE:
+        return f"server {server.name} is {found.status}", False
     misplaced = _misplaced(server, found)
     return misplaced, bool(misplaced)
 
 
-def _misplaced(server: DesiredServer, found: CloudObject) -> str:
+def _misplaced(server: DesiredServer, found: ObservedServer) -> str:
     for field in CHOSEN_BY_THE_CLOUD:
-        asked, got = getattr(server, field), found.fields.get(field)
+        asked, got = getattr(server, field), getattr(found, field)
         if asked is not UNSET and got is not None and got != asked:
             return f"it runs with {field.replace('_', ' ')} {got}, asked was {asked}"
     return ""
@@ -76,18 +110,17 @@ def _misplaced(server: DesiredServer, found: CloudObject) -> str:
 
 def _port_state(port: DesiredPort, server: DesiredServer, observed: ObservedCloud) -> tuple[str, bool]:
     """The same of a port. While nova still builds the server it may try another host, and bind the port there."""
-    found = observed.find(Kind.PORT, port.name)
+    found = observed.port(port.name)
     if found is None:
         return f"port {port.name} is not there", False
-    facts = found.facts
-    if facts.get("vif_type") == BINDING_FAILED:
-        holder = observed.find(Kind.SERVER, server.name)
-        is_final = holder is None or holder.facts.get("status") != _BUILD
-        return f"port {port.name}: Neutron could not bind it (binding_failed) on host {facts.get('host')}", is_final
-    if facts.get("vif_type", "?") in _UNBOUND:
+    if found.vif_type == BINDING_FAILED:
+        holder = observed.server(server.name)
+        is_final = holder is None or holder.status != _BUILD
+        return f"port {port.name}: Neutron could not bind it (binding_failed) on host {found.host}", is_final
+    if found.vif_type in _UNBOUND:
         return f"port {port.name} is not bound", False
-    if "pci_slot" in facts and not facts["pci_slot"]:
+    if found.pci_slot == "":
         return f"port {port.name} has no PCI slot", False
-    if facts.get("status") != _ACTIVE:
-        return f"port {port.name} is {facts.get('status')}", False
+    if found.status != _ACTIVE:
+        return f"port {port.name} is {found.status}", False
     return "", False

@@ -4,15 +4,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from virtfn.errors import SpecError
 from virtfn.model.cloud import (
-    CloudObject,
     DesiredCloud,
     DesiredNetwork,
     DesiredPort,
     DesiredServer,
     Kind,
     NetworkType,
-    ObservedCloud,
 )
+from virtfn.model.cloud.observed import ObservedCloud, ObservedNetwork
 from virtfn.model.cloud.references import Named, called
 from virtfn.model.cloud.survey import CloudSurvey, Flavor
 from virtfn.model.desired import UNSET
@@ -47,12 +46,12 @@ def check_against(desired: DesiredCloud, observed: ObservedCloud, survey: CloudS
 
 def _network_problems(network: DesiredNetwork, observed: ObservedCloud, survey: CloudSurvey) -> Iterator[str]:
     physical = network.physical_network
-    on_it = [one for one in observed.foreign_networks() if one.fields.get("physical_network") == physical]
+    on_it = [one for one in observed.foreign_networks() if one.physical_network == physical]
     if network.type is NetworkType.FLAT:
-        for other in (one for one in on_it if one.fields.get("type") == NetworkType.FLAT.value):
+        for other in (one for one in on_it if one.type == NetworkType.FLAT.value):
             yield (
-                f"{physical} carries the flat network {_name(other)} already, which is not ours; "
-                f"use it (network: {_name(other)}), or another physical network"
+                f"{physical} carries the flat network {other.label} already, which is not ours; "
+                f"use it (network: {other.label}), or another physical network"
             )
     else:
         yield from _vlan_problems(network, on_it, survey)
@@ -64,11 +63,11 @@ def _network_problems(network: DesiredNetwork, observed: ObservedCloud, survey: 
         yield from (f"this cloud's Neutron cannot {what}" for what in missing)
 
 
-def _vlan_problems(network: DesiredNetwork, on_it: Iterable[CloudObject], survey: CloudSurvey) -> Iterator[str]:
+def _vlan_problems(network: DesiredNetwork, on_it: Iterable[ObservedNetwork], survey: CloudSurvey) -> Iterator[str]:
     physical, vlan = network.physical_network, network.segmentation_id
     for other in on_it:
-        if other.fields.get("type") == NetworkType.VLAN.value and other.fields.get("segmentation_id") == vlan:
-            yield f"VLAN {vlan} of {physical} is that of network {_name(other)}, which is not ours; use it, or another"
+        if other.type == NetworkType.VLAN.value and other.segmentation_id == vlan:
+            yield f"VLAN {vlan} of {physical} is that of network {other.label}, which is not ours; use it, or another"
     if isinstance(survey.ranges, Unknown):
         return
     ranges = [one for one in survey.ranges if one.type == NetworkType.VLAN.value]
@@ -132,10 +131,10 @@ def _no_address(
 def _bareness(port: DesiredPort, desired: DesiredCloud, observed: ObservedCloud) -> tuple[bool, bool]:
     """Whether a port's network has no subnets, as far as is known, and whether it has port security."""
     own = next((network for network in desired.networks if network.name == port.network), None)
-    found = observed.find(Kind.NETWORK, own.name) if own else other_network_of(port, desired, observed)
-    told = found.fields.get("port_security") is not False if found else True
+    found = observed.network(own.name) if own else other_network_of(port, desired, observed)
+    told = found.port_security is not False if found else True
     if own is None:
-        return found is not None and found.facts.get("subnets") == 0, told
+        return found is not None and found.subnets == 0, told
     is_secured = told if own.port_security is UNSET else own.port_security
     return own.name in bare_networks(desired, observed), is_secured
 
@@ -184,10 +183,6 @@ def _names(known: Known[tuple[object, ...]]) -> Known[tuple[str, ...]]:
     if isinstance(known, Unknown):
         return known
     return tuple(str(getattr(one, "name", one) or getattr(one, "id", "")) for one in known)
-
-
-def _name(one: CloudObject) -> str:
-    return one.name or one.id
 
 
 def _no_one(what: str, word: str, known: Known[tuple[Named, ...]]) -> Iterator[str]:

@@ -7,15 +7,14 @@ from typing import Any
 
 from virtfn.model.addresses import MacAddress
 from virtfn.model.cloud import (
-    CloudObject,
     DesiredCloud,
     DesiredNetwork,
     DesiredPort,
     DesiredServer,
     DesiredSubnet,
     Kind,
-    ObservedCloud,
 )
+from virtfn.model.cloud.observed import ObservedCloud, ObservedNetwork
 from virtfn.model.desired import UNSET
 from virtfn.model.plan import Value
 
@@ -53,16 +52,17 @@ def physical_network_of(port: DesiredPort, desired: DesiredCloud, observed: Obse
         if network.name == port.network:
             return network.physical_network
     found = other_network_of(port, desired, observed)
-    told = found.fields.get("physical_network") if found else None
-    return str(told) if told else None
+    told = found.physical_network if found else None
+    return told if isinstance(told, str) and told else None
 
 
-def other_network_of(port: DesiredPort, desired: DesiredCloud, observed: ObservedCloud) -> CloudObject | None:
+def other_network_of(port: DesiredPort, desired: DesiredCloud, observed: ObservedCloud) -> ObservedNetwork | None:
     """The network of a port that is on none of the spec's; None where it is, or where there is no one such network."""
     if any(network.name == port.network for network in desired.networks):
         return None
     meant = observed.networks.meant(port.network)
-    return next((one for one in (*observed.ours, *observed.others) if meant == (one.id,)), None)
+    every = (*observed.ours, *observed.others)
+    return next((one for one in every if isinstance(one, ObservedNetwork) and meant == (one.id,)), None)
 
 
 def bare_networks(desired: DesiredCloud, observed: ObservedCloud) -> frozenset[str]:
@@ -70,8 +70,7 @@ def bare_networks(desired: DesiredCloud, observed: ObservedCloud) -> frozenset[s
     return frozenset(
         network.name
         for network in desired.networks
-        if not network.subnets
-        and not ((found := observed.find(Kind.NETWORK, network.name)) and found.facts.get("subnets"))
+        if not network.subnets and not ((found := observed.network(network.name)) and found.subnets)
     )
 
 

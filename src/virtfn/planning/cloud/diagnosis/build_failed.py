@@ -7,8 +7,9 @@ not be bound, or the hypervisor failed, so that several causes stay possible.
 
 from collections.abc import Iterator, Sequence
 
-from virtfn.model.cloud import DesiredCloud, DesiredServer, Kind, NicAgent, ObservedCloud
+from virtfn.model.cloud import DesiredCloud, DesiredServer
 from virtfn.model.cloud.causes import Cause, CauseKind
+from virtfn.model.cloud.observed import NicAgent, ObservedCloud
 from virtfn.model.cloud.survey import CloudSurvey
 from virtfn.model.inventory import Unknown
 from virtfn.planning.cloud.agents import LIST_AGENTS, agent_causes, network_causes, said_of
@@ -41,8 +42,8 @@ def not_built_causes(
 
     Servers of a group that begin at once pass the scheduler together: the second is then refused by the host.
     """
-    found = observed.find(Kind.SERVER, server.name)
-    fault = str(found.facts.get("fault") or "") if found else ""
+    found = observed.server(server.name)
+    fault = found.fault if found else ""
     hosts = hosts_that_tried(server, survey)
     agents = () if isinstance(survey.agents, Unknown) else survey.agents
     on = [(port, physical_network_of(port, desired, observed)) for port in server.ports]

@@ -9,8 +9,9 @@ came: with the first no host fitted, with the second one was chosen, and the ser
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from virtfn.model.cloud import DesiredCloud, DesiredPort, DesiredServer, Kind, ObservedCloud
+from virtfn.model.cloud import DesiredCloud, DesiredPort, DesiredServer
 from virtfn.model.cloud.causes import Cause, CauseKind
+from virtfn.model.cloud.observed import ObservedCloud
 from virtfn.model.cloud.survey import CloudSurvey
 from virtfn.model.inventory import Unknown
 from virtfn.planning.cloud.agents import agent_causes, network_causes, said_of
@@ -53,8 +54,8 @@ def _merged(causes: Iterable[Cause]) -> tuple[Cause, ...]:
 def _of_a_failure(
     server: DesiredServer, desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey
 ) -> Iterator[Cause]:
-    found = observed.find(Kind.SERVER, server.name)
-    fault = str(found.facts.get("fault") or "") if found else ""
+    found = observed.server(server.name)
+    fault = found.fault if found else ""
     if is_of_a_build(fault) or BINDING_FAILED in fault:
         yield from not_built_causes(server, desired, observed, survey)
     elif is_of_plugging(fault):
@@ -62,12 +63,12 @@ def _of_a_failure(
     elif _NO_HOST in fault:
         yield from no_host_causes(server, desired, observed, survey)
     for port in server.ports:
-        at = observed.find(Kind.PORT, port.name)
-        if at is not None and at.facts.get("vif_type") == BINDING_FAILED:
+        at = observed.port(port.name)
+        if at is not None and at.vif_type == BINDING_FAILED:
             physical = physical_network_of(port, desired, observed)
-            seen = f"port {port.name}: {BINDING_FAILED} on {at.facts.get('host')}, status {at.facts.get('status')}"
+            seen = f"port {port.name}: {BINDING_FAILED} on {at.host}, status {at.status}"
             tunnels = [replace(one, seen=(*one.seen, seen)) for one in network_causes(port, desired, observed)]
-            yield from tunnels or _not_bound(port, physical, str(at.facts.get("host") or ""), seen, survey)
+            yield from tunnels or _not_bound(port, physical, str(at.host), seen, survey)
 
 
 def _not_bound(port: DesiredPort, physical: str | None, host: str, seen: str, survey: CloudSurvey) -> Iterator[Cause]:

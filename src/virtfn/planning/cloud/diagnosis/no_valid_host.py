@@ -7,8 +7,9 @@ with room for the flavor that is not disabled (nova, scheduler/manager.py; tried
 
 from collections.abc import Iterator
 
-from virtfn.model.cloud import DesiredCloud, DesiredServer, Kind, ObservedCloud, VnicType
+from virtfn.model.cloud import DesiredCloud, DesiredServer, VnicType
 from virtfn.model.cloud.causes import Cause, CauseKind
+from virtfn.model.cloud.observed import ObservedCloud
 from virtfn.model.cloud.survey import CloudSurvey, ComputeHost, Flavor
 from virtfn.model.desired import UNSET
 from virtfn.model.inventory import Known, Unknown
@@ -51,8 +52,8 @@ def _is_the_filters(server: DesiredServer, observed: ObservedCloud) -> bool:
 
 
 def _word(server: DesiredServer, observed: ObservedCloud) -> str:
-    found = observed.find(Kind.SERVER, server.name)
-    return str(found.facts.get("fault") or "").rstrip() if found else ""
+    found = observed.server(server.name)
+    return found.fault.rstrip() if found else ""
 
 
 def _no_candidate(server: DesiredServer, survey: CloudSurvey) -> Cause:
@@ -106,11 +107,10 @@ def not_taken_up(server: DesiredServer, observed: ObservedCloud, survey: CloudSu
     nova believes in a host for a minute ([DEFAULT] service_down_time), and what it has given to one stays there. Where
     others answer nobody tells on which it is, and a host that is long dead is no cause.
     """
-    found = observed.find(Kind.SERVER, server.name)
-    if found is None or found.facts.get("status") != _BUILD or isinstance(survey.hosts, Unknown):
+    found = observed.server(server.name)
+    if found is None or found.status != _BUILD or isinstance(survey.hosts, Unknown):
         return
-    on = found.facts.get("host")
-    its = [one for one in allowed_hosts(server, survey.hosts) if not on or one.name == on]
+    its = [one for one in allowed_hosts(server, survey.hosts) if not found.host or one.name == found.host]
     if its and not any(one.up for one in its):
         yield Cause(
             CauseKind.HOST_OUT_OF_SERVICE,

@@ -7,8 +7,9 @@ faults of a network (nova, compute/manager.py).
 
 from collections.abc import Iterator, Sequence
 
-from virtfn.model.cloud import CloudObject, DesiredCloud, DesiredServer, Kind, NicAgent, ObservedCloud, VnicType
+from virtfn.model.cloud import DesiredCloud, DesiredServer, VnicType
 from virtfn.model.cloud.causes import Cause, CauseKind
+from virtfn.model.cloud.observed import NicAgent, ObservedCloud, ObservedPort
 from virtfn.model.cloud.survey import CloudSurvey
 from virtfn.model.inventory import Unknown
 from virtfn.planning.cloud.agents import LIST_AGENTS, said_of
@@ -64,16 +65,16 @@ def silence_causes(desired: DesiredCloud, observed: ObservedCloud, survey: Cloud
     down: dict[tuple[str, str], list[str]] = {}
     for server in desired.servers:
         for port in server.ports:
-            at = observed.find(Kind.PORT, port.name)
+            at = observed.port(port.name)
             if at is not None and _is_silent(at):
                 physical = physical_network_of(port, desired, observed) or _ITS_NETWORK
-                down.setdefault((physical, str(at.facts.get("host"))), []).append(port.name)
+                down.setdefault((physical, str(at.host)), []).append(port.name)
     for (physical, host), ports in down.items():
         yield _not_seen(physical, host, ports, survey)
 
 
-def _is_silent(port: CloudObject) -> bool:
-    return port.facts.get("vif_type") in _BOUND and port.facts.get("status") == "DOWN"
+def _is_silent(port: ObservedPort) -> bool:
+    return port.vif_type in _BOUND and port.status == "DOWN"
 
 
 def _not_seen(physical: str, host: str, ports: Sequence[str], survey: CloudSurvey) -> Cause:

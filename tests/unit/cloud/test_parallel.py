@@ -4,7 +4,7 @@ from threading import Barrier, Event, Lock
 
 import pytest
 
-from virtfn.cloud.parallel import together
+from virtfn.cloud.writer import in_parallel
 from virtfn.errors import CloudError
 
 PATIENCE_S = 20
@@ -17,7 +17,7 @@ def test_as_many_as_allowed_are_at_work_at_once() -> None:
     def work(_: int) -> None:
         meeting.wait(PATIENCE_S)
 
-    together(work, range(6), 3)
+    in_parallel(work, range(6), 3)
 
 
 def test_no_more_than_allowed_are_at_work_at_once() -> None:
@@ -33,13 +33,13 @@ def test_no_more_than_allowed_are_at_work_at_once() -> None:
         with lock:
             at_work -= 1
 
-    together(work, range(8), 2)
+    in_parallel(work, range(8), 2)
     assert most == 2
 
 
 def test_one_at_once_is_in_order_and_in_this_thread() -> None:
     done: list[int] = []
-    together(done.append, range(5), 1)
+    in_parallel(done.append, range(5), 1)
     assert done == [0, 1, 2, 3, 4]
 
 
@@ -52,7 +52,7 @@ def test_nothing_is_begun_after_a_refusal_one_after_the_other() -> None:
             raise CloudError("no", where="port b")
 
     with pytest.raises(CloudError, match="port b: no"):
-        together(work, range(4), 1)
+        in_parallel(work, range(4), 1)
     assert done == [0, 1]
 
 
@@ -71,7 +71,7 @@ def test_what_was_begun_ends_and_nothing_else_is_begun_after_a_refusal() -> None
         ended.append(number)
 
     with pytest.raises(CloudError, match="port a: no"):
-        together(work, range(2), 2)
+        in_parallel(work, range(2), 2)
     assert sorted(begun) == [0, 1]
     assert ended == [1]
 
@@ -90,7 +90,7 @@ def test_the_first_refusal_is_raised_and_the_others_are_its_notes() -> None:
             first.set()
 
     with pytest.raises(CloudError) as caught:
-        together(work, ["a", "b"], 2)
+        in_parallel(work, ["a", "b"], 2)
     told = {str(caught.value), *caught.value.__notes__}
     assert told in (
         {"port a: in use", "refused as well: port b: quota"},
@@ -108,7 +108,7 @@ def test_notes_of_every_refusal_are_kept() -> None:
         raise fault
 
     with pytest.raises(CloudError) as caught:
-        together(work, range(2), 2)
+        in_parallel(work, range(2), 2)
     notes = caught.value.__notes__
     assert {"0 may still come", "1 may still come"} < set(notes)
     assert sum(note.startswith("refused as well: port ") for note in notes) == 1

@@ -1,0 +1,73 @@
+"""A plan for a cloud as text: one line per object."""
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from virtfn.model.plan import DEFINITION, Plan, Step, Value
+from virtfn.model.secrets import redacted
+from virtfn.model.value_format import by_name, say
+
+_STYLE = {"+": "green", "-": "red", "~": "yellow"}
+_LONGEST = 60
+
+
+def print_cloud_plan(out: Console, plan: Plan, *, explain: bool = False, show_secrets: bool = False) -> None:
+    """One line per object: symbol, fields and whom it disturbs; with ``explain`` the equivalent commands.
+
+    Secrets are hidden unless ``show_secrets``.
+    """
+    plan = plan if show_secrets else redacted(plan)
+    out.print(Text(f"Plan: {plan.title}", style="bold"), soft_wrap=True)
+    for steps in _by_object(plan):
+        symbol = steps[0].symbol if steps[0].field == DEFINITION else "~"
+        line = Text(f"  {symbol} ", style=_STYLE[symbol])
+        line.append(f"{steps[0].target}: {_said(steps, plan.names)}", style="default")
+        out.print(line, soft_wrap=True)
+        for note in (step.impact_note for step in steps if step.impact_note):
+            out.print(Text(f"      {note}", style="yellow"), soft_wrap=True)
+        for command in (step.command for step in steps if explain and step.command):
+            out.print(Text(f"      $ {command}", style="cyan"), soft_wrap=True)
+    for note in plan.notes:
+        out.print(f"  ! {note}", soft_wrap=True)
+    out.print(f"{_summary(plan)}.", soft_wrap=True)
+
+
+def _by_object(plan: Plan) -> list[list[Step]]:
+    found: list[list[Step]] = []
+    for step in plan.steps:
+        if not found or found[-1][0].target != step.target:
+            found.append([])
+        found[-1].append(step)
+    return found
+
+
+def _said(steps: Sequence[Step], names: Mapping[str, str]) -> str:
+    """``type flat, mtu 9000``; of what is there, ``mtu 1500 -> 9000``."""
+    first = steps[0]
+    if first.field != DEFINITION:
+        return ", ".join(f"{step.field} {_short(step.before, names)} -> {_short(step.after, names)}" for step in steps)
+    definition = first.before if first.after is None else first.after
+    parts = definition if isinstance(definition, Mapping) else {}
+    fields = {**parts, **{step.field: step.after for step in steps[1:]}}
+    return ", ".join(f"{name} {_short(value, names)}" for name, value in fields.items())
+
+
+def _short(value: Value, names: Mapping[str, str]) -> str:
+    value = by_name(value, names)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        text = " ".join("-".join(map(str, item)) if isinstance(item, list) else str(item) for item in value)
+    else:
+        text = "none" if value is None else say(value)
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
+
+
+def _summary(plan: Plan) -> str:
+    objects = _by_object(plan)
+    counts = dict.fromkeys("+~-", 0)
+    for steps in objects:
+        counts[steps[0].symbol if steps[0].field == DEFINITION else "~"] += 1
+    words = (("+", "to make"), ("~", "to change"), ("-", "to delete"))
+    return ", ".join(f"{counts[symbol]} {word}" for symbol, word in words if counts[symbol]) or "Nothing else to do"
