@@ -68,7 +68,7 @@ def fake_vfs(draw: st.DrawFn, driver: str, mac: str, *, used: bool) -> FakeVf:
         link_state=link if takes(driver, "link_state", str(link)) else VfLinkState.AUTO,
         min_tx_rate_mbps=low,
         max_tx_rate_mbps=draw(st.sampled_from([0, 500])) if fast else 0,
-        rss_query=draw(st.booleans()) if driver in ("ixgbe", "netdevsim") else None,
+        settings={"rss_query": draw(st.booleans())} if driver in ("ixgbe", "netdevsim") else {},
         driver=None if simulated else draw(st.sampled_from(["native", None, "vfio-pci"])),
         place=draw(st.sampled_from(["host", "vm"])) if used else "host",
         reachable=simulated or not used or draw(st.booleans()),

@@ -14,7 +14,7 @@ from virtfn.errors import KernelRefused, UsageError
 from virtfn.host.kernel_errors import Attempt
 from virtfn.host.rtnetlink import RouteSocket
 from virtfn.host.vf_fields import hardware_address, number, switch
-from virtfn.host.vfinfo import Link
+from virtfn.host.vfinfo import IFF_UP, Link
 from virtfn.model.inventory import Known, Unknown
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _read_mac(link: Link) -> Known[Value]:
 
 
 def _write_up(route: RouteSocket, ifindex: int, value: Value, attempt: Attempt) -> None:
-    route.set_up(ifindex, switch(value, attempt), attempt)
+    route.set_flag(ifindex, IFF_UP, switch(value, attempt), attempt)
 
 
 def _write_mtu(route: RouteSocket, ifindex: int, value: Value, attempt: Attempt) -> None:
@@ -76,10 +76,10 @@ def _write_guest_mac(route: RouteSocket, ifindex: int, value: Value, attempt: At
     A driver may refuse the address and take another at "up" (igbvf takes the admin MAC); only reading shows the result.
     """
     mac = hardware_address(value, attempt)
-    route.set_up(ifindex, False, attempt)
+    route.set_flag(ifindex, IFF_UP, False, attempt)
     with suppress(KernelRefused):
         route.set_mac(ifindex, mac, attempt)
-    route.set_up(ifindex, True, attempt)
+    route.set_flag(ifindex, IFF_UP, True, attempt)
 
 
 LINK_CODECS: Mapping[str, LinkCodec] = {

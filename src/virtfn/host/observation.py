@@ -18,8 +18,8 @@ from virtfn.model.inventory import EswitchMode, Holder, Inventory, Known, PfStat
 
 _MOST_VFS = 0xFFFF  # VF numbers have 16 bits in the SR-IOV capability (PCIe 5.0, 9.3.3.7)
 _SIMULATED = Unknown("a simulated VF has no PCI device")
-_LINK_FACTS = ("ifindex", "mac", "carrier", "promiscuous", *(name for name in PF_FIELDS if name in LINK_CODECS))
-"""The facts of a PF that its netdev's link message tells."""
+_LINK_FACTS = ("ifindex", "mac", "carrier", "promiscuous")
+_LINK_FIELDS = tuple(name for name in PF_FIELDS if name in LINK_CODECS)
 _NOWHERE = Place(_SIMULATED, _SIMULATED, _SIMULATED)
 
 
@@ -127,8 +127,15 @@ def _pf_state(
         vfs=vfs,
         problems=(*_link_problems(link, [netdev for netdev, _ in netdevs]), *problems),
     )
-    told: dict[str, Any] = {fact: link if isinstance(link, Unknown) else getattr(link, fact) for fact in _LINK_FACTS}
-    return replace(facts, name=name if isinstance(link, Unknown) else link.name, **told)
+    return replace(facts, name=name if isinstance(link, Unknown) else link.name, **_link_facts(link))
+
+
+def _link_facts(link: Known[Link]) -> dict[str, Any]:
+    """What the link message tells of a PF, by the attributes of ``PfState``."""
+    if isinstance(link, Unknown):
+        return dict.fromkeys((*_LINK_FACTS, *_LINK_FIELDS), link)
+    facts = {fact: getattr(link, fact) for fact in _LINK_FACTS}
+    return facts | {field: LINK_CODECS[field].read(link) for field in _LINK_FIELDS}
 
 
 def _link_problems(link: Known[Link], netdevs: list[str]) -> Iterator[str]:

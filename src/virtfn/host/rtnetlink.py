@@ -13,7 +13,7 @@ from typing import Self
 
 from virtfn.host.kernel_errors import Attempt
 from virtfn.host.netlink import NetlinkSocket, attribute, text_attribute, u32_attribute
-from virtfn.host.vfinfo import IFF_UP, Link, PlaceOf, decode_link, nowhere
+from virtfn.host.vfinfo import Link, PlaceOf, decode_link, nowhere
 from virtfn.model.addresses import MacAddress
 
 _RTM_GETLINK, _RTM_SETLINK = 18, 19
@@ -65,9 +65,9 @@ class RouteSocket:
             decode_link(message) for message in self._netlink.dump(_RTM_GETLINK, _ifinfomsg(0) + mask, attempt)
         )
 
-    def set_up(self, ifindex: int, up: bool, attempt: Attempt) -> None:
-        """``ip link set dev NAME up|down``."""
-        self._netlink.tell(_RTM_SETLINK, _ifinfomsg(ifindex, IFF_UP if up else 0, IFF_UP), attempt)
+    def set_flag(self, ifindex: int, flag: int, on: bool, attempt: Attempt) -> None:
+        """One flag of a netdev, like IFF_UP: ``ip link set dev NAME up|down``."""
+        self._netlink.tell(_RTM_SETLINK, _ifinfomsg(ifindex, flag if on else 0, flag), attempt)
 
     def set_mtu(self, ifindex: int, mtu: int, attempt: Attempt) -> None:
         """``mtu`` in octets. ``ip link set dev NAME mtu N``."""

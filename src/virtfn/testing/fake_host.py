@@ -5,6 +5,7 @@ what a driver refuses ``eswitch.limits``.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from virtfn.errors import UsageError, VirtfnError
 from virtfn.eswitch.forwarding import Frame
@@ -25,10 +26,11 @@ from virtfn.model.inventory import (
 )
 from virtfn.model.plan import Target, Value
 from virtfn.model.probe import ProbeBurst, Tally
-from virtfn.testing.fake_pf import FakePf, FakeVf
+from virtfn.testing.fake_pf import OTHER_FIELDS, FakePf, FakeVf
 
 Hook = Callable[[str, Target, str, Value], None]
 _SIMULATED = Unknown("a simulated VF has no PCI device")
+_NOT_REPORTED = Unknown("the driver does not report it")
 
 
 class FakeHost:
@@ -190,6 +192,7 @@ class FakeHost:
 def _vf(pf: FakePf, number: int, index: int) -> VfState:
     vf = pf.vfs[index]
     simulated = pf.driver == "netdevsim"
+    others: dict[str, Any] = {name: vf.settings.get(name, _NOT_REPORTED) for name in OTHER_FIELDS}
     return VfState(
         index=index,
         pci=_SIMULATED if simulated else PciAddress(0, 1 + number, 0x10 + index * 2 // 8, index * 2 % 8),
@@ -200,9 +203,9 @@ def _vf(pf: FakePf, number: int, index: int) -> VfState:
         link_state=vf.link_state,
         min_tx_rate_mbps=vf.min_tx_rate_mbps,
         max_tx_rate_mbps=vf.max_tx_rate_mbps,
-        rss_query=Unknown("the driver does not tell") if vf.rss_query is None else vf.rss_query,
         driver=_SIMULATED if simulated else pf.driver_of(vf),
         holder=_SIMULATED if simulated else _holder(pf, number, index),
+        **others,
     )
 
 

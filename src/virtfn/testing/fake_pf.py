@@ -16,14 +16,15 @@ from virtfn.eswitch.limits import limits_on
 from virtfn.eswitch.nic_state import NicState, PfPort, VfPort, family_of, known_filters
 from virtfn.eswitch.transitions import after_guest_write, after_pf_write, after_vf_write, vf_bound
 from virtfn.model.addresses import MacAddress
-from virtfn.model.fields import needs_override
+from virtfn.model.desired import UNSET
+from virtfn.model.fields import NATIVE, NO_MAC, PF_FIELDS, VF_FIELDS, needs_override
 from virtfn.model.inventory import EswitchMode, Unknown, VfLinkState, Vlan, VlanProtocol
 from virtfn.model.plan import Value
 
 Change = Callable[[DriverFacts | None, VfPort, str, Value], VfPort]
-NATIVE = "native"
-NO_MAC = "00:00:00:00:00:00"
-_KNOWS_RSS_QUERY = ("ixgbe", "netdevsim")
+_MODELLED = frozenset({"mac", "vlan", "spoofchk", "trust", "rate", "link_state", "driver"})
+OTHER_FIELDS = tuple(name for name in VF_FIELDS if name not in _MODELLED)
+"""Fields of a VF that are kept and given back, and change nothing else here."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class FakeVf:
 
     ``driver``: a name, "native" for the kernel's own, None for none. ``place``: where its netdev is while it has one,
     "vm" (``eth0`` in namespace ``vmN``) or "host". ``reachable`` False: a guest has it open through vfio.
-    ``rss_query`` None: the driver does not tell.
+    ``settings`` holds the fields on which no frame depends (``OTHER_FIELDS``); one that is missing is not reported.
     """
 
     mac: str
@@ -47,9 +48,9 @@ class FakeVf:
     link_state: VfLinkState = VfLinkState.AUTO
     min_tx_rate_mbps: int = 0
     max_tx_rate_mbps: int = 0
-    rss_query: bool | None = None
     driver: str | None = NATIVE
     place: str = "vm"
+    settings: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass
@@ -75,6 +76,7 @@ class FakePf:
     unknown_as: str = "igb"
     modules: frozenset[str] | None = None
     destroyed: list[FakeVf] = field(default_factory=list)
+    settings: dict[str, Value] = field(default_factory=dict)
 
     @property
     def nic(self) -> NicState:
@@ -147,9 +149,9 @@ class FakePf:
             "mtu": self.mtu,
             "up": self.up,
         }
-        if name not in values:
+        if name not in PF_FIELDS:
             raise UsageError(f"a PF has no field {name!r}")
-        return values[name]
+        return values[name] if name in values else self.settings.get(name, False)
 
     def write(self, name: str, value: Value) -> None:
         """Set a field of the PF. Raises UsageError, KernelRefused, GuardRefused."""
@@ -165,6 +167,8 @@ class FakePf:
             nic = after_pf_write(self.nic, name, value)
             self.up = bool(value)
             self.vfs[:] = [_from_port(vf, port) for vf, port in zip(self.vfs, nic.vfs, strict=True)]
+        elif name in PF_FIELDS:
+            self.settings[name] = value
         else:
             raise UsageError(f"{name} of a PF cannot be written")
 
@@ -178,13 +182,13 @@ class FakePf:
             "trust": vf.trust,
             "rate": {"min_tx_rate_mbps": vf.min_tx_rate_mbps, "max_tx_rate_mbps": vf.max_tx_rate_mbps},
             "link_state": str(vf.link_state),
-            "rss_query": vf.rss_query,
             "driver": self.driver_of(vf),
+            **vf.settings,
         }
-        if name not in values:
+        if name not in VF_FIELDS:
             raise UsageError(f"a VF has no field {name!r}")
-        if name == "rss_query" and vf.rss_query is None:
-            raise CapabilityError("rss_query cannot be read: the driver does not tell", where=self._label(index))
+        if name not in values:
+            raise CapabilityError(f"{name} cannot be read: the driver does not report it", where=self._label(index))
         return values[name]
 
     def write_vf(self, index: int, name: str, value: Value) -> None:
@@ -223,11 +227,20 @@ class FakePf:
         return FakeVf(
             NO_MAC,
             spoofchk=facts is None or facts.spoofchk_at_first is not False,
-            rss_query=False if self.driver in _KNOWS_RSS_QUERY else None,
+            settings=self._fresh_settings(),
             driver=NATIVE if self.autoprobe and known and self.driver != "netdevsim" else None,
             place="host",
             guest_up=False,
         )
+
+    def _fresh_settings(self) -> dict[str, Value]:
+        """The other fields of a new VF; the driver reports those that it is not known to refuse."""
+        fresh = ((name, VF_FIELDS[name].fresh) for name in OTHER_FIELDS)
+        return {
+            name: value
+            for name, value in fresh
+            if value is not UNSET and not limits_on(self.driver, name, value, mode=self.eswitch_mode)
+        }
 
     def _set_mode(self, wanted: EswitchMode) -> None:
         if wanted is self.eswitch_mode:
@@ -290,11 +303,13 @@ def _with(vf: FakeVf, name: str, value: Value) -> FakeVf:
         return replace(vf, min_tx_rate_mbps=low, max_tx_rate_mbps=high)
     if name == "link_state":
         return replace(vf, link_state=VfLinkState(str(value)))
-    if name not in ("trust", "spoofchk", "rss_query"):
+    if name not in ("spoofchk", *OTHER_FIELDS):
         raise UsageError(f"{name} of a VF cannot be written")
-    if not isinstance(value, bool):
-        raise UsageError(f"{name}: {value!r} is not true or false")
-    return replace(vf, spoofchk=value) if name == "spoofchk" else replace(vf, rss_query=value)
+    if type(value) is not type(VF_FIELDS[name].example):
+        raise UsageError(f"{name}: {value!r} is not {VF_FIELDS[name].keys[0].type.words}")
+    if name == "spoofchk":
+        return replace(vf, spoofchk=bool(value))
+    return replace(vf, settings={**vf.settings, name: value})
 
 
 def _number(value: Value) -> int:

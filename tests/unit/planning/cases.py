@@ -30,6 +30,7 @@ from virtfn.model.inventory import (
     VlanProtocol,
 )
 from virtfn.spec import load
+from virtfn.testing.fake_pf import OTHER_FIELDS
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 _ZERO = "00:00:00:00:00:00"
@@ -113,9 +114,9 @@ def _vf(plain: Mapping[str, Any], index: int, number: int, device: str) -> VfSta
         link_state=link if isinstance(link, Unknown) else VfLinkState(link),
         min_tx_rate_mbps=_known(plain.get("min_tx_rate_mbps", 0)),
         max_tx_rate_mbps=_known(plain.get("max_tx_rate_mbps", 0)),
-        rss_query=_known(plain.get("rss_query", "?the driver does not tell")),
         driver=absent if simulated else driver,
         holder=absent if simulated else _holder(plain, index, number, driver),
+        **{name: _known(plain.get(name, "?the driver does not tell")) for name in OTHER_FIELDS},
     )
 
 
