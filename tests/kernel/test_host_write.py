@@ -157,6 +157,15 @@ def test_the_mtu_of_the_pf_is_written_and_put_back() -> None:
         assert Path("/sys/class/net/p2p1/mtu").read_text() == "1400\n"
 
 
+def test_promisc_of_the_pf_is_written_witnessed_and_put_back() -> None:
+    with put_back(PF, "promisc") as host:
+        host.write(PF, "promisc", True)
+        command = ["ip", "-j", "link", "show", "dev", "p2p1"]
+        listed = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        assert "PROMISC" in listed[0]["flags"]
+        assert host.read(PF, "promisc") is True
+
+
 def test_an_mtu_that_the_nic_cannot_do_has_the_kernels_word() -> None:
     with pytest.raises(KernelRefused, match="mtu greater than device maximum"):
         KernelHost().write(PF, "mtu", 100_000)

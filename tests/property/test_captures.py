@@ -81,7 +81,7 @@ def pf_states(draw: st.DrawFn) -> PfState:
         num_vfs=len(vfs),
         up=draw(known(st.booleans())),
         carrier=draw(known(st.booleans())),
-        promiscuous=draw(known(st.booleans())),
+        promisc=draw(known(st.booleans())),
         mtu=draw(known(st.integers(68, 65535))),
         vfs=vfs,
     )
@@ -109,10 +109,10 @@ def visible_pf(pf: PfState, generation: Generation) -> PfState:
         num_vfs=pf.num_vfs,
         vfs=tuple(visible_vf(vf, generation) for vf in pf.vfs),
     )
-    if NOT_CAPTURED in (pf.up, pf.promiscuous) or (pf.up and pf.carrier == NOT_CAPTURED):
+    if NOT_CAPTURED in (pf.up, pf.promisc) or (pf.up and pf.carrier == NOT_CAPTURED):
         return seen
     carrier = pf.carrier if pf.up else NO_CARRIER_WHEN_DOWN
-    return replace(seen, up=pf.up, carrier=carrier, promiscuous=pf.promiscuous)
+    return replace(seen, up=pf.up, carrier=carrier, promisc=pf.promisc, promiscuous=pf.promisc)
 
 
 def visible_vf(vf: VfState, generation: Generation) -> VfState:
@@ -154,7 +154,7 @@ def test_what_is_rendered_reads_back(generation: Generation, inventory: Inventor
 
 def with_flags(inventory: Inventory) -> Inventory:
     """Without flags and number, only its place at the begin of a line tells an interface."""
-    return replace(inventory, pfs=tuple(replace(pf, up=True, carrier=True, promiscuous=False) for pf in inventory.pfs))
+    return replace(inventory, pfs=tuple(replace(pf, up=True, carrier=True, promisc=False) for pf in inventory.pfs))
 
 
 @pytest.mark.parametrize("generation", [one for one in Generation if one is not Generation.JSON])

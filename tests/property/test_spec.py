@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from virtfn.errors import SpecError
 from virtfn.model.addresses import MacAddress, PciAddress
 from virtfn.model.desired import UNSET, DesiredHost, DesiredPf, DesiredVf, PfMatch, Wanted
+from virtfn.model.fields import PF_FIELDS
 from virtfn.model.inventory import (
     NO_VLAN,
     NOT_CAPTURED,
@@ -95,6 +96,7 @@ def desired_pfs(draw: st.DrawFn) -> DesiredPf:
         match=draw(matches),
         num_vfs=draw(wanted(st.integers(max(indexes, default=-1) + 1, 65535))),
         mtu=draw(wanted(st.integers(68, 65535))),
+        promisc=draw(wanted(st.booleans())),
         up=draw(wanted(st.booleans())),
         eswitch_mode=draw(wanted(st.sampled_from([EswitchMode.LEGACY, EswitchMode.SWITCHDEV]))),
         autoprobe=draw(wanted(st.booleans())),
@@ -125,7 +127,7 @@ def as_json(desired: DesiredHost) -> Any:
 
 
 def pf_as_json(pf: DesiredPf) -> Any:
-    said = {key: getattr(pf, key) for key in ("num_vfs", "mtu", "up", "eswitch_mode", "autoprobe")}
+    said = {key: getattr(pf, key) for key in PF_FIELDS}
     match = {"name": pf.match.name, "pci": pf.match.pci, "driver": pf.match.driver, "id": pf.match.vendor_device}
     return {
         "match": {key: str(value) for key, value in match.items() if value is not None},
@@ -182,6 +184,7 @@ def pf_states(draw: st.DrawFn) -> PfState:
         name=name,
         num_vfs=draw(known(st.one_of(st.just(len(vfs)), st.integers(0, 5)))),
         up=draw(known(st.booleans())),
+        promisc=draw(known(st.booleans())),
         mtu=draw(known(st.one_of(st.integers(68, 9000), st.just(10**6)))),
         eswitch_mode=draw(known(st.sampled_from(EswitchMode))),
         autoprobe=draw(known(st.booleans())),
@@ -211,8 +214,7 @@ def state_of(match: PfMatch, inventory: Inventory) -> PfState:
 
 def changes(desired: DesiredPf, state: PfState) -> list[str]:
     """What applying would write, by the plainest reading: a wanted value that is not the one that was read."""
-    keys = ("num_vfs", "mtu", "up", "eswitch_mode", "autoprobe")
-    wrong = [key for key in keys if getattr(desired, key) not in (UNSET, getattr(state, key))]
+    wrong = [key for key in PF_FIELDS if getattr(desired, key) not in (UNSET, getattr(state, key))]
     states = {vf.index: vf for vf in state.vfs}
     count = state.num_vfs if not isinstance(state.num_vfs, Unknown) else len(states)
     wrong += [f"each, but VF {index} was not read" for index in range(count) if said_blindly(desired, index, states)]
@@ -258,6 +260,7 @@ WORDS = [
     "id",
     "num_vfs",
     "mtu",
+    "promisc",
     "up",
     "eswitch_mode",
     "autoprobe",

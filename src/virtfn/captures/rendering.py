@@ -49,7 +49,7 @@ def _link_words(pf: PfState, generation: Generation) -> str:
 
 def _flags(pf: PfState) -> list[str] | None:
     """The flags in the kernel's order; None where one of them is not known."""
-    if isinstance(pf.up, Unknown) or isinstance(pf.promiscuous, Unknown):
+    if isinstance(pf.up, Unknown) or isinstance(pf.promisc, Unknown):
         return None
     if pf.up and isinstance(pf.carrier, Unknown):
         return None
@@ -58,7 +58,7 @@ def _flags(pf: PfState) -> list[str] | None:
         ("NO-CARRIER", pf.up and not carrier),
         ("BROADCAST", True),
         ("MULTICAST", True),
-        ("PROMISC", pf.promiscuous),
+        ("PROMISC", pf.promisc),
         ("UP", pf.up),
         ("LOWER_UP", carrier),
     )

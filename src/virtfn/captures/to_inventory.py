@@ -106,6 +106,7 @@ class _PfReader:
             up=NOT_CAPTURED if flags is None else "UP" in flags,
             carrier=NOT_CAPTURED if flags is None else _carrier(flags),
             promiscuous=NOT_CAPTURED if flags is None else "PROMISC" in flags,
+            promisc=NOT_CAPTURED if flags is None else "PROMISC" in flags,
             mtu=self._number("mtu", link.mtu, _MTU),
             vfs=vfs,
             problems=tuple(problems),

@@ -20,6 +20,8 @@ from virtfn.model.inventory import Known, Unknown
 if TYPE_CHECKING:
     from virtfn.model.plan import Value
 
+IFF_PROMISC = 0x100
+"""In a link message the flag that was set by request; IFLA_PROMISCUITY counts all reasons (net/core/dev.c)."""
 _LEAST_MTU, _MOST_MTU = 68, 0x7FFFFFFF
 
 Read: TypeAlias = "Callable[[Link], Known[Value]]"
@@ -62,6 +64,10 @@ def _write_up(route: RouteSocket, ifindex: int, value: Value, attempt: Attempt) 
     route.set_flag(ifindex, IFF_UP, switch(value, attempt), attempt)
 
 
+def _write_promisc(route: RouteSocket, ifindex: int, value: Value, attempt: Attempt) -> None:
+    route.set_flag(ifindex, IFF_PROMISC, switch(value, attempt), attempt)
+
+
 def _write_mtu(route: RouteSocket, ifindex: int, value: Value, attempt: Attempt) -> None:
     route.set_mtu(ifindex, number(value, _LEAST_MTU, _MOST_MTU, attempt), attempt)
 
@@ -87,6 +93,7 @@ LINK_CODECS: Mapping[str, LinkCodec] = {
     "mtu": LinkCodec(lambda link: link.mtu, _write_mtu),
     "mac": LinkCodec(_read_mac, _write_mac),
     "guest_mac": LinkCodec(_read_mac, _write_guest_mac),
+    "promisc": LinkCodec(lambda link: bool(link.flags & IFF_PROMISC), _write_promisc),
     "promiscuous": LinkCodec(lambda link: link.promiscuous),
     "carrier": LinkCodec(lambda link: link.carrier),
 }

@@ -67,6 +67,7 @@ class DesiredPf:
     match: PfMatch
     num_vfs: Wanted[int] = UNSET
     mtu: Wanted[int] = UNSET
+    promisc: Wanted[bool] = UNSET
     up: Wanted[bool] = UNSET
     eswitch_mode: Wanted[EswitchMode] = UNSET
     autoprobe: Wanted[bool] = UNSET

@@ -220,6 +220,24 @@ PF_FIELDS: Mapping[str, Field] = {
             note="The driver may allow less.",
         ),
         Field(
+            name="promisc",
+            turn=5,
+            keys=(
+                Key(
+                    "promisc",
+                    SWITCH,
+                    "Whether the PF's network device is set promiscuous, as by ip link. Others (tcpdump, a bridge) can "
+                    "make it promiscuous, too; that is not counted.",
+                    "false",
+                ),
+            ),
+            reason="whether the PF's netdev gets the frames for every MAC",
+            command="ip link set dev {netdev} promisc {value}",
+            example=False,
+            shell_value=_on_off,
+            note="On some NICs this changes which VFs get a frame.",
+        ),
+        Field(
             name="up",
             turn=6,
             keys=(Key("up", SWITCH, "Whether the PF's network device is administratively up.", "true"),),

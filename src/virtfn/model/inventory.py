@@ -137,6 +137,7 @@ class VfState:
 class PfState:
     """One device with SR-IOV. ``device`` is its address on its bus, or its name where only text is known.
 
+    ``promiscuous``: it gets all frames, for whatever reason; ``promisc``: because it was set so (``ip link set``).
     ``problems`` says what is wrong with the reading itself (a truncated VF list), for people and for guards.
     """
 
@@ -151,6 +152,7 @@ class PfState:
     up: Known[bool] = NOT_CAPTURED
     carrier: Known[bool] = NOT_CAPTURED
     promiscuous: Known[bool] = NOT_CAPTURED
+    promisc: Known[bool] = NOT_CAPTURED
     mtu: Known[int] = NOT_CAPTURED
     numa_node: Known[int | None] = NOT_CAPTURED
     eswitch_mode: Known[EswitchMode] = NOT_CAPTURED

@@ -156,6 +156,7 @@ class FakeHost:
             numa_node=None,
             eswitch_mode=pf.eswitch_mode,
             autoprobe=pf.autoprobe,
+            promisc=pf.read("promisc") is True,
             vfs=tuple(_vf(pf, number, index) for index in range(len(pf.vfs))),
         )
 

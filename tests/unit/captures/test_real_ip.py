@@ -58,6 +58,7 @@ PF = PfState(
     up=True,
     carrier=True,
     promiscuous=True,
+    promisc=True,
     mtu=1500,
     vfs=VFS,
 )

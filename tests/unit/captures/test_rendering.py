@@ -30,6 +30,7 @@ PF = PfState(
     up=True,
     carrier=True,
     promiscuous=True,
+    promisc=True,
     mtu=1500,
     vfs=(VF,),
 )
@@ -91,12 +92,12 @@ def test_no_vlan_is_an_empty_object_in_json() -> None:
 
 
 def test_unknown_facts_are_left_out() -> None:
-    host = Inventory((PfState("p2p1", "p2p1", ifindex=6, up=True, promiscuous=True, vfs=(VfState(0), VfState(1))),))
+    host = Inventory((PfState("p2p1", "p2p1", ifindex=6, up=True, promisc=True, vfs=(VfState(0), VfState(1))),))
     assert render(host, Generation.TODAY) == "6: p2p1:\n    vf 0 \n    vf 1 \n"
 
 
 def test_interface_without_carrier_says_so() -> None:
-    host = Inventory((replace(PF, carrier=False, promiscuous=False),))
+    host = Inventory((replace(PF, carrier=False, promisc=False),))
     assert "<NO-CARRIER,BROADCAST,MULTICAST,UP>" in render(host, Generation.TODAY)
 
 

@@ -34,6 +34,7 @@ NIC = "0000:01:00.0"
             "ip link set dev p2p1 vf 2 max_tx_rate 500 min_tx_rate 0",
         ),
         ("pf", "p2p1", "up", False, "ip link set dev p2p1 down"),
+        ("pf", "p2p1", "promisc", True, "ip link set dev p2p1 promisc on"),
         ("pf", "p2p1", "mtu", 9000, "ip link set dev p2p1 mtu 9000"),
         ("pf", "p2p1", "num_vfs", 4, f"echo 4 > /sys/bus/pci/devices/{NIC}/sriov_numvfs"),
         ("pf", "p2p1", "autoprobe", False, f"echo 0 > /sys/bus/pci/devices/{NIC}/sriov_drivers_autoprobe"),

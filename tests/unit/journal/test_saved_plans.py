@@ -17,20 +17,29 @@ from virtfn.model.proposal import HostRequest, Proposal
 from virtfn.model.subject import CloudAction, CloudSubject, HostSubject
 
 EVERY_FIELD = DesiredVf(
-    MacAddress.parse("fa:16:3e:00:00:01"), Vlan(100), True, False, VfLinkState.AUTO, 10, 20, False, None
+    mac=MacAddress.parse("fa:16:3e:00:00:01"),
+    vlan=Vlan(100),
+    spoofchk=True,
+    trust=False,
+    link_state=VfLinkState.AUTO,
+    min_tx_rate_mbps=10,
+    max_tx_rate_mbps=20,
+    rss_query=False,
+    driver=None,
 )
 DESIRED = DesiredHost(
     (
         DesiredPf(
             PfMatch("p2p1", PciAddress.parse("0000:01:00.0"), "igb", "8086:10c9"),
-            4,
-            1500,
-            True,
-            EswitchMode.LEGACY,
-            False,
-            ((0, EVERY_FIELD), (3, DesiredVf(driver="unset"))),
-            DesiredVf(trust=True),
-            "host.yaml:3",
+            num_vfs=4,
+            mtu=1500,
+            promisc=False,
+            up=True,
+            eswitch_mode=EswitchMode.LEGACY,
+            autoprobe=False,
+            vfs=((0, EVERY_FIELD), (3, DesiredVf(driver="unset"))),
+            each=DesiredVf(trust=True),
+            where="host.yaml:3",
         ),
         DesiredPf(PfMatch(name="p2p2")),
     )

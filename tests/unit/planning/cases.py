@@ -91,6 +91,7 @@ def _pf(plain: Mapping[str, Any], number: int) -> PfState:
         up=_known(plain.get("up", True)),
         carrier=True,
         promiscuous=False,
+        promisc=_known(plain.get("promisc", False)),
         mtu=_known(plain.get("mtu", 1500)),
         numa_node=None,
         eswitch_mode=mode if isinstance(mode, Unknown) else EswitchMode(mode),

@@ -36,6 +36,7 @@ def test_the_host_of_the_field_note_renders_as_a_person_would_write_it() -> None
         "  - match: {name: p2p1}\n"
         "    num_vfs: 4\n"
         "    mtu: 1500\n"
+        "    promisc: true\n"
         "    up: true\n"
         "    each: {vlan: none, spoofchk: true, link_state: auto}\n"
         "    vfs:\n"
