@@ -47,6 +47,7 @@ def known(values: st.SearchStrategy[T]) -> st.SearchStrategy[Known[T]]:
 
 any_mac = st.binary(min_size=6, max_size=6).map(MacAddress)
 macs = any_mac.filter(lambda mac: not mac.is_multicast)
+guids = st.binary(min_size=8, max_size=8).map(lambda octets: octets.hex(":"))
 zero_mac = st.just(MacAddress(bytes(6)))
 pci_addresses = st.builds(
     PciAddress, st.integers(0, 0x10FFF), st.integers(0, 255), st.integers(0, 31), st.integers(0, 7)
@@ -79,6 +80,8 @@ few_vfs = st.builds(
     min_tx_rate_mbps=wanted(st.sampled_from([0, 1, 100])),
     max_tx_rate_mbps=wanted(st.sampled_from([0, 100, 5000, 2**32 - 1])),  # never below a minimum above
     rss_query=wanted(st.booleans()),
+    node_guid=wanted(guids),
+    port_guid=wanted(guids),
     driver=wanted(st.one_of(st.none(), st.just("native"), drivers)),
 )
 
@@ -170,6 +173,7 @@ def vf_states(draw: st.DrawFn, index: int) -> VfState:
         min_tx_rate_mbps=draw(known(st.sampled_from([0, 100, 1000]))),
         max_tx_rate_mbps=draw(known(st.sampled_from([0, 100, 500]))),
         rss_query=draw(known(st.booleans())),
+        node_guid=draw(known(guids)),
         driver=draw(known(st.one_of(st.none(), drivers, st.sampled_from(["native", "odd name"])))),
     )
 
@@ -276,6 +280,7 @@ WORDS = [
     "min_tx_rate_mbps",
     "max_tx_rate_mbps",
     "rss_query",
+    "node_guid",
     "mirrors",
     "0",
     "2",

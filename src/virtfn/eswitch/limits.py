@@ -240,7 +240,20 @@ _MODES: tuple[Limit, ...] = tuple(
     for driver in dict.fromkeys(row.driver for row in TABLE if row.mode_change is ModeChange.UNSUPPORTED)
 )
 
-LIMITS: tuple[Limit, ...] = (*_EVERYWHERE, *_FIELDS, *_MODES)
+_INFINIBAND = ("mlx5_core",)
+_GUIDS: tuple[Limit, ...] = tuple(
+    Limit(
+        row.driver,
+        field,
+        _anything,
+        _source(f"{row.driver} has no InfiniBand devices (EOPNOTSUPP)", "net/core/rtnetlink.c:handle_infiniband_guid"),
+    )
+    for row in TABLE
+    if row.driver not in _INFINIBAND
+    for field in ("node_guid", "port_guid")
+)
+
+LIMITS: tuple[Limit, ...] = (*_EVERYWHERE, *_FIELDS, *_MODES, *_GUIDS)
 _LIMITS_OF: Mapping[str, tuple[Limit, ...]] = {
     field: tuple(row for row in LIMITS if row.field == field) for field in dict.fromkeys(row.field for row in LIMITS)
 }

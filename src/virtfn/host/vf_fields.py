@@ -7,6 +7,7 @@ with -1: net/core/rtnetlink.c rtnl_fill_vfinfo.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ _ONE_NUMBER, _TWO_NUMBERS = struct.Struct("=HHII"), struct.Struct("=HHIII")
 _U32, _TWO_U32, _THREE_U32 = struct.Struct("=I"), struct.Struct("=II"), struct.Struct("=III")
 _VLAN_CONTENT = struct.Struct("=III2s")
 _GUID = struct.Struct("@IQ")
+_GUID_TEXT = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){7}")
 _NOT_REPORTED = 0xFFFFFFFF
 _LINK_STATES = (VfLinkState.AUTO, VfLinkState.ENABLE, VfLinkState.DISABLE)
 _PROTOCOLS = {b"\x81\x00": VlanProtocol.C_TAG, b"\x88\xa8": VlanProtocol.S_TAG}
@@ -266,7 +268,8 @@ def _switch_codec(name: str, kind: int, what: str) -> VfCodec:
     return VfCodec({name: decode}, encode)
 
 
-def _guid_decoder(kind: int, what: str) -> Decode:
+def _guid_codec(name: str, kind: int, what: str) -> VfCodec:
+    """``struct ifla_vf_guid``; of the number, the first octet of the text is the highest, as iproute2 has it."""
     unknown = _unreported(what)
 
     def decode(parts: Parts) -> Known[str]:
@@ -276,7 +279,12 @@ def _guid_decoder(kind: int, what: str) -> Decode:
         guid: int = _GUID.unpack_from(part)[1]
         return guid.to_bytes(8, "big").hex(":")
 
-    return decode
+    def encode(vf: int, value: Value, attempt: Attempt) -> bytes:
+        if not isinstance(value, str) or not _GUID_TEXT.fullmatch(value):
+            raise wrong(value, "a GUID of 8 octets", attempt)
+        return attribute(kind, _GUID.pack(vf, int(value.replace(":", ""), 16)))
+
+    return VfCodec({name: decode}, encode)
 
 
 VF_CODECS: Mapping[str, VfCodec] = {
@@ -293,12 +301,12 @@ VF_CODECS: Mapping[str, VfCodec] = {
     "link_state": VfCodec({"link_state": _link_state}, _encode_link_state),
     "rss_query": _switch_codec("rss_query", _RSS_QUERY_EN, "RSS query"),
     "trust": _switch_codec("trust", _TRUST, "trust"),
+    "node_guid": _guid_codec("node_guid", _IB_NODE_GUID, "a node GUID"),
+    "port_guid": _guid_codec("port_guid", _IB_PORT_GUID, "a port GUID"),
 }
 """The fields of a VF that are read and written through its PF's netdev."""
 
 _DECODERS: Sequence[tuple[str, Decode]] = (
     ("broadcast", _address(_BROADCAST, 0)),
-    ("node_guid", _guid_decoder(_IB_NODE_GUID, "a node GUID")),
-    ("port_guid", _guid_decoder(_IB_PORT_GUID, "a port GUID")),
     *(pair for codec in VF_CODECS.values() for pair in codec.decode.items()),
 )

@@ -46,6 +46,8 @@ class DesiredVf:
     min_tx_rate_mbps: Wanted[int] = UNSET
     max_tx_rate_mbps: Wanted[int] = UNSET
     rss_query: Wanted[bool] = UNSET
+    node_guid: Wanted[str] = UNSET
+    port_guid: Wanted[str] = UNSET
     driver: Wanted[str | None] = UNSET
 
     def over(self, other: "DesiredVf") -> "DesiredVf":

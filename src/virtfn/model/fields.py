@@ -54,6 +54,7 @@ class Choice(ValueType):
 SWITCH = ValueType("true or false")
 MAC = ValueType("MAC address, not multicast")
 VLAN = ValueType("see below")
+GUID = ValueType("GUID of 8 octets")
 DRIVER = ValueType("driver name, `native` or `none`")
 RATE = Number("0 to 4294967295 Mbit/s", 0, 2**32 - 1, "Mbit/s")
 """``struct ifla_vf_rate`` (include/uapi/linux/if_link.h) has 32 bits."""
@@ -286,6 +287,23 @@ PF_FIELDS: Mapping[str, Field] = {
 }
 """The rows of a PF, in the order of the reference."""
 
+
+def _guid_row(name: str, turn: int, doc: str) -> Field:
+    example = "22:44:33:00:33:11:00:33"
+    return Field(
+        name=name,
+        turn=turn,
+        keys=(Key(name, GUID, doc, f'"{example}"'),),
+        reason="by which GUID the InfiniBand fabric knows the VF",
+        command=_VF + name + " {value}",
+        example=example,
+        shell_value=_text,
+        fresh="00:00:00:00:00:00:00:00",
+        disturbs="gets another GUID",
+        note="Refused where the PF is no InfiniBand device. mlx5 shows it to the VF when its driver is bound again.",
+    )
+
+
 VF_FIELDS: Mapping[str, Field] = {
     row.name: row
     for row in (
@@ -408,6 +426,8 @@ VF_FIELDS: Mapping[str, Field] = {
             shell_value=_on_off,
             fresh=False,
         ),
+        _guid_row("node_guid", 8, "Node GUID of an InfiniBand VF: the identity of its HCA."),
+        _guid_row("port_guid", 9, "Port GUID of an InfiniBand VF: what its subnet's manager knows it by."),
         Field(
             name="driver",
             turn=10,

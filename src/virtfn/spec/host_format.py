@@ -13,7 +13,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from virtfn.model.desired import UNSET, DesiredVf, PfMatch
-from virtfn.model.fields import DRIVER, MAC, PF_FIELDS, SWITCH, VF_FIELDS, VLAN, Choice, Number, ValueType
+from virtfn.model.fields import DRIVER, GUID, MAC, PF_FIELDS, SWITCH, VF_FIELDS, VLAN, Choice, Number, ValueType
 from virtfn.model.fields import Field as Row
 from virtfn.model.inventory import NO_VLAN, Vlan, VlanProtocol
 from virtfn.spec import constants as words
@@ -97,6 +97,7 @@ _READERS: Mapping[ValueType, Any] = {
     SWITCH: bool,
     MAC: values.Mac,
     VLAN: Annotated[VlanEntry, BeforeValidator(_vlan), _ShortForms()],
+    GUID: values.Guid,
     DRIVER: values.VfDriver,
 }
 

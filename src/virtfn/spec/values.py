@@ -42,6 +42,13 @@ def _mac(value: object) -> MacAddress:
     return mac
 
 
+def _guid(value: object) -> str:
+    guid = _text(value, '"22:44:33:00:33:11:00:33"')
+    if not re.fullmatch(words.GUID, guid):
+        raise refused(f"{quoted(guid)} is not a GUID", "write 8 octets, like 22:44:33:00:33:11:00:33")
+    return guid.lower().replace("-", ":")
+
+
 def _pci(value: object) -> PciAddress:
     try:
         return PciAddress.parse(_text(value, '"0000:01:00.0"'))
@@ -119,6 +126,7 @@ def _worded(pattern: str) -> WithJsonSchema:
 
 
 Mac: TypeAlias = Annotated[MacAddress, PlainValidator(_mac), _worded(words.MAC_ADDRESS)]
+Guid: TypeAlias = Annotated[str, PlainValidator(_guid), _worded(words.GUID)]
 Pci: TypeAlias = Annotated[PciAddress, PlainValidator(_pci), _worded(words.PCI_ADDRESS)]
 NetdevName: TypeAlias = Annotated[str, PlainValidator(_name), _worded(words.NETDEV_NAME)]
 PfDriver: TypeAlias = Annotated[str, PlainValidator(_pf_driver), _worded(words.DRIVER_NAME)]

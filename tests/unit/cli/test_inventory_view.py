@@ -35,6 +35,13 @@ def test_a_rate_that_is_set_is_in_the_default_table() -> None:
     assert [line.split() for line in lines[1:4]] == [["VF", "TRUST", "MAX"], ["0", "on", "-"], ["1", "on", "100M"]]
 
 
+def test_guids_are_in_the_default_table_where_one_is_not_zero() -> None:
+    zero, guid = ":".join(["00"] * 8), "22:44:33:00:33:11:00:33"
+    assert table(with_vfs(VfState(0, trust=True, node_guid=zero, port_guid=zero)))[1].split() == ["VF", "TRUST"]
+    lines = table(with_vfs(VfState(0, trust=True, node_guid=zero, port_guid=guid)))
+    assert [line.split() for line in lines[1:3]] == [["VF", "TRUST", "PORT-GUID"], ["0", "on", guid]]
+
+
 def test_a_pf_mac_that_is_not_known_is_marked_and_explained() -> None:
     lines = table(PfState(PF.device, PF.name, mac=Unknown("not an Ethernet address"), up=True))
     assert "MAC ?" in lines[0]

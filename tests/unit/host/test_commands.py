@@ -18,6 +18,13 @@ NIC = "0000:01:00.0"
         ("vf", "p2p1/2", "spoofchk", False, "ip link set dev p2p1 vf 2 spoofchk off"),
         ("vf", "p2p1/2", "trust", True, "ip link set dev p2p1 vf 2 trust on"),
         ("vf", "p2p1/2", "rss_query", True, "ip link set dev p2p1 vf 2 query_rss on"),
+        (
+            "vf",
+            "ib0/2",
+            "node_guid",
+            "22:44:33:00:33:11:00:33",
+            "ip link set dev ib0 vf 2 node_guid 22:44:33:00:33:11:00:33",
+        ),
         ("vf", "p2p1/2", "link_state", "auto", "ip link set dev p2p1 vf 2 state auto"),
         (
             "vf",

@@ -20,6 +20,8 @@ VF = VfState(
     min_tx_rate_mbps=0,
     max_tx_rate_mbps=500,
     rss_query=Unknown("the driver does not report RSS query"),
+    node_guid="22:44:33:00:33:11:00:33",
+    port_guid="10:21:33:12:00:11:22:10",
 )
 ATTEMPT = Attempt("p2p1/3", "setting it")
 
@@ -62,6 +64,8 @@ def test_what_was_read_can_be_written_back(field: str) -> None:
         ("spoofchk", False, "0c000400" + "03000000" + "00000000"),
         ("trust", True, "0c000900" + "03000000" + "01000000"),
         ("rss_query", True, "0c000700" + "03000000" + "01000000"),
+        ("node_guid", "22:44:33:00:33:11:00:33", "14000a00" + "03000000" + "00000000" + "3300113300334422"),
+        ("port_guid", "22:44:33:00:33:11:00:33", "14000b00" + "03000000" + "00000000" + "3300113300334422"),
         ("link_state", "enable", "0c000500" + "03000000" + "01000000"),
         ("rate", {"min_tx_rate_mbps": 5, "max_tx_rate_mbps": 500}, "10000600" + "03000000" + "05000000" + "f4010000"),
     ],
@@ -82,6 +86,8 @@ def test_the_octets_are_those_of_if_link_h(field: str, value: Value, octets: str
         ("spoofchk", "on"),
         ("trust", 1),
         ("link_state", "up"),
+        ("node_guid", "22:44:33"),
+        ("port_guid", 5),
         ("rate", {"max_tx_rate_mbps": 5}),
         ("rate", {"min_tx_rate_mbps": 0, "max_tx_rate_mbps": -1}),
         ("colour", "blue"),

@@ -21,6 +21,8 @@ SAMPLES: dict[str, tuple[Value, ...]] = {
     "vlan": ({"id": 5, "qos": 0, "protocol": "802.1ad"}, {"id": 5, "qos": 0, "protocol": "802.1Q"}),
     "trust": (True,),
     "spoofchk": (False,),
+    "node_guid": ("22:44:33:00:33:11:00:33",),
+    "port_guid": ("22:44:33:00:33:11:00:33",),
     "driver": ("vfio-pci",),
 }
 
