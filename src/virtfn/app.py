@@ -130,12 +130,13 @@ class App:
         from virtfn.cloud.openstack import OpenStackCloud
         from virtfn.engine.readback import Settle
         from virtfn.engine.transaction import Transactions
-        from virtfn.services.cloud_state import CloudService, WaitPolicy
+        from virtfn.model.proposal import WaitPolicy
+        from virtfn.services.cloud_state import CloudService
 
         cloud = OpenStackCloud(os_cloud, parallel=parallel)
         journal = self.cloud_journal(os_cloud)
         engine = Transactions(cloud, journal, sink=sink, cancelled=cancelled, settle=Settle(*_CLOUD_SETTLES))
-        patience = WaitPolicy(deadline_s=timeout_s)
+        patience = WaitPolicy(timeout_s, 1.0)
         return CloudService(cloud, journal, engine, sink=sink, cancelled=cancelled, patience=patience)
 
     def records(self, sink: "EventSink", cancelled: "Cancelled | None" = None) -> "History":

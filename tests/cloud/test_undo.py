@@ -20,8 +20,10 @@ from virtfn.engine.transaction import Transactions
 from virtfn.errors import CloudError, ExitCode, RollbackIncomplete
 from virtfn.model.cloud import DesiredCloud, meant_by
 from virtfn.model.plan import DEFINITION, Target, Value
+from virtfn.model.proposal import CloudRequest, WaitPolicy
+from virtfn.model.subject import CloudAction
 from virtfn.model.transaction import Status
-from virtfn.services.cloud_state import CloudService, WaitPolicy
+from virtfn.services.cloud_state import CloudService
 from virtfn.spec.cloud import load_cloud
 
 if TYPE_CHECKING:
@@ -87,7 +89,7 @@ def clouds(world: Unreliable, operator: Operator) -> CloudService:
 
 def up(world: Unreliable, operator: Operator, desired: DesiredCloud) -> None:
     service = clouds(world, operator)
-    service.up(desired, service.plan(desired))
+    service.carry_out(service.propose(CloudRequest(CloudAction.UP, desired)))
 
 
 @pytest.fixture

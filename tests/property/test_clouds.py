@@ -84,7 +84,7 @@ def rich_rig() -> Rig:
 
 
 def up(rig: Rig, desired: DesiredCloud) -> None:
-    rig.clouds.up(desired, rig.clouds.plan(desired))
+    rig.clouds.carry_out(rig.propose(desired))
 
 
 @given(desired_clouds())
@@ -107,7 +107,7 @@ def test_up_makes_all_and_a_second_up_does_nothing(desired: DesiredCloud) -> Non
     assert view.differences == ()
     assert view.readiness.is_ready
     assert len(view.objects) == len(wanted_objects(desired))
-    assert rig.clouds.plan(desired).is_empty
+    assert rig.plan(desired).is_empty
 
 
 @given(desired_clouds(), st.integers(0, 30))
@@ -136,8 +136,8 @@ def test_failure_at_any_write_takes_back_what_this_run_made(desired: DesiredClou
 def test_what_needs_another_object_comes_after_it_and_goes_before_it(desired: DesiredCloud) -> None:
     rig = rich_rig()
     order = {kind.value: place for place, kind in enumerate(Kind)}
-    made = [order[step.target.kind] for step in rig.clouds.plan(desired).steps]
+    made = [order[step.target.kind] for step in rig.plan(desired).steps]
     up(rig, desired)
-    gone = [order[step.target.kind] for step in rig.clouds.plan_down(desired.name).steps]
+    gone = [order[step.target.kind] for step in rig.propose_down(desired.name).plan.steps]
     assert all(one <= other for one, other in pairwise(made))
     assert all(one >= other for one, other in pairwise(gone))

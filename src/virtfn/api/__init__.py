@@ -17,8 +17,8 @@ The end of a ``with`` block closes the object, as ``stop()`` does: what would ch
 More, with every error: docs/how-to/use-the-library.md.
 """
 
-from virtfn.api.cloud import Cloud, CloudPlan
+from virtfn.api.cloud import Cloud
 from virtfn.api.host import Host
 from virtfn.api.specs import Spec
 
-__all__ = ["Cloud", "CloudPlan", "Host", "Spec"]
+__all__ = ["Cloud", "Host", "Spec"]

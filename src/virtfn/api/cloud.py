@@ -1,7 +1,6 @@
 """One OpenStack cloud as an object of the library."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -10,18 +9,10 @@ from virtfn.api.specs import Spec, text_of
 from virtfn.app import PARALLEL, App, Settings
 from virtfn.engine.events import EventSink, ignore
 from virtfn.model.cloud import DesiredCloud
-from virtfn.model.plan import Plan
-from virtfn.model.subject import CloudAction, CloudSubject
+from virtfn.model.proposal import CloudProposal, CloudRequest
+from virtfn.model.subject import CloudAction
 from virtfn.model.transaction import Transaction
 from virtfn.services.cloud_state import CloudReceipt, CloudService, CloudView
-
-
-@dataclass(frozen=True)
-class CloudPlan:
-    """What would be done, and for which declared state. ``plan.notes`` is what to know before it is."""
-
-    desired: DesiredCloud
-    plan: Plan
 
 
 class Cloud:
@@ -67,25 +58,21 @@ class Cloud:
         """
         self._stopped = True
 
-    def plan(self, spec: Spec[DesiredCloud]) -> CloudPlan:
-        """What would make the cloud as declared. Raises SpecError, ConflictError, CloudError."""
-        desired = _desired(spec)
-        return CloudPlan(desired, self._clouds().plan(desired))
+    def plan(self, spec: Spec[DesiredCloud]) -> CloudProposal:
+        """What would make the cloud as declared. Raises SpecError, ConflictError, GuardRefused, CloudError."""
+        return self._clouds().propose(CloudRequest(CloudAction.UP, _desired(spec)))
 
-    def plan_down(self, spec: Spec[DesiredCloud]) -> CloudPlan:
+    def plan_down(self, spec: Spec[DesiredCloud]) -> CloudProposal:
         """What would delete all that bears the spec's tag. Raises SpecError, CloudError."""
-        desired = _desired(spec)
-        return CloudPlan(desired, self._clouds().plan_down(desired.name))
+        return self._clouds().propose(CloudRequest(CloudAction.DOWN, _desired(spec)))
 
-    def apply(self, plan: CloudPlan) -> CloudReceipt:
-        """Carry a plan out. One that makes servers waits until each port has its VF, or deletes what it has made.
+    def apply(self, proposal: CloudProposal) -> CloudReceipt:
+        """Carry out what ``plan`` or ``plan_down`` proposed.
 
+        One that makes servers waits until each port has its VF, or deletes what it has made.
         Raises CloudError (with what is known of the cause), ConflictError, VerifyFailed, LockHeld, RollbackIncomplete.
         """
-        subject = plan.plan.subject
-        if isinstance(subject, CloudSubject) and subject.action is CloudAction.DOWN:
-            return self._clouds().down(plan.desired.name, plan.plan)
-        return self._clouds().up(plan.desired, plan.plan)
+        return self._clouds().carry_out(proposal)
 
     def show(self, spec: Spec[DesiredCloud]) -> CloudView:
         """What there is of the spec: where each VF is, what differs, what is not ready and why. Raises CloudError."""

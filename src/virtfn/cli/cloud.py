@@ -1,7 +1,7 @@
 """``virtfn cloud plan``, ``up``, ``show`` and ``down``."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -28,10 +28,14 @@ from virtfn.cli.output import (
 )
 from virtfn.cli.sdk_logging import CLOUD_STEP, quieten_sdk
 from virtfn.errors import ExitCode, SpecError
+from virtfn.model.proposal import CloudRequest
+from virtfn.model.subject import CloudAction
 
 if TYPE_CHECKING:
     from virtfn.model.cloud import DesiredCloud
+    from virtfn.model.finding import Finding
     from virtfn.model.plan import Plan
+    from virtfn.model.proposal import CloudProposal
     from virtfn.services.cloud_state import CloudReceipt, CloudService
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -91,10 +95,9 @@ def plan(
     """Show what `up` would make or change. Changes nothing."""
     how, desired = OutputFormat(output), _read(file)
     with causes_on_failure(how), _clouds(os_cloud, quiet) as (clouds, _):
-        found = clouds.plan(desired)
-        is_done = found.is_empty and not clouds.has_unfinished(desired.name)
-    _print_plan(found, how, explain=explain, show_secrets=show_secrets)
-    if exit_code and not is_done:
+        found = clouds.propose(CloudRequest(CloudAction.UP, desired))
+    _print_plan(found.plan, found.findings, how, explain=explain, show_secrets=show_secrets)
+    if exit_code and not found.is_empty:
         raise click.exceptions.Exit(ExitCode.DIFFERENT)
 
 
@@ -135,21 +138,22 @@ def up(
     """
     how, desired = OutputFormat(output), _read(file)
     with causes_on_failure(how), _clouds(os_cloud, quiet, timeout, parallel) as (clouds, stop):
-        found = clouds.plan(desired)
+        found = clouds.propose(CloudRequest(CloudAction.UP, desired))
         if dry_run:
-            _print_plan(found, how, explain=explain, show_secrets=show_secrets)
+            _print_plan(found.plan, found.findings, how, explain=explain, show_secrets=show_secrets)
             return
-        if not found.is_empty or clouds.has_unfinished(desired.name):
+        if not found.is_empty:
             _ask(found, explain=explain, show_secrets=show_secrets, yes=yes, quiet=quiet)
         with stop.held():
-            receipt = clouds.up(desired, found)
+            receipt = clouds.carry_out(found)
     if how.is_document:
         print_document("cloud-up", receipt, how, show_secrets=show_secrets)
         return
     if receipt.plan.is_empty:
-        _print_plan(receipt.plan, how, explain=explain, show_secrets=show_secrets)
+        _print_plan(receipt.plan, (), how, explain=explain, show_secrets=show_secrets)
         return
-    _PRINT[how](console(), receipt.now)
+    if receipt.now:
+        _PRINT[how](console(), receipt.now)
     _print_done(receipt, "made and ready")
 
 
@@ -201,21 +205,21 @@ def down(
 
     Of the file only its name counts: what was taken out of it meanwhile goes, too. A network that others use stays.
     """
-    how, spec = OutputFormat(output), _read(file).name
+    how, desired = OutputFormat(output), _read(file)
     with causes_on_failure(how), _clouds(os_cloud, quiet, parallel=parallel) as (clouds, stop):
-        found = clouds.plan_down(spec)
+        found = clouds.propose(CloudRequest(CloudAction.DOWN, desired))
         if dry_run:
-            _print_plan(found, how, explain=explain, show_secrets=show_secrets)
+            _print_plan(found.plan, found.findings, how, explain=explain, show_secrets=show_secrets)
             return
-        if not found.is_empty or clouds.has_unfinished(spec):
+        if not found.is_empty:
             _ask(found, explain=explain, show_secrets=show_secrets, yes=yes, quiet=quiet)
         with stop.held():
-            receipt = clouds.down(spec, found)
+            receipt = clouds.carry_out(found)
     if how.is_document:
         print_document("cloud-down", receipt, how, show_secrets=show_secrets)
         return
     if receipt.plan.is_empty:
-        _print_plan(receipt.plan, how, explain=explain, show_secrets=show_secrets)
+        _print_plan(receipt.plan, (), how, explain=explain, show_secrets=show_secrets)
         return
     _print_done(receipt, "deleted")
     for note in receipt.plan.notes:  # what was left alone
@@ -248,21 +252,24 @@ def _read(name: str) -> "DesiredCloud":
     return load_cloud(name, decoded(data, file=name))
 
 
-def _ask(plan: "Plan", *, explain: bool, show_secrets: bool, yes: bool, quiet: bool) -> None:
+def _ask(proposal: "CloudProposal", *, explain: bool, show_secrets: bool, yes: bool, quiet: bool) -> None:
     def show() -> None:
-        print_cloud_plan(error_console(), plan, explain=explain, show_secrets=show_secrets)
+        plan, findings = proposal.plan, proposal.findings
+        print_cloud_plan(error_console(), plan, findings=findings, explain=explain, show_secrets=show_secrets)
 
     ask(show, yes=yes, quiet=quiet)
 
 
-def _print_plan(plan: "Plan", how: OutputFormat, *, explain: bool, show_secrets: bool) -> None:
+def _print_plan(
+    plan: "Plan", findings: "Sequence[Finding]", how: OutputFormat, *, explain: bool, show_secrets: bool
+) -> None:
     if how.is_document:
-        print_document("cloud-plan", {"plan": plan}, how, show_secrets=show_secrets)
+        print_document("cloud-plan", {"plan": plan, "findings": findings}, how, show_secrets=show_secrets)
         return
-    if plan.is_empty and not plan.notes:
+    if plan.is_empty and not (plan.notes or findings):
         console().print(f"Nothing to do: {plan.title}.", soft_wrap=True)
         return
-    print_cloud_plan(console(), plan, explain=explain, show_secrets=show_secrets)
+    print_cloud_plan(console(), plan, findings=findings, explain=explain, show_secrets=show_secrets)
 
 
 def _print_done(receipt: "CloudReceipt", what: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.text import Text
 
+from virtfn.model.finding import Finding
 from virtfn.model.plan import DEFINITION, Plan, Step, Value
 from virtfn.model.secrets import redacted
 from virtfn.model.value_format import by_name, say
@@ -13,13 +14,24 @@ _STYLE = {"+": "green", "-": "red", "~": "yellow"}
 _LONGEST = 60
 
 
-def print_cloud_plan(out: Console, plan: Plan, *, explain: bool = False, show_secrets: bool = False) -> None:
+def print_cloud_plan(
+    out: Console,
+    plan: Plan,
+    *,
+    findings: Sequence[Finding] = (),
+    explain: bool = False,
+    show_secrets: bool = False,
+) -> None:
     """One line per object: symbol, fields and whom it disturbs; with ``explain`` the equivalent commands.
 
-    Secrets are hidden unless ``show_secrets``.
+    ``findings`` come first: what is done before the plan. Secrets are hidden unless ``show_secrets``.
     """
     plan = plan if show_secrets else redacted(plan)
     out.print(Text(f"Plan: {plan.title}", style="bold"), soft_wrap=True)
+    for one in findings:
+        out.print(f"  ! {one.what}", soft_wrap=True)
+        for evidence in one.evidence:
+            out.print(f"      {evidence}", soft_wrap=True)
     for steps in _by_object(plan):
         symbol = steps[0].symbol if steps[0].field == DEFINITION else "~"
         line = Text(f"  {symbol} ", style=_STYLE[symbol])

@@ -10,11 +10,13 @@ from virtfn.engine.events import Event
 from virtfn.engine.rollback import Restore
 from virtfn.model.cloud import Kind
 from virtfn.model.plan import DEFINITION, Step, Target
+from virtfn.model.proposal import Recovery
 from virtfn.model.value_format import say_change
 from virtfn.services import events as services
 
 _ONE_BY_ONE = 16
 _LONGEST = 200
+_RECOVERIES = {Recovery.ROLLBACK: "rolling it back", Recovery.FINISH: "all of it is there: finishing it"}
 
 
 class EventsView:
@@ -52,7 +54,7 @@ def event_lines(event: Event, names: Mapping[str, str]) -> Iterator[str]:
         case engine.JournalFailed(number, failure):
             yield f"the journal of transaction {number} could not be updated: {failure}"
         case services.InterruptedFound(number, title, recovery):
-            yield f"transaction {number} ({title}) was interrupted: {recovery.value}"
+            yield f"transaction {number} ({title}) was interrupted: {_RECOVERIES[recovery]}"
         case services.RecoveryIncomplete(failure):
             yield str(failure)
         case services.ServerProgress(server, state):

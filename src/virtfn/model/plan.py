@@ -4,7 +4,7 @@ Steps are plain values so that a plan can be shown, saved, journalled and rolled
 nothing of NICs or clouds. ``before``, ``after`` are in the normal form in which the world reads the field.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
@@ -123,13 +123,13 @@ class Plan:
         return any(step.impact is Impact.BYSTANDERS for step in self.steps)
 
 
-def same_changes(one: Plan, other: Plan) -> bool:
+def same_changes(one: Iterable[Step], other: Iterable[Step]) -> bool:
     """Whether both write the same values to the same fields in one order, with the same impact; texts may differ."""
 
-    def changes(plan: Plan) -> list[tuple[object, ...]]:
+    def changes(steps: Iterable[Step]) -> list[tuple[object, ...]]:
         return [
             (step.target, step.field, step.before, step.after, step.impact, step.writing, step.undoing)
-            for step in plan.steps
+            for step in steps
         ]
 
-    return one.subject == other.subject and changes(one) == changes(other)
+    return changes(one) == changes(other)

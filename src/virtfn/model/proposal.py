@@ -1,11 +1,14 @@
 """What a use case would do: the value that a user sees, approves, and has carried out, or saves for later."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Generic, TypeVar
 
+from virtfn.model.cloud import DesiredCloud
 from virtfn.model.desired import DesiredHost
 from virtfn.model.finding import Finding
-from virtfn.model.plan import Plan
+from virtfn.model.plan import Plan, Target
+from virtfn.model.subject import CloudAction
 
 R = TypeVar("R", covariant=True)
 
@@ -15,6 +18,14 @@ class HostRequest:
     """Make this host as declared."""
 
     desired: DesiredHost
+
+
+@dataclass(frozen=True)
+class CloudRequest:
+    """UP: make the cloud as declared. DOWN: delete all that bears the spec's tag; of the spec only its name counts."""
+
+    action: CloudAction
+    desired: DesiredCloud
 
 
 @dataclass(frozen=True)
@@ -34,6 +45,40 @@ class Proposal(Generic[R]):
     def is_empty(self) -> bool:
         """Nothing to do."""
         return self.plan.is_empty
+
+
+class Recovery(StrEnum):
+    """What is done first with a transaction whose process died.
+
+    ROLLBACK: what it made is deleted, what it changed is restored. FINISH: all that it was to make is there; it is
+    committed once that is ready.
+    """
+
+    ROLLBACK = "rollback"
+    FINISH = "finish"
+
+
+@dataclass(frozen=True)
+class InterruptedRun:
+    """A transaction of the same spec whose process died. ``objects``: what a rollback deletes or restores."""
+
+    id: int
+    title: str
+    recovery: Recovery
+    objects: tuple[Target, ...] = ()
+
+
+@dataclass(frozen=True)
+class CloudProposal(Proposal[CloudRequest]):
+    """A proposal for a cloud. ``interrupted`` runs are recovered first; ``plan`` is what is to be done after that."""
+
+    request: CloudRequest
+    interrupted: tuple[InterruptedRun, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing to do, and nothing to recover."""
+        return self.plan.is_empty and not self.interrupted
 
 
 @dataclass(frozen=True)

@@ -1,39 +1,39 @@
-"""A cloud from a declared state: plan, up, show, down."""
+"""A cloud and a declared state: propose what would make it so or delete it, carry that out, show what there is."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from virtfn.engine.batches import ends_by_kind
 from virtfn.engine.events import EventSink
 from virtfn.engine.interfaces import Cancelled, Journal
+from virtfn.engine.rollback import revert
 from virtfn.engine.transaction import Evidence, Hooks, Transactions, never_cancelled
 from virtfn.errors import CloudError, ConflictError, Interrupted, RollbackIncomplete, VerifyFailed, VirtfnError
 from virtfn.model.cloud import DesiredCloud
 from virtfn.model.cloud.fields import fields_of
 from virtfn.model.cloud.observed import ObservedCloud, ObservedObject
-from virtfn.model.plan import Plan
+from virtfn.model.finding import Finding, FindingKind, Severity
+from virtfn.model.plan import Plan, Step, Target, Value
+from virtfn.model.proposal import CloudProposal, CloudRequest, InterruptedRun, Receipt, Recovery, WaitPolicy
 from virtfn.model.subject import CloudAction, CloudSubject
 from virtfn.model.transaction import Status, Transaction
 from virtfn.planning.cloud.diagnosis.causes import diagnosis
 from virtfn.planning.cloud.name_resolution import kept, meant_by_id, settled, spoken
-from virtfn.planning.cloud.plan import differences, plan_down, plan_up
+from virtfn.planning.cloud.plan import differences, once_restored, plan_down, plan_up, steps_up
 from virtfn.planning.cloud.readiness import Readiness, placement, progress, readiness
-from virtfn.services.events import InterruptedFound, Recovery, RecoveryIncomplete, ServerProgress
+from virtfn.services.events import InterruptedFound, RecoveryIncomplete, ServerProgress
 from virtfn.services.interfaces import Cloud
 
+_CHANGED = "the cloud has changed since the plan was made"
+_AGAIN = "plan again"
 _LEFT = "mend what is named, or let `virtfn cloud down` delete what can go: it closes this; then `virtfn cloud up`"
-
-
-@dataclass(frozen=True)
-class WaitPolicy:
-    """How long servers and ports may take to be ready, and how often that is looked at.
-
-    A cloud that answers slowly is asked less often: it is left alone for half as long as its last answer took.
-    """
-
-    deadline_s: float = 300.0
-    pause_s: float = 1.0
+INTERRUPTED_RUN = FindingKind(
+    "interrupted-run",
+    Severity.INFO,
+    "A run of this spec was interrupted: it is finished if all of it is there, else rolled back before the plan runs.",
+    "nothing to do: the run is recovered first",
+)
 
 
 @dataclass(frozen=True)
@@ -54,18 +54,10 @@ class CloudView:
 
 
 @dataclass(frozen=True)
-class CloudReceipt:
-    """What was done: the plan, and the transaction's number in the journal (None: there was nothing to do)."""
+class CloudReceipt(Receipt):
+    """What was done. ``now``: what there is of the spec after UP; None after DOWN."""
 
-    plan: Plan
-    id: int | None = None
-
-
-@dataclass(frozen=True)
-class UpReceipt(CloudReceipt):
-    """The same, with what there is of the spec now."""
-
-    now: CloudView = field(kw_only=True)
+    now: CloudView | None = None
 
 
 class CloudService:
@@ -86,16 +78,50 @@ class CloudService:
         self._engine = engine
         self._sink = sink
         self._cancelled = cancelled
-        self._patience = patience or WaitPolicy()
+        self._patience = patience or WaitPolicy(300.0, 1.0)
 
-    def plan(self, desired: DesiredCloud) -> Plan:
-        """What ``up`` would do. Changes nothing. Raises SpecError, ConflictError, GuardRefused (quota), CloudError."""
-        plan = self._plan_up(desired)
-        return self._with_unfinished(plan, desired.name)
+    def propose(self, request: CloudRequest) -> CloudProposal:
+        """What would fulfil the request: which interrupted runs are recovered first, and the plan after that.
 
-    def plan_down(self, spec: str) -> Plan:
-        """What ``down`` would delete, and what it leaves alone, for the spec of this name. Raises CloudError."""
-        return self._with_unfinished(plan_down(spec, self._cloud.observe(spec)), spec)
+        Changes nothing. Raises SpecError, ConflictError (what is there differs in what cannot be changed), GuardRefused
+        (quota), CloudError.
+        """
+        desired = request.desired
+        named, observed = self._observe(desired)
+        if request.action is CloudAction.DOWN:
+            plan, interrupted = plan_down(desired.name, observed), self._interrupted(desired.name)
+        else:
+            interrupted = self._interrupted(desired.name, may_finish=not steps_up(named, observed))
+            plan = self._plan_up(desired, observed, interrupted)
+        findings = tuple(map(_told, interrupted))
+        return CloudProposal(request, plan, findings, interrupted)
+
+    def review(self, proposal: CloudProposal) -> CloudProposal:
+        """The same proposal with what is found now. Raises ConflictError where another one would be made now."""
+        now = self.propose(proposal.request)
+        is_same = now.plan.title == proposal.plan.title and now.interrupted == proposal.interrupted
+        if not is_same or _starts(now.plan.steps) != _starts(proposal.plan.steps):
+            raise ConflictError(f"{_CHANGED}: other steps are needed by now", where=proposal.plan.title, hint=_AGAIN)
+        return replace(proposal, findings=now.findings)
+
+    def carry_out(self, proposal: CloudProposal) -> CloudReceipt:
+        """Recover the interrupted runs of the proposal, then run its plan.
+
+        UP waits until the servers run on their VFs. Where anything fails, or is not ready in time, all that this run
+        made is deleted again before the error leaves. Where there is nothing to make, what is there is waited for. DOWN
+        deletes no more than the plan names; what is deleted stays so.
+
+        Raises ConflictError (the cloud has changed so that the proposal is another one by now), CloudError (the cloud's
+        word, with what is known of the cause), VerifyFailed (not ready in time), Interrupted, RollbackIncomplete,
+        LockHeld.
+        """
+        with self._journal.lock():
+            may_finish = any(run.recovery is Recovery.FINISH for run in proposal.interrupted)
+            if self._interrupted(proposal.request.desired.name, may_finish=may_finish) != proposal.interrupted:
+                raise ConflictError(f"{_CHANGED}: other runs are interrupted", where=proposal.plan.title, hint=_AGAIN)
+            if proposal.request.action is CloudAction.UP:
+                return self._up(proposal)
+            return self._down(proposal)
 
     def show(self, desired: DesiredCloud) -> CloudView:
         """What there is of the spec now. Raises CloudError."""
@@ -103,72 +129,65 @@ class CloudService:
         view = _view(named, observed, self._explained(named, observed))
         return replace(view, remarks=tuple(kept(desired, observed)))
 
-    def has_unfinished(self, spec: str) -> bool:
-        """Whether a run of this spec was cut short, or is at work: ``up`` and ``down`` take back what it made first."""
-        return bool(self._unfinished(spec))
+    def _up(self, proposal: CloudProposal) -> CloudReceipt:
+        desired, plan = proposal.request.desired, proposal.plan
+        for entry, recovery in self._entries(proposal):
+            if recovery is Recovery.FINISH:
+                self._finish(entry, desired)
+            else:
+                self._roll_back(entry)
+        if plan.is_empty:
+            desired, seen = self._ready(desired)  # whatever this raises, nothing is undone
+            return CloudReceipt(plan, now=_view(desired, seen, readiness(desired, seen)))
+        if _starts(plan.steps) != _starts(steps_up(*self._observe(desired))):
+            self._engine.check(plan)
+            raise ConflictError(f"{_CHANGED}: other steps are needed by now", where=plan.title, hint=_AGAIN)
+        seen_ready: list[CloudView] = []
 
-    def up(self, desired: DesiredCloud, plan: Plan) -> UpReceipt:
-        """Carry out a plan that ``plan`` made for this spec, and wait until its servers run on their VFs.
+        def prove() -> Evidence:
+            named, observed = self._ready(desired)
+            seen_ready.append(_view(named, observed, readiness(named, observed)))
+            return placement(named, observed)
 
-        Where anything fails, or is not ready in time, all that this run made is deleted again before the error leaves.
-        Where there is nothing to make, what stands is waited for. Raises ConflictError (somebody was quicker),
-        CloudError (the cloud's word, with what is known of the cause), VerifyFailed (not ready in time), Interrupted,
-        RollbackIncomplete, LockHeld.
-        """
-        with self._journal.lock():
-            for entry in self._unfinished(desired.name):
-                if self._is_whole(entry, plan, desired.name):
-                    self._keep(entry, desired)
-            if self._finish_what_died(desired.name):
-                plan = self._plan_up(desired)
-            if plan.is_empty:
-                return UpReceipt(plan, now=self._standing(desired))
-            seen: list[CloudView] = []
+        number = self._run(plan, prove)
+        return CloudReceipt(plan, number, now=seen_ready[-1])
 
-            def prove() -> Evidence:
-                named, observed = self._ready(desired)
-                seen.append(_view(named, observed, readiness(named, observed)))
-                return placement(named, observed)
-
-            done = self._run(plan, prove)
-            return UpReceipt(done.plan, done.id, now=seen[-1])
-
-    def down(self, spec: str, plan: Plan) -> CloudReceipt:
-        """Carry out a plan that ``plan_down`` made for this spec; what is deleted stays so. Raises what ``up`` raises.
-
-        Deletes no more than the plan names.
-        """
-        with self._journal.lock():
+    def _down(self, proposal: CloudProposal) -> CloudReceipt:
+        """Rollbacks delete part of what the plan names; what they could not delete may bear the tag, and goes now."""
+        spec, plan = proposal.request.desired.name, proposal.plan
+        for entry, _ in self._entries(proposal):
             try:
-                finished = self._finish_what_died(spec)
-            except RollbackIncomplete as left:  # what it could not take away may bear our tag, and goes now
+                self._roll_back(entry)
+            except RollbackIncomplete as left:
                 self._sink(RecoveryIncomplete(left))
-                finished = True
-            if finished:
-                named = {step.target for step in plan.steps}
-                now = plan_down(spec, self._cloud.observe(spec))
-                plan = replace(now, steps=tuple(step for step in now.steps if step.target in named))
-            receipt = self._run(plan)
-            for entry in self._unfinished(spec):  # what could not go then is gone now, or stays as the plan's notes say
-                self._journal.record_status(entry, Status.ROLLED_BACK, remaining=plan.notes)
-            return receipt
+        if proposal.interrupted:
+            named = {step.target for step in plan.steps}
+            now = plan_down(spec, self._cloud.observe(spec))
+            plan = replace(now, steps=tuple(step for step in now.steps if step.target in named))
+        number = None if plan.is_empty else self._run(plan)
+        for entry in self._unfinished(spec):  # what could not go then is gone now, or stays as the plan's notes say
+            self._journal.record_status(entry, Status.ROLLED_BACK, remaining=plan.notes)
+        return CloudReceipt(plan, number)
 
-    def _plan_up(self, desired: DesiredCloud) -> Plan:
-        named, observed = self._observe(desired)
-        plan = plan_up(named, observed, self._cloud.survey(named, observed))
-        return replace(plan, notes=(*plan.notes, *kept(desired, observed)))
+    def _plan_up(self, desired: DesiredCloud, observed: ObservedCloud, interrupted: tuple[InterruptedRun, ...]) -> Plan:
+        """The plan for the cloud as it will be once the interrupted runs are recovered."""
+        undone = {run.id for run in interrupted if run.recovery is Recovery.ROLLBACK}
+        entries = [entry for entry in self._unfinished(desired.name) if entry.id in undone]
+        back = [(one.target, one.field, one.value) for entry in entries for one in revert(entry.touched)]
+        after = once_restored(observed, back) if back else observed
+        named = settled(desired, after)
+        plan = plan_up(named, after, self._cloud.survey(named, observed), now=observed)
+        return replace(plan, notes=(*plan.notes, *kept(desired, after)))
 
     def _observe(self, desired: DesiredCloud) -> tuple[DesiredCloud, ObservedCloud]:
         """What there is, and the spec in its words."""
         observed = self._cloud.observe(desired.name)
         return settled(desired, observed), observed
 
-    def _run(self, plan: Plan, prove: Callable[[], Evidence] | None = None) -> CloudReceipt:
-        if plan.is_empty:
-            return CloudReceipt(plan)
+    def _run(self, plan: Plan, prove: Callable[[], Evidence] | None = None) -> int:
         try:
             batch_ends = ends_by_kind(plan.steps, self._cloud.parallel)
-            return CloudReceipt(plan, self._engine.run(plan, Hooks(batch_ends=batch_ends, prove=prove)).id)
+            return self._engine.run(plan, Hooks(batch_ends=batch_ends, prove=prove)).id
         except ConflictError as failure:
             failure.hint = "somebody else changes this cloud: look with `virtfn cloud show`, then run it again"
             raise
@@ -176,29 +195,29 @@ class CloudService:
             failure.hint = _LEFT
             raise
 
-    def _with_unfinished(self, plan: Plan, spec: str) -> Plan:
-        """The plan, with a note on runs that were cut short, as what they made is deleted first, or kept."""
-        notes = [
-            f"transaction {entry.id} ({entry.plan.title}) was cut short, or is at work: "
-            + (
-                "all that it was to make is there, and is kept"
-                if self._is_whole(entry, plan, spec)
-                else "what it has made is deleted first, and made anew where the spec wants it"
-            )
-            for entry in self._unfinished(spec)
-        ]
-        return replace(plan, notes=(*notes, *plan.notes))
+    def _interrupted(self, spec: str, *, may_finish: bool = False) -> tuple[InterruptedRun, ...]:
+        """The runs of this spec whose process died, or is at work. Runs of other specs are recovered with those.
 
-    def _is_whole(self, entry: Transaction, plan: Plan, spec: str) -> bool:
-        """Whether all that a run that was cut short was to make is there as it was to be, and nothing else is wanted.
-
-        It need not have made all itself: the call that it died in may have come through, or a run on another machine
-        may have made the rest, whose servers must then not be deleted for this one's sake.
+        ``may_finish``: the spec wants nothing more than there is. A run is then finished if all that it was to make is
+        there. It need not have made all of it: its last call may have come through, or a run on another machine may
+        have made the rest, whose servers must not be deleted for this one.
         """
-        ours = all(_is_about(one, spec, CloudAction.UP) for one in (plan, entry.plan))
-        return ours and plan.is_empty and entry.status is Status.OPEN and not self._engine.drift(entry)
+        runs = []
+        for entry in self._unfinished(spec):
+            is_whole = may_finish and entry.status is Status.OPEN and _is_about(entry.plan, spec, CloudAction.UP)
+            if is_whole and not self._engine.drift(entry):
+                runs.append(InterruptedRun(entry.id, entry.plan.title, Recovery.FINISH))
+            else:
+                objects = dict.fromkeys(one.target for one in revert(entry.touched))
+                runs.append(InterruptedRun(entry.id, entry.plan.title, Recovery.ROLLBACK, tuple(objects)))
+        return tuple(runs)
 
-    def _keep(self, entry: Transaction, desired: DesiredCloud) -> None:
+    def _entries(self, proposal: CloudProposal) -> list[tuple[Transaction, Recovery]]:
+        """The transactions to recover, those to finish first, as a rollback may take away what they wait for."""
+        runs = sorted(proposal.interrupted, key=lambda run: run.recovery is Recovery.ROLLBACK)
+        return [(self._journal.load(run.id), run.recovery) for run in runs]
+
+    def _finish(self, entry: Transaction, desired: DesiredCloud) -> None:
         """Finish a run of which all is there: wait until it is ready and commit it.
 
         Whatever waiting raises, nothing is undone: it may have stood for long. The next ``up`` waits again.
@@ -207,31 +226,16 @@ class CloudService:
         entry = self._journal.attach(entry, placement(*self._ready(desired)))
         self._journal.record_status(entry, Status.COMMITTED)
 
-    def _finish_what_died(self, spec: str) -> bool:
-        """Take back what runs of this spec that were cut short have made; whether there were any.
-
-        We hold the lock: none lives. Those of other specs are theirs to finish.
-        """
-        entries = self._unfinished(spec)
-        for entry in entries:
-            self._sink(InterruptedFound(entry.id, entry.plan.title, Recovery.ROLLBACK))
-            self._take_back(entry)
-        return bool(entries)
-
-    def _unfinished(self, spec: str) -> list[Transaction]:
-        return [entry for entry in self._journal.unfinished() if _is_about(entry.plan, spec)]
-
-    def _standing(self, desired: DesiredCloud) -> CloudView:
-        """What there is where nothing is to be made, once it is ready. Whatever waiting raises, nothing is undone."""
-        desired, seen = self._ready(desired)
-        return _view(desired, seen, readiness(desired, seen))
-
-    def _take_back(self, entry: Transaction) -> None:
+    def _roll_back(self, entry: Transaction) -> None:
+        self._sink(InterruptedFound(entry.id, entry.plan.title, Recovery.ROLLBACK))
         try:
             self._engine.rollback(entry)
         except RollbackIncomplete as failure:
             failure.hint = _LEFT
             raise
+
+    def _unfinished(self, spec: str) -> list[Transaction]:
+        return [entry for entry in self._journal.unfinished() if _is_about(entry.plan, spec)]
 
     def _ready(self, desired: DesiredCloud) -> tuple[DesiredCloud, ObservedCloud]:
         """Wait until all servers run on their VFs; what was seen then. Raises CloudError, VerifyFailed."""
@@ -267,6 +271,26 @@ class CloudService:
             if before.get(server) != text:
                 self._sink(ServerProgress(server, text))
         return now
+
+
+def _starts(steps: Iterable[Step]) -> list[tuple[Target, str, Value]]:
+    """What steps start from. A name in the spec may mean another image by now: the one of the plan stays."""
+    return [(step.target, step.field, step.before) for step in steps]
+
+
+def _told(run: InterruptedRun) -> Finding:
+    what, change = _RECOVERIES[run.recovery]
+    return INTERRUPTED_RUN.at(
+        f"transaction {run.id}",
+        f"transaction {run.id} ({run.title}) was interrupted, or is at work: {what}",
+        evidence=tuple(f"{target} {change}" for target in run.objects),
+    )
+
+
+_RECOVERIES = {
+    Recovery.ROLLBACK: ("what it made is deleted first", "is deleted or restored"),
+    Recovery.FINISH: ("all of it is there, and is kept", ""),
+}
 
 
 def _is_about(plan: Plan, spec: str, *actions: CloudAction) -> bool:

@@ -1,18 +1,11 @@
 """Events of the use cases, beside those of the engine."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from virtfn.engine.events import Event
 from virtfn.errors import VirtfnError
 from virtfn.model.probe import Leg
-
-
-class Recovery(StrEnum):
-    """What is done with a transaction whose process died."""
-
-    ROLLBACK = "rolling it back"
-    FINISH = "all of it is there: finishing it"
+from virtfn.model.proposal import Recovery
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ class HostService:
             now = plan_host(diff(proposal.request.desired, inventory), inventory)
         except SpecError as fault:
             raise ConflictError(f"{gone}: {fault}", where=fault.where, hint="plan again") from fault
-        if not same_changes(proposal.plan, now):
+        if proposal.plan.subject != now.subject or not same_changes(proposal.plan.steps, now.steps):
             self._engine.check(proposal.plan)
             raise ConflictError(gone, where=proposal.plan.title, hint="plan again: other steps are needed by now")
 

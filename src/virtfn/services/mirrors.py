@@ -17,12 +17,13 @@ from virtfn.model.mirror import Choice, Mirror, MirrorReceipt, MirrorRequest, Mi
 from virtfn.model.physnets import PhysicalNetworks
 from virtfn.model.plan import Target
 from virtfn.model.probe import Leg, ProbePoints, ProofReport, Waypoint
+from virtfn.model.proposal import Recovery
 from virtfn.model.serialization import decode, encode
 from virtfn.model.subject import MirrorSubject
 from virtfn.model.transaction import Status, Transaction
 from virtfn.planning.host.commands import with_commands
 from virtfn.planning.host.lookup import find_vf
-from virtfn.services.events import InterruptedFound, Recovery, StrategyNotProven
+from virtfn.services.events import InterruptedFound, StrategyNotProven
 from virtfn.services.interfaces import Host
 from virtfn.services.probe_points import Pair, ProbeOrigins, probe_points_of
 from virtfn.services.prover import Prover

@@ -7,7 +7,10 @@ from virtfn.cli.events_view import EventsView
 from virtfn.engine.readback import Settle
 from virtfn.engine.transaction import Transactions
 from virtfn.model.cloud import DesiredCloud, Kind
-from virtfn.services.cloud_state import CloudReceipt, CloudService, UpReceipt, WaitPolicy
+from virtfn.model.plan import Plan
+from virtfn.model.proposal import CloudProposal, CloudRequest, WaitPolicy
+from virtfn.model.subject import CloudAction
+from virtfn.services.cloud_state import CloudReceipt, CloudService
 from virtfn.services.history import History
 from virtfn.spec.cloud import load_cloud
 from virtfn.testing import FakeCloud, MemoryJournal
@@ -70,12 +73,20 @@ class Rig:
         engine = Transactions(self.cloud, self.journal, sink=EventsView(self.told.append), settle=Settle(0.0, 0.0))
         return History(self.journal, engine)
 
-    def up(self, text: str = FIELD_NOTE) -> UpReceipt:
-        wanted = desired(text)
-        return self.clouds.up(wanted, self.clouds.plan(wanted))
+    def propose(self, wanted: DesiredCloud) -> CloudProposal:
+        return self.clouds.propose(CloudRequest(CloudAction.UP, wanted))
+
+    def propose_down(self, spec: str = "note") -> CloudProposal:
+        return self.clouds.propose(CloudRequest(CloudAction.DOWN, DesiredCloud(spec)))
+
+    def plan(self, wanted: DesiredCloud) -> Plan:
+        return self.propose(wanted).plan
+
+    def up(self, text: str = FIELD_NOTE) -> CloudReceipt:
+        return self.clouds.carry_out(self.propose(desired(text)))
 
     def down(self, spec: str = "note") -> CloudReceipt:
-        return self.clouds.down(spec, self.clouds.plan_down(spec))
+        return self.clouds.carry_out(self.propose_down(spec))
 
     def ours(self, spec: str = "note") -> dict[tuple[Kind, str], Any]:
         return {(one.kind, one.name): one for one in self.cloud.observe(spec).ours}

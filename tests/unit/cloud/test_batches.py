@@ -7,8 +7,8 @@ from virtfn.engine.batches import ends_by_kind
 from virtfn.errors import CloudError, Interrupted
 from virtfn.model.cloud import Kind, cloud_target
 from virtfn.model.plan import Step, Target, Value
+from virtfn.model.proposal import WaitPolicy
 from virtfn.model.transaction import Status
-from virtfn.services.cloud_state import WaitPolicy
 from virtfn.testing import FakeCloud
 
 FIVE = FIELD_NOTE.replace("count: 2", "count: 5").replace("    anti_affinity: apart\n", "")
@@ -123,7 +123,7 @@ def test_what_was_deleted_beside_a_refused_deletion_is_told_as_gone() -> None:
 
 def test_a_wave_that_was_killed_half_made_is_taken_back_by_the_next_run() -> None:
     rig = Rig()
-    plan = rig.clouds.plan(desired(FIVE))
+    plan = rig.plan(desired(FIVE))
     entry = rig.journal.begin(plan)
     wave = sorted(ends_by_kind(plan.steps, rig.cloud.parallel))[2]
     entry = rig.journal.record_intent(entry, range(wave + 1))
@@ -162,7 +162,10 @@ def test_each_server_is_told_once_for_each_change() -> None:
 def test_what_up_returns_shows_where_everything_is() -> None:
     rig = Rig()
     now = rig.up().now
+    assert now
     assert now.differences == ()
     assert now.readiness.is_ready
     assert {one.name for one in now.objects if one.kind is Kind.SERVER} == {"vm-1", "vm-2"}
-    assert rig.up().now.objects == now.objects
+    again = rig.up().now
+    assert again
+    assert again.objects == now.objects

@@ -15,12 +15,12 @@ from virtfn.errors import (
     VerifyFailed,
     VirtfnError,
 )
-from virtfn.model.cloud import Kind
+from virtfn.model.cloud import Kind, cloud_target
 from virtfn.model.cloud.causes import Cause, CauseKind
 from virtfn.model.cloud.observed import NicAgent
 from virtfn.model.plan import Target, Value
+from virtfn.model.proposal import WaitPolicy
 from virtfn.model.transaction import Status
-from virtfn.services.cloud_state import WaitPolicy
 from virtfn.testing import FakeCloud, FakeRules
 
 
@@ -50,7 +50,7 @@ def test_up_makes_the_field_notes_network_and_servers_on_their_vfs(rig: Rig) -> 
 def test_up_twice_does_nothing_the_second_time(rig: Rig) -> None:
     rig.up()
     before = rig.cloud.everything()
-    assert rig.clouds.plan(desired()).is_empty
+    assert rig.plan(desired()).is_empty
     assert rig.up().id is None
     assert rig.cloud.everything() == before
 
@@ -68,23 +68,23 @@ def test_down_leaves_nothing_of_ours_and_all_of_others(rig: Rig) -> None:
 def test_down_leaves_a_network_that_others_use(rig: Rig) -> None:
     rig.up()
     rig.cloud.add_foreign(Kind.PORT, "theirs", {"network": "flat", "vnic_type": "direct"}, device_owner="compute:nova")
-    plan = rig.clouds.plan_down("note")
-    assert plan.notes == ("network flat stays, and its subnets: port theirs on it is not ours (compute:nova)",)
-    rig.clouds.down("note", plan)
+    proposal = rig.propose_down("note")
+    assert proposal.plan.notes == ("network flat stays, and its subnets: port theirs on it is not ours (compute:nova)",)
+    rig.clouds.carry_out(proposal)
     assert set(rig.ours()) == {(Kind.NETWORK, "flat"), (Kind.SUBNET, "flat-v4")}
 
 
 def test_ports_of_neutrons_own_agents_do_not_keep_a_network(rig: Rig) -> None:
     rig.up()
     rig.cloud.add_foreign(Kind.PORT, "", {"network": "flat", "vnic_type": "normal"}, device_owner="network:dhcp")
-    assert rig.clouds.plan_down("note").notes == ()
+    assert rig.propose_down("note").plan.notes == ()
 
 
 def test_another_specs_objects_are_not_ours(rig: Rig) -> None:
     rig.up()
     rig.up(FIELD_NOTE.replace("name: note", "name: other").replace("physnet1", "physnet2").split("servers:")[0])
     rig.down("other")
-    assert rig.clouds.plan(desired()).is_empty
+    assert rig.plan(desired()).is_empty
 
 
 def test_a_network_already_there_is_used_and_left_alone(rig: Rig) -> None:
@@ -116,14 +116,14 @@ def test_what_the_cloud_has_not_is_said_before_anything_is_made(rig: Rig) -> Non
 def test_what_can_be_changed_is_changed_in_place(rig: Rig) -> None:
     rig.up()
     text = FIELD_NOTE.replace("port_security: false", "port_security: true\n    mtu: 9000")
-    plan = rig.clouds.plan(desired(text))
+    plan = rig.plan(desired(text))
     assert [(step.target.id, step.field, step.before, step.after) for step in plan.steps] == [
         ("note/flat", "mtu", 1500, 9000),
         ("note/flat", "port_security", False, True),
     ]
     assert plan.steps[0].command == f"openstack network set --mtu 9000 {rig.ours()[Kind.NETWORK, 'flat'].id}"
     rig.up(text)
-    assert rig.clouds.plan(desired(text)).is_empty
+    assert rig.plan(desired(text)).is_empty
 
 
 def test_what_cannot_be_changed_is_refused_all_at_once(rig: Rig) -> None:
@@ -131,14 +131,14 @@ def test_what_cannot_be_changed_is_refused_all_at_once(rig: Rig) -> None:
     rig.cloud.rules = replace(rig.cloud.rules, flavors=("m1.tiny", "m1.big"))
     text = FIELD_NOTE.replace("m1.tiny", "m1.big").replace("physnet1", "physnet2")
     with pytest.raises(ConflictError) as caught:
-        rig.clouds.plan(desired(text))
+        rig.plan(desired(text))
     assert "network flat has physical_network physnet1, not physnet2" in str(caught.value)
     assert "server vm-2 has flavor m1.tiny, not m1.big" in str(caught.value)
 
 
 def test_what_left_the_spec_stays_and_is_named(rig: Rig) -> None:
     rig.up()
-    plan = rig.clouds.plan(desired(FIELD_NOTE.replace("count: 2", "count: 1")))
+    plan = rig.plan(desired(FIELD_NOTE.replace("count: 2", "count: 1")))
     assert plan.is_empty
     assert plan.notes == (
         "port vm-2-0 bears our tag but is not in the spec; it stays until `virtfn cloud down`",
@@ -158,7 +158,7 @@ def test_no_free_vf_takes_everything_back_and_says_why() -> None:
 def test_a_dead_agent_is_named_before_and_after() -> None:
     rig = Rig(FakeCloud(FakeRules(agents=(NicAgent("compute1", False, ("physnet1",)),))))
     cause = "the NIC Switch agent for physnet1 does not answer (on compute1): its VFs cannot be bound"
-    assert rig.clouds.plan(desired()).notes[0].startswith(f"{cause}; start neutron-sriov-nic-agent on compute1")
+    assert rig.plan(desired()).notes[0].startswith(f"{cause}; start neutron-sriov-nic-agent on compute1")
     with pytest.raises(CloudError, match="Exceeded maximum number of retries") as caught:
         rig.up()
     assert [found.what for found in causes_of(caught.value)] == [cause]
@@ -185,13 +185,13 @@ def test_a_server_that_never_comes_is_taken_back() -> None:
 def test_a_wrong_host_is_not_accepted(rig: Rig) -> None:
     rig.up(FIELD_NOTE.replace("anti_affinity: apart", "host: compute2"))
     with pytest.raises(ConflictError, match="server vm-1 has host compute2, not compute1"):
-        rig.clouds.plan(desired(FIELD_NOTE.replace("anti_affinity: apart", "host: compute1")))
+        rig.plan(desired(FIELD_NOTE.replace("anti_affinity: apart", "host: compute1")))
 
 
 def test_failure_at_any_write_takes_back_what_this_run_made(rig: Rig) -> None:
     rig.cloud.add_foreign(Kind.NETWORK, "theirs", {"type": "vlan", "physical_network": "physnet1"})
     before = rig.cloud.everything()
-    steps = sum(step.after is not None for step in rig.clouds.plan(desired()).steps)
+    steps = sum(step.after is not None for step in rig.plan(desired()).steps)
     for at in range(steps):
         writes = 0
 
@@ -230,31 +230,71 @@ def test_ctrl_c_at_any_question_leaves_all_or_nothing(after: int) -> None:
 
 
 def test_what_a_killed_run_has_made_is_taken_back_by_the_next(rig: Rig) -> None:
-    plan = rig.clouds.plan(desired())
+    plan = rig.plan(desired())
     entry = rig.journal.record_intent(rig.journal.begin(plan), range(len(plan.steps)))
     made = [step for step in plan.steps if step.target.kind != "server"]
     rig.cloud.write_all([(step.target, step.field, step.after) for step in made])
     ids = {one.id for one in rig.cloud.everything()}
-    assert rig.clouds.plan(desired()).notes[0].startswith("transaction 1 (cloud fake: note) was cut short")
-    rig.up()
+    again = rig.propose(desired())
+    assert [one.id for one in again.findings] == ["interrupted-run"]
+    assert again.findings[0].what.startswith("transaction 1 (cloud fake: note) was interrupted")
+    assert "port vm-1-0 is deleted or restored" in again.findings[0].evidence
+    receipt = rig.clouds.carry_out(again)
+    assert receipt.plan == again.plan, "what was shown is what runs, beside the clean-up"
     assert rig.journal.load(entry.id).status is Status.ROLLED_BACK
     assert ids.isdisjoint(one.id for one in rig.cloud.everything())
     assert rig.clouds.show(desired()).readiness.is_ready
 
 
+def test_the_plan_after_a_clean_up_makes_again_what_it_deletes_and_restores(rig: Rig) -> None:
+    """An interrupted run that has changed a network and made a server: its change is made again, too."""
+    rig.up(FIELD_NOTE.replace("count: 2", "count: 1"))
+    wider = FIELD_NOTE.replace("port_security: false", "port_security: false\n    mtu: 9000")
+    plan = rig.plan(desired(wider))
+    rig.journal.record_intent(rig.journal.begin(plan), range(len(plan.steps)))
+    rig.cloud.write_all([(step.target, step.field, step.after) for step in plan.steps if step.target.kind != "server"])
+    again = rig.propose(desired(wider))
+    assert [(step.target, step.field) for step in again.plan.steps] == [
+        (step.target, step.field) for step in plan.steps
+    ]
+    rig.clouds.carry_out(again)
+    assert rig.clouds.show(desired(wider)).differences == ()
+
+
+def test_a_run_that_was_interrupted_since_is_not_recovered_unseen(rig: Rig) -> None:
+    proposal = rig.propose(desired())
+    _die_after_the_network(rig)
+    before = rig.cloud.everything()
+    with pytest.raises(ConflictError, match="other runs are interrupted"):
+        rig.clouds.carry_out(proposal)
+    assert rig.cloud.everything() == before
+    assert rig.journal.load(1).status is Status.OPEN
+
+
+def test_what_somebody_deleted_since_is_found_before_anything_is_made(rig: Rig) -> None:
+    rig.up(FIELD_NOTE.replace("count: 2", "count: 1"))
+    proposal = rig.propose(desired())
+    rig.cloud.write_all([(cloud_target("note", Kind.SERVER, "vm-1"), "definition", None)])
+    before = rig.cloud.everything()
+    with pytest.raises(ConflictError, match="the cloud has changed since the plan was made"):
+        rig.clouds.carry_out(proposal)
+    assert rig.cloud.everything() == before
+
+
 @pytest.mark.parametrize("noted", ["done", "begun", "begun in part"])
 def test_a_killed_run_of_which_all_is_there_is_finished(rig: Rig, noted: str) -> None:
     """By itself, by the call that it died in, or by a run on another machine, whose journal this one does not see."""
-    plan = rig.clouds.plan(desired())
+    plan = rig.plan(desired())
     steps = range(len(plan.steps) if noted != "begun in part" else 3)
     entry = rig.journal.record_intent(rig.journal.begin(plan), steps)
     if noted == "done":
         entry = rig.journal.record_done(entry, steps)
     rig.cloud.write_all([(step.target, step.field, step.after) for step in plan.steps])
     ids = [one.id for one in rig.cloud.everything()]
-    again = rig.clouds.plan(desired())
-    assert again.notes[0].endswith("all that it was to make is there, and is kept")
-    assert rig.clouds.up(desired(), again).id is None
+    again = rig.propose(desired())
+    assert again.findings[0].what.endswith("all of it is there, and is kept")
+    assert not again.is_empty
+    assert rig.clouds.carry_out(again).id is None
     assert rig.journal.load(entry.id).status is Status.COMMITTED
     assert [one.id for one in rig.cloud.everything()] == ids
 
@@ -262,7 +302,7 @@ def test_a_killed_run_of_which_all_is_there_is_finished(rig: Rig, noted: str) ->
 def test_a_killed_run_that_does_not_get_ready_stands_until_it_is_or_is_deleted() -> None:
     """It may have been at work for long: it is no more taken back than what was committed."""
     rig = Rig(FakeCloud(patience=10**6))
-    plan = rig.clouds.plan(desired())
+    plan = rig.plan(desired())
     entry = rig.journal.begin(plan)
     entry = rig.journal.record_done(rig.journal.record_intent(entry, range(len(plan.steps))), range(len(plan.steps)))
     rig.cloud.write_all([(step.target, step.field, step.after) for step in plan.steps])
@@ -281,14 +321,14 @@ def test_a_killed_run_that_does_not_get_ready_stands_until_it_is_or_is_deleted()
 def test_a_cloud_that_does_not_answer_costs_no_server_of_a_run_that_was_cut_short(
     rig: Rig, failure: BaseException
 ) -> None:
-    plan = rig.clouds.plan(desired())
+    plan = rig.plan(desired())
     entry = rig.journal.record_intent(rig.journal.begin(plan), range(len(plan.steps)))
     rig.cloud.write_all([(step.target, step.field, step.after) for step in plan.steps])
-    again = rig.clouds.plan(desired())
+    again = rig.propose(desired())
     ids = [one.id for one in rig.cloud.everything()]
     observe, rig.cloud.observe = rig.cloud.observe, Mock(side_effect=failure)  # type: ignore[method-assign]
     with pytest.raises(type(failure)):
-        rig.clouds.up(desired(), again)
+        rig.clouds.carry_out(again)
     rig.cloud.observe = observe  # type: ignore[method-assign]
     assert [one.id for one in rig.cloud.everything()] == ids
     assert rig.journal.load(entry.id).status is Status.OPEN
@@ -355,11 +395,11 @@ def test_a_foreign_port_does_not_block_this_cloud_for_good(rig: Rig) -> None:
     rig.down()
     assert rig.journal.load(1).status is Status.ROLLED_BACK
     assert "port theirs on it is not ours" in rig.journal.load(1).remaining[0]
-    assert rig.clouds.plan(desired()).notes[0].startswith("not known"), "nothing is unfinished any more"
+    assert rig.plan(desired()).notes[0].startswith("not known"), "nothing is unfinished any more"
 
 
 def _die_after_the_network(rig: Rig) -> None:
-    plan = rig.clouds.plan(desired())
+    plan = rig.plan(desired())
     entry = rig.journal.begin(plan)
     network = [number for number, step in enumerate(plan.steps) if step.target == plan.steps[0].target]
     rig.journal.record_intent(entry, network)
@@ -374,7 +414,7 @@ def test_a_routers_interface_keeps_a_network(rig: Rig) -> None:
         {"network": "flat", "vnic_type": "normal"},
         device_owner="network:router_interface",
     )
-    (note,) = rig.clouds.plan_down("note").notes
+    (note,) = rig.propose_down("note").plan.notes
     assert note.startswith("network flat stays")
     assert "network:router_interface" in note
 

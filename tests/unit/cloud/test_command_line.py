@@ -57,7 +57,7 @@ def test_up_show_and_down(rig: Rig, spec: str, capsys: pytest.CaptureFixture[str
 
 
 def test_a_run_that_was_cut_short_is_something_to_do(rig: Rig, spec: str) -> None:
-    plan = rig.clouds.plan(load_cloud("cloud.yaml", FIELD_NOTE))
+    plan = rig.plan(load_cloud("cloud.yaml", FIELD_NOTE))
     rig.up()
     assert main(["cloud", "plan", "-f", spec, "--exit-code"]) == 0
     rig.journal.begin(plan)

@@ -7,7 +7,7 @@ MARK = "--description virtfn:note --tag virtfn:note"
 
 
 def commands(rig: Rig, text: str = FIELD_NOTE) -> list[str]:
-    return [step.command for step in rig.clouds.plan(desired(text)).steps if step.command]
+    return [step.command for step in rig.plan(desired(text)).steps if step.command]
 
 
 def test_up_has_a_command_for_each_object() -> None:
@@ -27,7 +27,7 @@ def test_down_has_a_command_for_each_object_in_reverse() -> None:
     rig = Rig()
     rig.up(FIELD_NOTE.replace("count: 2", "count: 1"))
     ids = {kind: one.id for (kind, _), one in rig.ours().items()}
-    assert [step.command for step in rig.clouds.plan_down("note").steps] == [
+    assert [step.command for step in rig.propose_down("note").plan.steps] == [
         f"openstack server delete --wait {ids[Kind.SERVER]}",
         f"openstack server group delete {ids[Kind.SERVER_GROUP]}",
         f"openstack port delete {ids[Kind.PORT]}",

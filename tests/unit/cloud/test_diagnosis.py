@@ -403,7 +403,7 @@ def test_documents_carry_causes_of_failures_and_of_what_stands(
     assert (document["format"], document["kind"], document["exit_code"]) == (1, "cloud-failure", 1)
     assert document["state"] == ["All that was changed has been put back and read back."]
     assert [cause["kind"] for cause in document["causes"]] == ["no_free_vf"]
-    rig.cloud.write_all([(step.target, step.field, step.after) for step in rig.clouds.plan(desired(ALONE)).steps])
+    rig.cloud.write_all([(step.target, step.field, step.after) for step in rig.plan(desired(ALONE)).steps])
     assert main(["cloud", "show", "-f", str(path), "-o", "json", "--exit-code"]) == ExitCode.DIFFERENT
     shown = json.loads(capsys.readouterr().out)["readiness"]
     assert [sorted(cause) for cause in shown["causes"]] == [["do", "kind", "seen", "what"]]

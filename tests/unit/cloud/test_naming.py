@@ -50,7 +50,7 @@ def test_names_and_ids_mean_the_same(text: str, again: str) -> None:
     made = rig()
     made.up(text)
     assert (server(made).image, server(made).flavor) == ("image-old", "m1.tiny")
-    assert made.clouds.plan(desired(again)).is_empty
+    assert made.plan(desired(again)).is_empty
     assert made.clouds.show(desired(again)).differences == ()
     assert made.up(again).id is None
     made.down()
@@ -64,10 +64,10 @@ def test_a_name_that_two_images_have_is_refused_with_their_ids_and_an_id_is_not(
     assert "there are 2 images of the name cirros: name one by its id (image-new, image-old)" in str(refused.value)
     made.up(BY_ID)
     assert server(made).image == "image-old"
-    assert made.clouds.plan(desired(BY_ID)).is_empty
+    assert made.plan(desired(BY_ID)).is_empty
     other = BY_ID.replace("image-old", "image-new")
     with pytest.raises(ConflictError, match="server vm-1 has image image-old, not image-new"):
-        made.clouds.plan(desired(other))
+        made.plan(desired(other))
     made.down()
     assert made.cloud.everything() == ()
 
@@ -77,7 +77,7 @@ def test_a_second_image_of_the_name_makes_no_difference_to_what_stands(text: str
     made = rig()
     made.up(text)
     made.cloud.rules.images = (OLD, NEW)
-    assert made.clouds.plan(desired(text)).is_empty
+    assert made.plan(desired(text)).is_empty
     assert made.clouds.show(desired(text)).differences == ()
 
 
@@ -88,7 +88,7 @@ def test_a_flavor_whose_id_is_anothers_name_is_told_from_it() -> None:
     made.down()
     made.up(FIELD_NOTE.replace("m1.tiny", '"2"'))
     assert server(made).flavor == "1"
-    assert made.clouds.plan(desired(FIELD_NOTE.replace("m1.tiny", '"2"'))).is_empty
+    assert made.plan(desired(FIELD_NOTE.replace("m1.tiny", '"2"'))).is_empty
 
 
 @pytest.mark.parametrize("name", ["theirs", ""])
@@ -96,7 +96,7 @@ def test_a_network_may_be_named_by_its_id(name: str) -> None:
     made = rig()
     network = with_network(made, name, "physnet1")
     text = ON_THEIRS.replace("NETWORK", network)
-    plan = made.clouds.plan(desired(text))
+    plan = made.plan(desired(text))
     assert any("how many VFs of physnet1 are free" in note for note in plan.notes), "its physical network is known"
     made.up(text)
     assert made.ours()[Kind.PORT, "vm-0"].network == network
@@ -113,7 +113,7 @@ def test_of_two_networks_of_a_name_one_is_named_by_its_id() -> None:
     assert f"there are 2 networks of the name theirs: name one by its id ({first}, {second})" in str(refused.value)
     text = ON_THEIRS.replace("NETWORK", first)
     made.up(text)
-    assert made.clouds.plan(desired(text)).is_empty
+    assert made.plan(desired(text)).is_empty
 
 
 def test_a_second_network_of_the_name_makes_no_difference_to_ports_that_stand() -> None:
@@ -122,18 +122,18 @@ def test_a_second_network_of_the_name_makes_no_difference_to_ports_that_stand() 
     text = ON_THEIRS.replace("NETWORK", "theirs")
     made.up(text)
     with_network(made, "theirs", "physnet2")
-    assert made.clouds.plan(desired(text)).is_empty
+    assert made.plan(desired(text)).is_empty
 
 
 def test_a_name_means_our_own_network_and_an_id_that_of_others() -> None:
     made = rig()
     theirs = with_network(made, "flat", "physnet2")
     made.up()
-    assert made.clouds.plan(desired()).is_empty
+    assert made.plan(desired()).is_empty
     own = made.ours()[Kind.NETWORK, "flat"].id
-    assert made.clouds.plan(desired(FIELD_NOTE.replace("{network: flat,", f"{{network: {own},"))).is_empty
+    assert made.plan(desired(FIELD_NOTE.replace("{network: flat,", f"{{network: {own},"))).is_empty
     with pytest.raises(ConflictError, match=f"port vm-1-0 has network flat, not {theirs}"):
-        made.clouds.plan(desired(FIELD_NOTE.replace("{network: flat,", f"{{network: {theirs},")))
+        made.plan(desired(FIELD_NOTE.replace("{network: flat,", f"{{network: {theirs},")))
 
 
 def test_the_network_of_others_is_meant_by_its_id_before_ours_of_that_name_is_made() -> None:
@@ -145,7 +145,7 @@ def test_the_network_of_others_is_meant_by_its_id_before_ours_of_that_name_is_ma
     assert [one.network for one in settled(desired(text), made.cloud.observe("note")).servers[0].ports] == [theirs]
     made.up(text)
     assert made.ours()[Kind.PORT, "vm-1-0"].network == theirs
-    assert made.clouds.plan(desired(text)).is_empty
+    assert made.plan(desired(text)).is_empty
 
 
 def test_what_is_not_there_is_said_of_ids_as_of_names() -> None:
@@ -177,7 +177,7 @@ def test_a_uuid_may_be_written_in_capitals() -> None:
     text = FIELD_NOTE.replace("cirros", UUID_WORD)
     made.up(text)
     assert server(made).image == UUID_WORD.lower()
-    assert made.clouds.plan(desired(text)).is_empty
+    assert made.plan(desired(text)).is_empty
 
 
 def test_the_id_of_a_flavor_is_written_as_it_is() -> None:
@@ -192,7 +192,7 @@ def test_an_image_that_is_not_listed_is_used_by_its_id() -> None:
     text = FIELD_NOTE.replace("cirros", hidden.id)
     made.up(text)
     assert server(made).image == hidden.id
-    assert made.clouds.plan(desired(text)).is_empty
+    assert made.plan(desired(text)).is_empty
 
 
 @pytest.mark.parametrize("images", [(OLD, NEW), (NEW,), (Image("cirros-old", id="image-old"), NEW), ()])
@@ -201,7 +201,7 @@ def test_what_becomes_of_an_image_and_its_name_is_no_matter_of_what_stands(image
     made = rig()
     made.up()
     made.cloud.rules.images = images
-    plan = made.clouds.plan(desired())
+    plan = made.plan(desired())
     assert plan.is_empty
     called = "cirros-old" if len(images) == 2 and OLD not in images else "image-old"
     why = "which is not what cirros means now" if images else "and there is no image cirros"
@@ -216,20 +216,21 @@ def test_what_becomes_of_an_image_and_its_name_is_no_matter_of_what_stands(image
 
 def test_what_was_planned_is_made_though_its_name_has_gone_to_another_since() -> None:
     made = rig()
-    plan = made.clouds.plan(desired())
-    assert "image-old" not in "".join(step.command for step in plan.steps), "a person reads the name"
+    proposal = made.propose(desired())
+    assert "image-old" not in "".join(step.command for step in proposal.plan.steps), "a person reads the name"
     made.cloud.rules.images = (Image("was", id="image-old"), NEW)
-    made.clouds.up(desired(), plan)
+    made.clouds.carry_out(proposal)
     assert server(made).image == "image-old"
 
 
 def test_a_network_of_others_is_told_by_its_name_and_planned_by_its_id() -> None:
     made = rig()
     network = with_network(made, "theirs", "physnet1")
-    plan = made.clouds.plan(desired(ON_THEIRS.replace("NETWORK", "theirs")))
+    proposal = made.propose(desired(ON_THEIRS.replace("NETWORK", "theirs")))
+    plan = proposal.plan
     assert plan.names == {network: "theirs", "image-old": "cirros"}
     (definition,) = [step.after for step in plan.steps if step.target.kind == "port" and isinstance(step.after, dict)]
     assert definition["network"] == network
-    made.clouds.up(desired(ON_THEIRS.replace("NETWORK", "theirs")), plan)
+    made.clouds.carry_out(proposal)
     assert any("network theirs" in line for line in made.told)
     assert not any(network in line for line in made.told)

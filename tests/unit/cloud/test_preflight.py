@@ -22,12 +22,12 @@ def rig(rules: FakeRules | None = None) -> Rig:
 
 
 def notes(made: Rig, text: str = FIELD_NOTE) -> tuple[str, ...]:
-    return made.clouds.plan(desired(text)).notes
+    return made.plan(desired(text)).notes
 
 
 def refusal(made: Rig, text: str = FIELD_NOTE) -> str:
     with pytest.raises(SpecError) as caught:
-        made.clouds.plan(desired(text))
+        made.plan(desired(text))
     assert made.cloud.everything() == () or all(one.name == "old" for one in made.cloud.everything())
     return "\n".join(found(caught.value) or (str(caught.value),))
 
@@ -81,7 +81,7 @@ def test_a_finished_cloud_needs_no_warning() -> None:
 def test_a_quota_that_does_not_do_refuses_the_plan(limits: dict[str, int], said: str) -> None:
     made = rig(FakeRules(limits=limits))
     with pytest.raises(GuardRefused) as caught:
-        made.clouds.plan(desired())
+        made.plan(desired())
     assert said in str(caught.value)
     assert len(caught.value.findings) == len(limits)
 
@@ -89,7 +89,7 @@ def test_a_quota_that_does_not_do_refuses_the_plan(limits: dict[str, int], said:
 def test_a_quota_counts_only_what_is_still_to_be_made() -> None:
     made = rig(FakeRules(limits={"servers": 2, "ports": 2, "networks": 1}))
     made.up()
-    assert made.clouds.plan(desired()).is_empty
+    assert made.plan(desired()).is_empty
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_an_image_that_cannot_be_used_is_refused(image: Image, flavor: Flavor, s
 
 def test_a_flavor_without_disk_has_room_for_any_image() -> None:
     made = rig(FakeRules(images=(Image("cirros", min_disk_gib=5),), flavors=(Flavor("m1.tiny", disk_gib=0),)))
-    assert made.clouds.plan(desired()).steps
+    assert made.plan(desired()).steps
 
 
 def test_a_server_that_stands_needs_its_image_flavor_and_key_pair_no_more() -> None:
@@ -118,9 +118,9 @@ def test_a_server_that_stands_needs_its_image_flavor_and_key_pair_no_more() -> N
     made = rig()
     made.up(text)
     made.cloud.rules = replace(made.cloud.rules, images=("new",), flavors=("new",), key_names=("colleague",))
-    assert made.clouds.plan(desired(text)).is_empty
+    assert made.plan(desired(text)).is_empty
     with pytest.raises(SpecError) as caught:
-        made.clouds.plan(desired(text.replace("count: 2", "count: 3").replace("    anti_affinity: apart\n", "")))
+        made.plan(desired(text.replace("count: 2", "count: 3").replace("    anti_affinity: apart\n", "")))
     said = "\n".join(found(caught.value))
     assert "there is no image cirros (there is: new)" in said
     assert "there is no flavor m1.tiny (there is: new)" in said
@@ -167,7 +167,7 @@ def test_a_vlan_that_another_network_has_is_named() -> None:
     made.cloud.add_foreign(Kind.NETWORK, "old", {"type": "vlan", "physical_network": "physnet1", "segmentation_id": 7})
     said = refusal(made, VLAN.replace("type: vlan", "type: vlan\n    segmentation_id: 7"))
     assert "VLAN 7 of physnet1 is that of network old" in said
-    assert made.clouds.plan(desired(VLAN)).steps
+    assert made.plan(desired(VLAN)).steps
 
 
 def test_agents_are_looked_for_on_the_host_that_the_spec_names() -> None:
@@ -223,11 +223,11 @@ def bare_rig(text: str, extensions: frozenset[str], *, port_security: bool) -> R
 @pytest.mark.parametrize("text", [NONE_WANTED, BARE])
 def test_a_port_without_an_address_is_made_so_where_nova_takes_it(text: str) -> None:
     made = bare_rig(text, SEGMENTS, port_security=False)
-    (command,) = [step.command for step in made.clouds.plan(desired(text)).steps if "port create" in step.command]
+    (command,) = [step.command for step in made.plan(desired(text)).steps if "port create" in step.command]
     assert "--no-fixed-ip" in command
     made.up(text)
     assert made.ours()[Kind.PORT, "vm-0"].fixed_ip is None
-    assert made.clouds.plan(desired(text)).is_empty
+    assert made.plan(desired(text)).is_empty
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_a_port_without_an_address_is_refused_where_nova_would(
 ) -> None:
     made = bare_rig(text, extensions, port_security=port_security)
     with pytest.raises(SpecError) as caught:
-        made.clouds.plan(desired(text))
+        made.plan(desired(text))
     (said,) = found(caught.value)
     assert said.partition(": ")[2] == (
         f"port vm-0 has no address (network bare has no subnet), which nova takes only where {needed}: {GIVE_SUBNET}"
@@ -259,7 +259,7 @@ def test_a_subnet_that_is_not_in_the_spec_any_more_gives_addresses_as_before() -
     made.up(text)
     a, b = text.index("    subnets:"), text.index("servers:")
     without = text[:a] + text[b:]
-    plan = made.clouds.plan(desired(without))
+    plan = made.plan(desired(without))
     assert plan.is_empty
     assert plan.notes == ("subnet flat-v4 bears our tag but is not in the spec; it stays until `virtfn cloud down`",)
     made.up(without.replace("count: 1", "count: 2"))
@@ -270,14 +270,14 @@ def test_port_security_that_was_turned_off_before_counts_where_the_spec_leaves_i
     made = rig(FakeRules(extensions=SEGMENTS))
     made.up(BARE)
     text = BARE.replace(", port_security: false", "").replace("{name: vm,", "{name: 'vm{n}', count: 2,")
-    assert made.clouds.plan(desired(text)).steps
+    assert made.plan(desired(text)).steps
 
 
 def test_no_address_on_a_network_that_has_some_is_refused_where_neutron_does_not_tell_why() -> None:
     text = FIELD_NOTE.replace("{network: flat,", "{network: flat, fixed_ip: none,")
     with pytest.raises(SpecError, match=r"fixed_ip is none.*which is not here: leave fixed_ip out"):
-        rig().clouds.plan(desired(text))
-    assert rig(FakeRules(extensions=SEGMENTS)).clouds.plan(desired(text)).steps
+        rig().plan(desired(text))
+    assert rig(FakeRules(extensions=SEGMENTS)).plan(desired(text)).steps
 
 
 def test_a_host_that_takes_no_servers_is_a_doubt() -> None:

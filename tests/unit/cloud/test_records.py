@@ -57,7 +57,7 @@ def test_a_down_does_not_come_back_and_says_so(rig: Rig) -> None:
 
 def test_an_up_that_was_cut_short_is_rolled_back_but_not_resumed(rig: Rig) -> None:
     before = rig.cloud.everything()
-    plan = rig.clouds.plan(desired())
+    plan = rig.plan(desired())
     entry = rig.journal.begin(plan)
     rig.journal.record_intent(entry, [0])
     rig.cloud.write(plan.steps[0].target, plan.steps[0].field, plan.steps[0].after)
@@ -70,7 +70,7 @@ def test_an_up_that_was_cut_short_is_rolled_back_but_not_resumed(rig: Rig) -> No
 
 def test_a_down_that_was_cut_short_is_resumed(rig: Rig) -> None:
     rig.up()
-    rig.journal.begin(rig.clouds.plan_down("note"))
+    rig.journal.begin(rig.propose_down("note").plan)
     assert records(rig).resume().status is Status.COMMITTED
     assert rig.ours() == {}
 

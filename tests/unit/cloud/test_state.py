@@ -14,7 +14,7 @@ def test_each_cloud_has_a_journal_that_others_cannot_read(tmp_path: Path, monkey
     settings = Settings(tmp_path / "state")
     write_clouds_yaml(tmp_path, monkeypatch, {"my/cloud": "admin"})
     clouds = App(settings).clouds("my/cloud", lambda _text: None, never_cancelled)
-    assert not clouds.has_unfinished("note")
+    assert not clouds._unfinished("note")
     assert not settings.state.exists(), "nothing is written by looking"
     with clouds._journal.lock():
         (state,) = (settings.state / "cloud").iterdir()

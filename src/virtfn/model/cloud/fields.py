@@ -16,6 +16,7 @@ networks of the same spec and flavors are names, other networks and images are i
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from virtfn.errors import UsageError
@@ -58,6 +59,11 @@ def fields_of(found: ObservedObject) -> dict[str, Value]:
     """The fields of an object that can be declared; those that the cloud does not tell are missing."""
     told = {name: getattr(found, name, NOT_TOLD) for name in FIELDS[found.kind]}
     return {name: _plain(value) for name, value in told.items() if not isinstance(value, Unknown)}
+
+
+def with_fields(found: O, fields: Mapping[str, Value]) -> O:
+    """The object with these fields, given as ``fields_of`` gives them."""
+    return replace(found, **{name: _typed(value) for name, value in fields.items()})
 
 
 def definition_of(kind: Kind, fields: Mapping[str, Value]) -> dict[str, Value]:
@@ -120,6 +126,10 @@ def refuse_fixed(found: ObservedObject, fields: Iterable[str]) -> None:
 
 def _plain(value: Any) -> Value:
     return [_plain(item) for item in value] if isinstance(value, tuple) else cast(Value, value)
+
+
+def _typed(value: Value) -> Any:
+    return tuple(_typed(item) for item in value) if isinstance(value, list) else value
 
 
 def whole(fields: Mapping[str, Value]) -> dict[str, Value]:

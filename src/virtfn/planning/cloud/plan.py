@@ -4,14 +4,23 @@ What is made bears the spec's tag, and only what bears it is ever changed or del
 definition first, its other fields FRESH behind it. What is deleted is gone for good: no plan brings a disk back.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from virtfn.errors import ConflictError
-from virtfn.model.cloud import DesiredCloud, Kind, cloud_target, tag_of
-from virtfn.model.cloud.fields import CHOSEN_BY_THE_CLOUD, DEFINED_BY, LATER, NOT_READ_BACK, definition_of, fields_of
+from virtfn.model.cloud import DesiredCloud, Kind, cloud_target, meant_by, tag_of
+from virtfn.model.cloud.fields import (
+    CHOSEN_BY_THE_CLOUD,
+    DEFINED_BY,
+    LATER,
+    NOT_READ_BACK,
+    definition_of,
+    fields_of,
+    with_fields,
+)
 from virtfn.model.cloud.observed import ObservedCloud, ObservedNetwork, ObservedObject, ObservedPort, ObservedSubnet
 from virtfn.model.cloud.survey import CloudSurvey
-from virtfn.model.plan import DEFINITION, Impact, Plan, Step, Undoing, Value, Writing
+from virtfn.model.plan import DEFINITION, Impact, Plan, Step, Target, Undoing, Value, Writing
 from virtfn.model.subject import CloudAction, CloudSubject
 from virtfn.model.value_format import say
 from virtfn.planning.cloud.commands import change_command, cloud_name, create_command, delete_command
@@ -30,8 +39,13 @@ _GO_WITH_THE_NETWORK = ("network:dhcp", "network:distributed", "network:floating
 """Owners whose ports Neutron deletes by itself; a router's interface it does not (neutron/common/_constants.py)."""
 
 
-def plan_up(desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey) -> Plan:
+def plan_up(
+    desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey, *, now: ObservedCloud | None = None
+) -> Plan:
     """What makes the cloud as declared; empty where it is.
+
+    ``observed`` is what the plan starts from; ``now`` is what there is while that is not so yet, as an interrupted run
+    is rolled back first: quotas still count what it made.
 
     Raises SpecError with all that the spec names and the cloud has not; ConflictError with all that is there and
     differs in what cannot be changed; GuardRefused where a quota does not leave enough.
@@ -39,8 +53,8 @@ def plan_up(desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey)
     check_against(desired, observed, survey)
     wanted = wanted_objects(desired)
     _refuse_unchangeable(wanted, observed)
-    check_quota(wanted, observed, survey)
-    steps = [step for one in wanted for step in _steps(desired.name, one, observed)]
+    check_quota(wanted, now or observed, survey)
+    steps = steps_up(desired, observed)
     notes = [*_strays(wanted, observed), *_broken(desired, observed)]
     if steps:
         notes += [f"{doubt.what}; {doubt.do}" for doubt in doubts(desired, observed, survey)]
@@ -48,6 +62,22 @@ def plan_up(desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey)
         notes += _shared_names(desired, observed)
     title = f"cloud {observed.cloud}: {desired.name}"
     return Plan(_subject(CloudAction.UP, desired.name, steps, observed), title, tuple(steps), tuple(notes))
+
+
+def steps_up(desired: DesiredCloud, observed: ObservedCloud) -> list[Step]:
+    """The steps of ``plan_up``, without its checks and notes."""
+    return [step for one in wanted_objects(desired) for step in _steps(desired.name, one, observed)]
+
+
+def once_restored(observed: ObservedCloud, values: Iterable[tuple[Target, str, Value]]) -> ObservedCloud:
+    """What there will be once these fields have been restored; an object whose definition is None is gone."""
+    fields: dict[tuple[Kind, str], dict[str, Value]] = {}
+    for target, field, value in values:
+        _, kind, name = meant_by(target)
+        fields.setdefault((kind, name), {})[field] = value
+    restored = ((one, fields.get((one.kind, one.name), {})) for one in observed.ours)
+    ours = tuple(with_fields(one, new) for one, new in restored if new.pop(DEFINITION, one.name) is not None)
+    return replace(observed, ours=ours)
 
 
 def plan_down(spec: str, observed: ObservedCloud) -> Plan:
