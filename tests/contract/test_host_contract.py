@@ -1,66 +1,13 @@
 """What every Host must keep: one suite for the fake, for igb, and for netdevsim (the last two inside the lab)."""
 
-import subprocess
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
+from tests.contract.hosts import MAKERS, Subject
 
 from virtfn.errors import CapabilityError, KernelRefused, UsageError, VirtfnError
-from virtfn.host.kernel import KernelHost
-from virtfn.model.inventory import PfState
 from virtfn.model.plan import Target, Value
-from virtfn.services.interfaces import Host
-from virtfn.testing import FakeHost, FakePf, FakeVf
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A host under test with one PF of at least four VFs, of which VF 2 may be changed; nobody uses VF 0."""
-
-    host: Host
-    device: str
-    label: str
-
-    @property
-    def pf(self) -> PfState:
-        found = self.host.observe().pf(self.device)
-        assert found is not None
-        return found
-
-    def vf(self, index: int) -> Target:
-        return Target("vf", f"{self.device}/{index}", f"{self.label}/{index}")
-
-    @property
-    def target(self) -> Target:
-        return Target("pf", self.device, self.label)
-
-
-def fake() -> Iterator[Subject]:
-    macs = ("00:00:00:00:00:00", "fa:16:3e:c0:d8:11", "fa:16:3e:a1:43:57", "fa:16:3e:aa:33:59")
-    host = FakeHost(pfs=(FakePf([FakeVf(mac) for mac in macs]),))
-    yield Subject(host, "0000:01:00.0", "p2p1")
-
-
-def igb() -> Iterator[Subject]:
-    yield Subject(KernelHost(), "0000:01:00.0", "p2p1")
-
-
-def netdevsim() -> Iterator[Subject]:
-    subprocess.run(["modprobe", "netdevsim"], check=True, timeout=30)
-    bus = Path("/sys/bus/netdevsim")
-    (bus / "new_device").write_text("3 1")
-    Path("/sys/kernel/debug/netdevsim/netdevsim3/max_vfs").write_text("16")
-    (bus / "devices/netdevsim3/sriov_numvfs").write_text("4")
-    name = next((bus / "devices/netdevsim3/net").iterdir()).name
-    for index in range(4):  # a simulated VF begins with spoof checking off, a real one with it on
-        subprocess.run(["ip", "link", "set", "dev", name, "vf", str(index), "spoofchk", "on"], check=True, timeout=30)
-    yield Subject(KernelHost(), "netdevsim3", name)
-    (bus / "del_device").write_text("3")
-
-
-MAKERS = {"fake": fake, "igb": igb, "netdevsim": netdevsim}
 
 
 @pytest.fixture(
@@ -191,3 +138,63 @@ def test_vfs_are_made_and_destroyed_through_none(subject: Subject) -> None:
         subject.host.read(subject.vf(2), "mac")
     subject.host.write(subject.target, "num_vfs", 4)
     assert len(subject.pf.vfs) == 4
+
+
+def test_a_pfs_mtu_reads_as_it_was_written_and_is_observed(subject: Subject) -> None:
+    """igb restarts the PF for it, so the carriers come back later."""
+    before = subject.pf
+    subject.host.write(subject.target, "mtu", 1400)
+    assert (subject.host.read(subject.target, "mtu"), subject.pf.mtu) == (1400, 1400)
+    subject.host.write(subject.target, "mtu", before.mtu if isinstance(before.mtu, int) else 1500)
+    deadline = time.monotonic() + 30
+    while subject.pf != before and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert subject.pf == before
+
+
+def test_a_pf_that_is_up_is_not_disturbed_by_setting_it_up(subject: Subject) -> None:
+    subject.host.write(subject.target, "up", True)
+    before = subject.pf
+    subject.host.write(subject.target, "up", True)
+    assert (subject.host.read(subject.target, "up"), subject.pf) == (True, before)
+
+
+@pytest.mark.parametrize("subject", ["fake", pytest.param("netdevsim", marks=pytest.mark.guest)], indirect=True)
+def test_a_pf_goes_down_and_up(subject: Subject) -> None:
+    """The emulated igb's VFs are in use, so its PF goes down in the forwarding suite only."""
+    for up in (False, True):
+        subject.host.write(subject.target, "up", up)
+        assert (subject.host.read(subject.target, "up"), subject.pf.up) == (up, up)
+
+
+with_netdevs = pytest.mark.parametrize("subject", ["fake", pytest.param("igb", marks=pytest.mark.guest)], indirect=True)
+"""Where VFs have netdevs: a simulated VF has none."""
+
+
+@with_netdevs
+@pytest.mark.parametrize(("field", "value"), [("mtu", 1400), ("up", False)])
+def test_a_field_of_a_vfs_netdev_reads_as_it_was_written(subject: Subject, field: str, value: Value) -> None:
+    before = subject.host.read(subject.netdev(2), field)
+    subject.host.write(subject.netdev(2), field, value)
+    observed = subject.pf.vfs[2].netdev
+    assert (subject.host.read(subject.netdev(2), field), getattr(observed, field)) == (value, value)
+    subject.host.write(subject.netdev(2), field, before)
+    assert subject.host.read(subject.netdev(2), field) == before
+
+
+@with_netdevs
+def test_the_mac_of_a_vfs_netdev_is_the_one_that_is_observed(subject: Subject) -> None:
+    for index in (1, 2, 3):
+        netdev = subject.pf.vfs[index].netdev
+        assert netdev is not None
+        found = [subject.host.read(subject.netdev(index), field) for field in ("mac", "guest_mac")]
+        assert found == [str(netdev.mac)] * 2 == [str(subject.pf.vfs[index].mac)] * 2
+
+
+@with_netdevs
+@pytest.mark.parametrize(("netdev", "field"), [("vm2:eth0", "colour"), ("vm2:eth9", "mac"), ("vm99:eth0", "mac")])
+def test_a_netdev_or_a_field_of_it_that_does_not_exist_cannot_be_read(
+    subject: Subject, netdev: str, field: str
+) -> None:
+    with pytest.raises(VirtfnError):
+        subject.host.read(Target("netdev", netdev, netdev), field)

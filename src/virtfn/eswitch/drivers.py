@@ -132,8 +132,13 @@ _82576 = DriverFacts(
         ),
         _measured(
             Topic.GUEST_MAC,
-            "a MAC set in an untrusted guest changes the netdev only: `ip` exits 0, the PF refuses it in its log",
-            f"{_QEMU}; " + _LINUX + "intel/igb/igb_main.c:igb_set_vf_mac_addr",
+            "with an admin MAC set, a MAC set in an untrusted guest is refused (EADDRNOTAVAIL), and the PF logs it",
+            f"{_QEMU}; " + _LINUX + "intel/igb/igb_main.c:igb_set_vf_mac_addr, igbvf/netdev.c:igbvf_set_mac",
+        ),
+        _measured(
+            Topic.PF_MTU,
+            "a new MTU of the PF restarts it: the PF and its VFs lose their carrier",
+            f"{_QEMU}; " + _LINUX + "intel/igb/igb_main.c:igb_change_mtu",
         ),
         _measured(
             Topic.ADMIN_MAC,

@@ -21,6 +21,7 @@ class Topic(StrEnum):
     VF_RESET = "VF reset"
     TRUST = "trust"
     PF_DOWN = "PF down"
+    PF_MTU = "PF MTU"
     VF_DOWN = "VF down"
     UNICAST = "unicast"
     SAME_MAC = "same MAC twice"

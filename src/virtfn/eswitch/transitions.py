@@ -40,6 +40,15 @@ def vf_bound(facts: DriverFacts | None, vf: VfPort) -> VfPort:
     return _refilled(facts, fresh) if facts else fresh
 
 
+def takes_guest_mac(facts: DriverFacts | None, vf: VfPort) -> Known[bool]:
+    """Whether a MAC that the guest sets gets into the VF's filter; where it does not, the PF refuses it."""
+    rule = facts.guest_mac if facts else GuestMac.NOT_KNOWN
+    if rule is GuestMac.NOT_KNOWN:
+        return Unknown("what a MAC set in the guest changes is not known")
+    free = isinstance(vf.admin_mac, MacAddress) and vf.admin_mac.is_zero
+    return rule is GuestMac.ANY or free or vf.trust is True
+
+
 def vf_reset(facts: DriverFacts | None, vf: VfPort) -> VfPort:
     """A VF after its driver was reset: by the guest, by a reboot, or by the PF."""
     if facts is None or facts.admin_mac is AdminMacEffect.NOT_KNOWN:
@@ -126,17 +135,13 @@ def _with_trust(facts: DriverFacts | None, vf: VfPort, *, trust: bool) -> VfPort
 
 
 def _with_guest_mac(facts: DriverFacts | None, vf: VfPort, mac: MacAddress) -> VfPort:
-    rule = facts.guest_mac if facts else GuestMac.NOT_KNOWN
-    free = isinstance(vf.admin_mac, MacAddress) and vf.admin_mac.is_zero
-    if rule is GuestMac.NOT_KNOWN:
-        return _lost(replace(vf, guest_mac=mac), "what a MAC set in the guest changes is not known")
-    if rule is GuestMac.TRUSTED and not free and vf.trust is not True:
-        measured = facts is not None and facts.about(Topic.GUEST_MAC) is not None
-        refused: Known[MacAddress] = (
-            mac if measured else Unknown("the PF refuses the MAC; what the netdev shows is not known")
-        )
-        return replace(vf, guest_mac=refused)
-    shown = mac if rule is GuestMac.TRUSTED else vf.admin_mac
+    takes = takes_guest_mac(facts, vf)
+    if isinstance(takes, Unknown):
+        return _lost(replace(vf, guest_mac=mac), takes.reason)
+    if not takes:
+        keeps = facts is not None and facts.about(Topic.GUEST_MAC) is not None
+        return vf if keeps else replace(vf, guest_mac=Unknown("what the netdev shows of a refused MAC is not known"))
+    shown = vf.admin_mac if facts and facts.guest_mac is GuestMac.ANY else mac
     return replace(vf, guest_mac=mac, admin_mac=shown, filters=frozenset({mac}))
 
 

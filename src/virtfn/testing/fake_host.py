@@ -99,8 +99,7 @@ class FakeHost:
             return pf.read_vf(index, field)
         if target.id == "wire:w0":
             return str(self._wire)
-        vf = self.vfs[self._guest(target)]
-        return vf.guest_up if field == "up" else (vf.guest_mac or vf.mac)
+        return self.pfs[0].read_guest(self._guest(target), field)
 
     def read_all(self, keys: Sequence[tuple[Target, str]]) -> list[Value | VirtfnError]:
         """Many fields, one after the other: each its value or its error."""
@@ -174,10 +173,10 @@ class FakeHost:
         return pf, ref.index
 
     def _guest(self, target: Target) -> int:
-        number = target.id.partition(":")[0].removeprefix("vm")
-        if not number.isdigit() or int(number) >= len(self.vfs):
+        index = next((place for place in range(len(self.vfs)) if target.id == f"vm{place}:eth0"), None)
+        if target.kind != "netdev" or index is None:
             raise UsageError(f"there is no {target.kind} {target.id}")
-        return int(number)
+        return index
 
     def _read_or_error(self, target: Target, field: str) -> Value | VirtfnError:
         try:
@@ -222,7 +221,7 @@ def _holder(pf: FakePf, number: int, index: int) -> Known[Holder]:
     mac = MacAddress.parse(vf.guest_mac or vf.mac)
     inside = vf.place == "vm"
     name, netns = ("eth0", f"vm{index}") if inside else (f"{pf.name}v{index}", "")
-    netdev = Netdev(name, netns, 10 + 100 * number + index, mac, 1500, vf.guest_up, vf.guest_up)
+    netdev = Netdev(name, netns, 10 + 100 * number + index, mac, vf.mtu, vf.guest_up, vf.guest_up)
     return Holder(HolderKind.NETNS if inside else HolderKind.HOST, netdev)
 
 

@@ -14,7 +14,7 @@ from virtfn.eswitch.drivers import DriverFacts, ModeChange, facts_of
 from virtfn.eswitch.forwarding import Frame, predict
 from virtfn.eswitch.limits import limits_on
 from virtfn.eswitch.nic_state import NicState, PfPort, VfPort, family_of, known_filters
-from virtfn.eswitch.transitions import after_guest_write, after_pf_write, after_vf_write, vf_bound
+from virtfn.eswitch.transitions import after_guest_write, after_pf_write, after_vf_write, takes_guest_mac, vf_bound
 from virtfn.model.addresses import MacAddress
 from virtfn.model.desired import UNSET
 from virtfn.model.fields import NATIVE, NO_MAC, PF_FIELDS, VF_FIELDS, needs_override
@@ -50,6 +50,7 @@ class FakeVf:
     max_tx_rate_mbps: int = 0
     driver: str | None = NATIVE
     place: str = "vm"
+    mtu: int = 1500
     settings: Mapping[str, Value] = field(default_factory=dict)
 
 
@@ -95,11 +96,25 @@ class FakePf:
         vfs = tuple(self._port(index, vf, facts) for index, vf in enumerate(self.vfs))
         return NicState(family_of(driver, facts, self.eswitch_mode), facts, pf, vfs, driver == "igb", rules=())
 
+    def read_guest(self, index: int, name: str) -> Value:
+        """A field of a VF's netdev. Raises UsageError for one that it has not."""
+        vf = self.vfs[index]
+        mac = vf.guest_mac or vf.mac
+        values: dict[str, Value] = {"up": vf.guest_up, "mtu": vf.mtu, "mac": mac, "guest_mac": mac}
+        if name not in values:
+            raise UsageError(f"a netdev has no field {name!r}")
+        return values[name]
+
     def write_guest(self, index: int, name: str, value: Value) -> None:
-        """Set a field of a VF's netdev, as its guest does."""
+        """Set a field of a VF's netdev, as its guest does. Raises UsageError for one that it has not, KernelRefused."""
+        self.read_guest(index, name)
+        if name == "mac" and takes_guest_mac(self._facts, self._port(index, self.vfs[index], self._facts)) is False:
+            raise self._refused(index, codes.EADDRNOTAVAIL, "Cannot assign requested address")
         self._change(index, after_guest_write, name, value)
         if name == "up":
             self.vfs[index] = replace(self.vfs[index], guest_up=bool(value))
+        elif name == "mtu":
+            self.vfs[index] = replace(self.vfs[index], mtu=_number(value))
 
     def _change(self, index: int, rule: Change, name: str, value: Value) -> None:
         """Apply what the driver's row says of a write to a VF, or in its guest."""
