@@ -3,7 +3,8 @@
 Each case is judged twice: by the receivers it names, and by what ``predict`` says of the state that was observed.
 """
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -171,6 +172,14 @@ TRANSITIONS: dict[str, tuple[tuple[Write, ...], tuple[str, str]]] = {
         ((COPY, "trust", True), TWIN, ("vm2:eth0", "up", False), ("vm2:eth0", "up", True)),
         (COPY_MAC, COPY_MAC),
     ),
+    "the PF down and up resets an untrusted guest": (
+        (TWIN, (PF, "up", False), (PF, "up", True)),
+        (SOURCE_MAC, SOURCE_MAC),
+    ),
+    "the PF down and up resets a trusted guest": (
+        ((COPY, "trust", True), TWIN, (PF, "up", False), (PF, "up", True)),
+        (COPY_MAC, COPY_MAC),
+    ),
 }
 
 
@@ -182,8 +191,10 @@ def test_a_write_changes_what_the_drivers_row_says(subject: Subject, case: str) 
     for label, field, value in writes:
         subject.host.write(target_of(subject, label), field, value)
         predicted = after_write(predicted, target_of(subject, label), field, value)
+    wait_until(lambda: _macs(predicted) == _macs(observed_nic(subject)))  # after a reset of the PF guests take a while
     found = observed_nic(subject)
     _restore(subject)
+    wait_until(lambda: subject.pf == before)
     assert (str(found.vfs[2].admin_mac), str(found.vfs[2].guest_mac)) == macs
     assert _macs(predicted) == _macs(found)
     assert subject.pf == before
@@ -194,6 +205,13 @@ def test_a_mac_of_an_untrusted_guest_is_refused(subject: Subject) -> None:
     with pytest.raises(KernelRefused, match="EADDRNOTAVAIL"):
         subject.host.write(subject.netdev(2), "mac", OTHER_MAC)
     assert subject.pf == before
+
+
+def wait_until(ready: Callable[[], bool]) -> None:
+    """Poll for up to 30 s; the caller asserts what it waited for."""
+    deadline = time.monotonic() + 30
+    while not ready() and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def _restore(subject: Subject) -> None:
