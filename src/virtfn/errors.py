@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ExitCode(IntEnum):
-    """What the process tells its caller; the one list that ``--help``, the docs and the code share."""
+    """The process's exit codes: the one list that ``--help``, the docs and the code share."""
 
     DONE = 0
     FAILED = 1
@@ -39,11 +39,11 @@ _MEANINGS = {
     ExitCode.FAILED: "failed; what was changed is restored, or nothing was changed",
     ExitCode.USAGE: "the command line is wrong",
     ExitCode.DIFFERENT: "differences found",
-    ExitCode.ROLLBACK_INCOMPLETE: "rollback incomplete: a person is needed",
+    ExitCode.ROLLBACK_INCOMPLETE: "rollback incomplete: manual repair needed",
     ExitCode.NOT_PROVEN: "proof or verification failed; restored",
     ExitCode.BAD_SPEC: "bad input file",
-    ExitCode.UNREACHABLE: "a part this needs is not there or does not answer",
-    ExitCode.LOCKED: "another virtfn holds the lock",
+    ExitCode.UNREACHABLE: "a required component is missing or does not answer",
+    ExitCode.LOCKED: "another virtfn process is working on it",
     ExitCode.NO_PERMISSION: "no permission",
     ExitCode.INTERRUPTED: "interrupted, after rollback",
 }
@@ -80,7 +80,7 @@ class VirtfnError(Exception):
 
 
 class UsageError(VirtfnError):
-    """The request itself makes no sense (a VF that does not exist, an option for another command)."""
+    """The request itself is wrong (a VF that does not exist, an option of another command)."""
 
     exit_code = ExitCode.USAGE
 
@@ -107,11 +107,11 @@ class GuardRefused(VirtfnError):
 
 
 class ConflictError(VirtfnError):
-    """Somebody else changed what we were about to change, or an unfinished transaction stands in the way."""
+    """Somebody else changed what virtfn was about to change, or a transaction is unfinished."""
 
 
 class LockHeld(VirtfnError):
-    """Another virtfn is changing this host."""
+    """Another virtfn process is changing this host or cloud."""
 
     exit_code = ExitCode.LOCKED
 
@@ -129,7 +129,7 @@ class BackendUnreachable(VirtfnError):
 
 
 class KernelRefused(VirtfnError):
-    """The kernel said no: its errno, the call, and the equivalent command to try by hand."""
+    """The kernel refused: its errno, the call, and the equivalent command to try by hand."""
 
     def __init__(
         self, message: str, *, where: str = "", hint: str = "", errno: int = 0, call: str = "", command: str = ""
@@ -162,13 +162,21 @@ class ProofFailed(VirtfnError):
 
     exit_code = ExitCode.NOT_PROVEN
 
-    def __init__(self, message: str, *, where: str = "", hint: str = "", report: object = None) -> None:
-        super().__init__(message, where=where, hint=hint)
+    def __init__(
+        self,
+        message: str,
+        *,
+        where: str = "",
+        hint: str = "",
+        actions: "tuple[Action, ...]" = (),
+        report: object = None,
+    ) -> None:
+        super().__init__(message, where=where, hint=hint, actions=actions)
         self.report = report
 
 
 class RollbackIncomplete(VirtfnError):
-    """Not everything could be put back; the journal says what remains and a person is needed."""
+    """Not everything could be put back; the journal says what remains: manual repair needed."""
 
     exit_code = ExitCode.ROLLBACK_INCOMPLETE
 
@@ -180,7 +188,7 @@ class Interrupted(VirtfnError):
 
 
 class CloudError(VirtfnError):
-    """The cloud said no: the message is its own word. ``status`` is HTTP's, 0 where it came in another way."""
+    """The cloud refused: the message is its own. ``status`` is HTTP's, 0 where it came in another way."""
 
     def __init__(self, message: str, *, where: str = "", hint: str = "", status: int = 0) -> None:
         super().__init__(message, where=where, hint=hint)
@@ -202,7 +210,7 @@ class StillNeeded(CloudError):
 
 
 class CloudDenied(CloudError):
-    """The cloud knows us not (401), or its policy forbids it (403)."""
+    """The cloud does not accept the credentials (401), or its policy forbids it (403)."""
 
     exit_code = ExitCode.NO_PERMISSION
 

@@ -86,7 +86,7 @@ def test_more_servers_than_vfs(mistaken: Mistaken, cloud: ControlPlane, theirs: 
         said = mistaken.failure(several(2, server(THEIRS)))
     (cause,) = said["causes"]
     assert cause["kind"] == "no_free_vf"
-    assert cause["seen"][1] == f"VFs of physnet1 in servers' hands: {VFS_A_PF} on {HOST}"
+    assert cause["seen"][1] == f"VFs of physnet1 in use: {VFS_A_PF} on {HOST}"
     if said["error"] == "No valid host was found. There are not enough hosts available.":
         assert cause["what"] == "no VF of physnet1 is free on a host that it may run on"
         assert cause["seen"][0] == "by exclusion, as no API tells how many VFs there are"

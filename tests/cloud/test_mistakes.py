@@ -179,7 +179,7 @@ def test_no_free_vf_and_no_pf_are_told_with_who_has_them(
     assert whole["kind"] == "no_free_pf"
     assert whole["what"].startswith("no PF of physnet1 is free")
     with cloud.use_up_vfs(theirs):
-        in_use = f"VFs of physnet1 in servers' hands: {VFS_A_PF} on {HOST}"
+        in_use = f"VFs of physnet1 in use: {VFS_A_PF} on {HOST}"
         assert any(note.endswith(in_use) for note in mistaken.plan(server(THEIRS)))
         (cause,) = mistaken.up(server(THEIRS))
         assert (cause["kind"], cause["what"]) == (

@@ -88,7 +88,7 @@ def test_a_server_that_finds_no_vf_is_told_why_and_taken_back(
             "no_free_vf",
             "no VF of physnet1 is free on a host that it may run on",
         )
-        assert f"VFs of physnet1 in servers' hands: {VFS_A_PF} on {HOST}" in cause["seen"]
+        assert f"VFs of physnet1 in use: {VFS_A_PF} on {HOST}" in cause["seen"]
         assert _ids(operator) == before
 
 

@@ -19,6 +19,7 @@ from virtfn.engine.readback import Settle
 from virtfn.engine.transaction import Transactions
 from virtfn.errors import CloudError, ExitCode, RollbackIncomplete
 from virtfn.model.cloud import DesiredCloud, meant_by
+from virtfn.model.finding import UseCase
 from virtfn.model.plan import DEFINITION, Target, Value
 from virtfn.model.proposal import CloudRequest, WaitPolicy
 from virtfn.model.subject import CloudAction
@@ -151,7 +152,7 @@ def test_what_could_not_be_undone_is_named(operator: Operator) -> None:
     assert "port vm-2-0" in failure.message
     assert "the connection was lost" in failure.message
     assert "network flat" in failure.message, "its port is still there"
-    assert "`virtfn cloud down` delete what can go" in failure.hint
+    assert UseCase.CLOUD_DOWN in [one.use_case for one in failure.actions]
     assert [operator.names(kind) for kind in ("networks", "ports", "servers")] == [["flat"], ["vm-2-0"], []]
     (entry,) = operator.journal.all()
     assert entry.status is Status.INCOMPLETE

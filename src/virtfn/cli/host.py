@@ -84,7 +84,7 @@ def plan(
     quiet: bool,
     output: str,
 ) -> None:
-    """Show what `apply` would do to make this host as declared, and which guards block it. Changes nothing."""
+    """Show what `apply` would change, and which guards block it. Changes nothing."""
     desired = _read(files)
     with _hosts(quiet) as (hosts, _):
         proposal = hosts.propose(HostRequest(desired))
@@ -270,6 +270,4 @@ def _print_receipt(receipt: Receipt, how: OutputFormat, confirm_within: float | 
         return
     out.print(f"Done, and read back as declared. `virtfn rollback {receipt.id}` takes it back.")
     if confirm_within:
-        out.print(
-            f"It goes back by itself in {confirm_within:g} s, unless you run: virtfn confirm", style="bold yellow"
-        )
+        out.print(f"Rolls back in {confirm_within:g} s unless you run: virtfn confirm", style="bold yellow")

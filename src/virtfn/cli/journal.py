@@ -85,7 +85,7 @@ Examples:
 @_YES
 @_QUIET
 def resume(number: int | None, cloud: bool, os_cloud: str | None, yes: bool, quiet: bool) -> None:
-    """Carry on with a transaction that was cut short: the steps that were not done, then verify and commit."""
+    """Resume an interrupted transaction: the steps that were not done, then verify and commit."""
     with _records(quiet=quiet, cloud=cloud, os_cloud=os_cloud) as (records, stop):
         chosen = records.to_resume(number)
         _ask(chosen, yes=yes)
@@ -103,7 +103,7 @@ Example:
 )
 @_NUMBER
 def confirm(number: int | None) -> None:
-    """Keep what `apply --confirm-within` did; otherwise it goes back by itself."""
+    """Keep what `apply --confirm-within` did; otherwise it is rolled back."""
     with _records(quiet=True) as (records, stop), stop.held():
         done = records.confirm(number)
     console().print(f"Transaction {done.id} ({done.plan.title}) is confirmed and stays.")

@@ -117,10 +117,10 @@ Examples:
 )
 @output_option
 def ls(output: str) -> None:
-    """List the mirrors of this host, each held against the host as it is now.
+    """List the mirrors of this host, each compared with the host as it is now.
 
-    standing: as we left it. drifted: somebody changed it since. at work: another virtfn is at it. unfinished: virtfn
-    was killed; `mirror rm` finishes.
+    standing: as virtfn left it. drifted: somebody changed it since. at work: another virtfn process is working on it.
+    unfinished: virtfn was killed; `mirror rm` finishes.
     """
     how = OutputFormat(output)
     with _mirrors((), 20, True) as (mirrors, _):

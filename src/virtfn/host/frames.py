@@ -158,9 +158,9 @@ def _stripped_vlan(ancillary: list[tuple[int, int, bytes]]) -> int | None:
 
 def _refused(fault: OSError, where: str, call: str) -> KernelRefused:
     hints = {
-        errno.ENODEV: "the netdev is gone: look with `virtfn show`",
+        errno.ENODEV: "the netdev is gone: look again which there are",
         errno.ENETDOWN: "the netdev is down: set it up",
-        errno.ENXIO: "the netdev is gone: look with `virtfn show`",
+        errno.ENXIO: "the netdev is gone: look again which there are",
     }
     code = fault.errno or 0
     return KernelRefused(

@@ -24,6 +24,7 @@ from virtfn.host.vf_fields import VF_CODECS, Change, encode_vf_field, messages, 
 from virtfn.host.vfinfo import Link
 from virtfn.model.addresses import MacAddress, PciAddress, VfRef
 from virtfn.model.fields import PF_FIELDS
+from virtfn.model.finding import Action, UseCase
 from virtfn.model.inventory import EswitchMode, Inventory, Known, Unknown
 
 if TYPE_CHECKING:
@@ -230,7 +231,7 @@ class KernelHost:
     def _vf_pci(self, pf: PfDevice, index: int) -> PciAddress:
         found = self._sysfs.virtfns(pf).get(index)
         if found is None:
-            raise UsageError(f"{self._label(pf)} has no PCI device for VF {index}", hint="see `virtfn show`")
+            raise UsageError(f"{self._label(pf)} has no PCI device for VF {index}", actions=(Action(UseCase.SHOW),))
         return found
 
     def _pf_link(self, pf: PfDevice) -> Link:

@@ -9,8 +9,8 @@ from virtfn.errors import KernelRefused, PermissionDenied
 _HINTS = {
     codes.EBUSY: "something holds it: a process that opened the device, or a netdev that must be down first",
     codes.EOPNOTSUPP: "this driver does not offer it: look at its row in the driver table, or use another way",
-    codes.ENODEV: "the device went away or has no such driver: look again with 'virtfn show'",
-    codes.ENXIO: "the device went away: look again with 'virtfn show'",
+    codes.ENODEV: "the device went away or has no such driver: look again which devices there are",
+    codes.ENXIO: "the device went away: look again which devices there are",
     codes.EMSGSIZE: "the kernel's answer does not fit one message: too many VFs for this kernel to list",
     codes.EINVAL: "the driver does not accept this value here: 'dmesg | tail' often names the reason",
     codes.ERANGE: "more than the device has: compare sriov_totalvfs",

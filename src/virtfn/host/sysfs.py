@@ -12,6 +12,7 @@ from pathlib import Path
 from virtfn.errors import UsageError, VirtfnError
 from virtfn.host.kernel_errors import Attempt, errno_word
 from virtfn.model.addresses import PciAddress
+from virtfn.model.finding import Action, UseCase
 from virtfn.model.inventory import Known, Unknown
 
 _VIRTFN = re.compile(r"virtfn(\d+)")
@@ -67,7 +68,7 @@ class Sysfs:
         simulated = bool(_NETDEVSIM.fullmatch(address))
         folder = (self._netdevsim if simulated else self._pci) / address
         if "/" in address or not _exists(folder / ("sriov_numvfs" if simulated else "sriov_totalvfs")):
-            raise UsageError(f"there is no SR-IOV device {address!r} here", hint="see `virtfn show`")
+            raise UsageError(f"there is no SR-IOV device {address!r} here", actions=(Action(UseCase.SHOW),))
         return PfDevice(address, "netdevsim" if simulated else "pci", folder)
 
     def pci_folder(self, address: PciAddress) -> Path:

@@ -53,7 +53,7 @@ class FileJournal:
             except BlockingIOError:
                 holder = os.pread(handle, 40, 0).decode(errors="replace").strip() or "unknown"
                 raise LockHeld(
-                    f"another virtfn (pid {holder}) is changing {self.place.name}",
+                    f"another virtfn process (pid {holder}) is changing {self.place.name}",
                     where=str(self._state / "lock"),
                     hint="wait for it to end, then run the command again",
                 ) from None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from virtfn.errors import UsageError
 from virtfn.model.addresses import MacAddress, VfRef
+from virtfn.model.finding import Action, UseCase
 from virtfn.model.inventory import Inventory, PfState, Unknown, VfState
 from virtfn.model.mirror import Mirror, MirrorRequest
 from virtfn.model.physnets import PhysicalNetworks
@@ -76,5 +77,5 @@ def _find(inventory: Inventory, ref: VfRef) -> tuple[PfState, VfState]:
     pf = inventory.pf(ref.pf)
     vf = pf.vf(ref.index) if pf else None
     if pf is None or vf is None:
-        raise UsageError(f"there is no VF {ref}", hint="see `virtfn show`")
+        raise UsageError(f"there is no VF {ref}", actions=(Action(UseCase.SHOW),))
     return pf, vf

@@ -90,14 +90,14 @@ def _in_use(context: MirrorContext) -> Objection | None:
             return Objection(
                 "in-use",
                 f"{context.copy_label} already is the copy of mirror {mirror.id} (of {mirror.source_label})",
-                f"remove that one first: `virtfn mirror rm {mirror.id}`",
+                f"remove mirror {mirror.id} first",
                 absolute=True,
             )
         if mirror.source == request.copy or mirror.copy == request.source:
             return Objection(
                 "in-use",
                 f"mirror {mirror.id} ({mirror.source_label} to {mirror.copy_label}) uses one of the two the other way",
-                f"remove that one first: `virtfn mirror rm {mirror.id}`",
+                f"remove mirror {mirror.id} first",
                 absolute=True,
             )
     return None

@@ -13,7 +13,7 @@ from virtfn.errors import CloudError, ConflictError, Interrupted, RollbackIncomp
 from virtfn.model.cloud import DesiredCloud
 from virtfn.model.cloud.fields import fields_of
 from virtfn.model.cloud.observed import ObservedCloud, ObservedObject
-from virtfn.model.finding import Finding, FindingKind, Severity
+from virtfn.model.finding import Action, Finding, FindingKind, Severity, UseCase
 from virtfn.model.plan import Plan, Step, Target, Value
 from virtfn.model.proposal import CloudProposal, CloudRequest, InterruptedRun, Receipt, Recovery, WaitPolicy
 from virtfn.model.subject import CloudAction, CloudSubject
@@ -27,7 +27,7 @@ from virtfn.services.interfaces import Cloud
 
 _CHANGED = "the cloud has changed since the plan was made"
 _AGAIN = "plan again"
-_LEFT = "mend what is named, or let `virtfn cloud down` delete what can go: it closes this; then `virtfn cloud up`"
+_LEFT = "fix the values listed above and bring the cloud up again, or delete what can be deleted: that closes it"
 INTERRUPTED_RUN = FindingKind(
     "interrupted-run",
     Severity.INFO,
@@ -189,10 +189,11 @@ class CloudService:
             batch_ends = ends_by_kind(plan.steps, self._cloud.parallel)
             return self._engine.run(plan, Hooks(batch_ends=batch_ends, prove=prove)).id
         except ConflictError as failure:
-            failure.hint = "somebody else changes this cloud: look with `virtfn cloud show`, then run it again"
+            failure.hint = "somebody else changes this cloud: look at it, then run it again"
+            failure.actions = (Action(UseCase.CLOUD_SHOW),)
             raise
         except RollbackIncomplete as failure:
-            failure.hint = _LEFT
+            failure.hint, failure.actions = _LEFT, (Action(UseCase.CLOUD_UP), Action(UseCase.CLOUD_DOWN))
             raise
 
     def _interrupted(self, spec: str, *, may_finish: bool = False) -> tuple[InterruptedRun, ...]:
@@ -231,7 +232,7 @@ class CloudService:
         try:
             self._engine.rollback(entry)
         except RollbackIncomplete as failure:
-            failure.hint = _LEFT
+            failure.hint, failure.actions = _LEFT, (Action(UseCase.CLOUD_UP), Action(UseCase.CLOUD_DOWN))
             raise
 
     def _unfinished(self, spec: str) -> list[Transaction]:

@@ -41,7 +41,7 @@ class History:
             return self._engine.rollback(self.to_undo(number))
 
     def resume(self, number: int | None = None) -> Transaction:
-        """Carry on with a transaction that was cut short. Raises ConflictError where that cannot be done."""
+        """Resume an interrupted transaction. Raises ConflictError where that cannot be done."""
         with self._journal.lock():
             return self._engine.resume(self.to_resume(number))
 

@@ -12,6 +12,7 @@ from virtfn.mirroring.context import MirrorContext, mirror_context
 from virtfn.mirroring.guards import objections
 from virtfn.mirroring.strategies import STRATEGIES, choose
 from virtfn.model.addresses import MacAddress, VfRef
+from virtfn.model.finding import Action, UseCase
 from virtfn.model.inventory import Inventory
 from virtfn.model.mirror import Choice, Mirror, MirrorReceipt, MirrorRequest, MirrorState, Proposal
 from virtfn.model.physnets import PhysicalNetworks
@@ -95,7 +96,7 @@ class MirrorService:
                 raise ConflictError(
                     "this mirror was never finished",
                     where=f"mirror {mirror.id}",
-                    hint=f"`virtfn mirror rm {mirror.id}` puts everything back",
+                    actions=(Action(UseCase.MIRROR_REMOVE, (str(mirror.id),)),),
                 )
             before = mirror.last_proof.control_before if mirror.last_proof else ()
             report = self._prover.prove(
@@ -106,7 +107,8 @@ class MirrorService:
                 raise ProofFailed(
                     "the mirror does not hold: " + "; ".join((*report.faults, *mirror.drift)),
                     where=f"mirror {mirror.id}",
-                    hint=f"`virtfn mirror rm {mirror.id}`, then add it again",
+                    hint="remove it, then add it again",
+                    actions=(Action(UseCase.MIRROR_REMOVE, (str(mirror.id),)),),
                     report=report,
                 )
             return MirrorReceipt(mirror.id, "prove", mirror.transaction.plan, report, warnings=mirror.drift)
@@ -211,7 +213,7 @@ class MirrorService:
             if not isinstance(entry.plan.subject, MirrorSubject):
                 raise ConflictError(
                     f"transaction {entry.id} ({entry.plan.title}) is {entry.status.value}",
-                    hint=f"`virtfn rollback {entry.id}` puts back what it changed",
+                    actions=(Action(UseCase.ROLLBACK, (str(entry.id),)),),
                 )
             self._sink(InterruptedFound(entry.id, entry.plan.title, Recovery.ROLLBACK))
             self._engine.rollback(entry)

@@ -105,8 +105,8 @@ def _gaps(pf: PfState, origins: ProbeOrigins, uplink: bool, outside: bool, idle:
     if origins.pf and not uplink:
         yield f"{pf.label} itself: it has no netdev here"
     if not outside:
-        yield "the wire: no netdev beyond the NIC was named (--probe-from)"
+        yield "the wire: no netdev beyond the NIC was named to send from"
     if not origins.sibling:
-        yield "a sibling VF: not asked for (--probe-from sibling)"
+        yield "a sibling VF: sending from one was not asked for"
     elif not idle:
         yield "a sibling VF: none has a netdev that is up and in reach"

@@ -102,7 +102,7 @@ def _missing(key: str) -> tuple[str, str]:
 def _unknown_key(path: Path) -> tuple[str, str]:
     key, home = str(path[-1]), _home(path[:-1])
     if key == words.RESERVED:
-        remedy = "leave it out; 'virtfn mirror add' makes a mirror"
+        remedy = "leave it out; mirrors are added one by one"
         return f"the key {words.RESERVED} is reserved for a later version of the format", remedy
     elsewhere = [name for name, keys in KEYS_OF.items() if key in keys]
     if elsewhere:

@@ -18,6 +18,7 @@ from virtfn.errors import (
 from virtfn.model.cloud import Kind, cloud_target
 from virtfn.model.cloud.causes import Cause, CauseKind
 from virtfn.model.cloud.observed import NicAgent
+from virtfn.model.finding import UseCase
 from virtfn.model.plan import Target, Value
 from virtfn.model.proposal import WaitPolicy
 from virtfn.model.transaction import Status
@@ -376,7 +377,7 @@ def test_a_rollback_that_fails_is_finished_by_the_next_run(rig: Rig) -> None:
     rig.cloud.hook = fail
     with pytest.raises(RollbackIncomplete) as caught:
         rig.up()
-    assert "virtfn cloud up" in caught.value.hint
+    assert UseCase.CLOUD_UP in [one.use_case for one in caught.value.actions]
     rig.cloud.hook = None
     rig.down()
     assert rig.cloud.everything() == ()
@@ -390,7 +391,7 @@ def test_a_foreign_port_does_not_block_this_cloud_for_good(rig: Rig) -> None:
     rig.cloud.add_foreign(Kind.PORT, "theirs", {"network": "flat", "vnic_type": "direct"}, device_owner="compute:nova")
     with pytest.raises(RollbackIncomplete) as incomplete:
         rig.up()
-    assert "`virtfn cloud down` delete what can go: it closes this" in incomplete.value.hint
+    assert UseCase.CLOUD_DOWN in [one.use_case for one in incomplete.value.actions]
     rig.up(FIELD_NOTE.replace("name: note", "name: other").replace("physnet1", "physnet2").split("servers:")[0])
     rig.down()
     assert rig.journal.load(1).status is Status.ROLLED_BACK

@@ -92,7 +92,7 @@ def test_no_free_vf_by_exclusion() -> None:
     assert cause.kind is CauseKind.NO_FREE_VF
     assert cause.seen == (
         "by exclusion, as no API tells how many VFs there are",
-        "VFs of physnet1 in servers' hands: none",
+        "VFs of physnet1 in use: none",
         "takes servers: compute1, compute2",
         "has room for flavor m1.tiny: compute1, compute2",
     )
@@ -106,7 +106,7 @@ def test_a_build_that_failed_where_vfs_are_in_use_has_several_candidates() -> No
         "perhaps no VF of physnet1 was left on compute1 when the server was built there, "
         "its port could not be bound, or nova-compute could not build it"
     )
-    assert "VFs of physnet1 in servers' hands: 1 on compute1" in cause.seen
+    assert "VFs of physnet1 in use: 1 on compute1" in cause.seen
     assert cause.do.startswith("nova-compute's log on compute1 says which")
 
 

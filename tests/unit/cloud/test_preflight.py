@@ -36,8 +36,7 @@ def test_what_no_api_tells_is_said_once() -> None:
     assert notes(rig()) == (
         "not known beforehand: whether the type flat is on, and physnet1 may carry flat networks "
         "(no API tells; Neutron says so when it makes network flat)",
-        "not known beforehand: how many VFs of physnet1 are free (no API tells); "
-        "VFs of physnet1 in servers' hands: none",
+        "not known beforehand: how many VFs of physnet1 are free (no API tells); VFs of physnet1 in use: none",
     )
 
 
@@ -59,7 +58,7 @@ def test_vfs_in_servers_hands_are_counted_by_host() -> None:
     made.up(FIELD_NOTE.replace("name: note", "name: other").replace("vm-{n}", "other-{n}"))
     made.cloud.rules.flat_networks = ("physnet1", "physnet2", "physnet3")
     text = FIELD_NOTE.replace("physical_network: physnet1", "physical_network: physnet1\n    type: vlan")
-    assert "VFs of physnet1 in servers' hands: 1 on compute1, 1 on compute2" in "".join(notes(made, text))
+    assert "VFs of physnet1 in use: 1 on compute1, 1 on compute2" in "".join(notes(made, text))
 
 
 def test_a_finished_cloud_needs_no_warning() -> None:
@@ -301,6 +300,6 @@ def test_a_member_is_told_what_may_not_be_allowed_and_what_was_not_checked() -> 
         "perhaps not allowed with your roles (member, reader), as it is for administrators by default: "
         "make network flat on a physical network, share network flat, "
         "boot an image from flavor m1.tiny (disk 0), choose a host",
-        "not checked: NIC Switch agents, compute hosts, VFs in servers' hands, room on hosts "
+        "not checked: NIC Switch agents, compute hosts, VFs in use, room on hosts "
         "(the cloud tells it to administrators only)",
     )

@@ -106,7 +106,7 @@ class SegmentRange:
 
 
 Uses: TypeAlias = Mapping[tuple[str, str], int]
-"""VFs and PFs in servers' hands, whoever owns them, by physical network and host."""
+"""VFs and PFs in use, whoever owns them, by physical network and host."""
 
 
 @dataclass(frozen=True)

@@ -151,7 +151,7 @@ def _untold_here(new: Sequence[WantedObject], survey: CloudSurvey) -> Iterator[s
         "flavors": survey.flavors,
         "NIC Switch agents": survey.agents,
         "compute hosts": survey.hosts,
-        "VFs in servers' hands": survey.uses,
+        "VFs in use": survey.uses,
         "room on hosts": survey.room,
     }
     if not isinstance(survey.room, Unknown):

@@ -4,6 +4,7 @@ import re
 
 from virtfn.errors import UsageError
 from virtfn.model.addresses import PciAddress, VfRef
+from virtfn.model.finding import Action, UseCase
 from virtfn.model.inventory import Inventory, PfState
 from virtfn.model.plan import Target
 
@@ -24,7 +25,7 @@ def find_pf(inventory: Inventory, text: str) -> PfState:
     there = ", ".join(f"{pf.label} ({pf.device})" for pf in inventory.pfs)
     raise UsageError(
         f"there is no SR-IOV device {text!r} here",
-        hint=f"there are: {there}" if there else "this host shows no device with SR-IOV: see `virtfn show`",
+        hint=f"there are: {there}" if there else "this host shows no device with SR-IOV",
     )
 
 
@@ -42,7 +43,7 @@ def find_vf(inventory: Inventory, text: str) -> VfRef:
         for vf in pf.vfs:
             if vf.pci == address:
                 return pf.ref(vf.index)
-    raise UsageError(f"no VF has the PCI address {address}", hint="see `virtfn show`")
+    raise UsageError(f"no VF has the PCI address {address}", actions=(Action(UseCase.SHOW),))
 
 
 def pf_target(pf: PfState) -> Target:

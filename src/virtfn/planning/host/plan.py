@@ -183,7 +183,7 @@ def _fresh_steps(work: PfChanges, index: int, values: Mapping[str, Value]) -> It
         why = "the kernel bound it as it was made, before its MAC was set; it is bound again below"
         yield step_with_command(target, "driver", None, None, why, writing=Writing.FRESH)
     for field in _in_order(values):
-        why = reason("vf", field, values[field]) if field in named else "it had this before the VFs were made anew"
+        why = reason("vf", field, values[field]) if field in named else "restored after the VFs are recreated"
         undoing = Undoing.OVERWRITE if values[field] == NATIVE else Undoing.DIRECT
         note = MISSED_MAC if field == "mac" and may_miss_its_mac(work, values) else ""
         yield step_with_command(

@@ -32,7 +32,7 @@ def losses(work: PfChanges) -> Iterator[Step]:
                     row.name,
                     known[row.name],
                     None,
-                    "goes with its VF; the way back restores it",
+                    "lost with the VF; rollback restores it",
                     writing=Writing.IMPLIED,
                 )
 

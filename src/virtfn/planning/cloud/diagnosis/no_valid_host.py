@@ -160,12 +160,12 @@ def allowed_hosts(server: DesiredServer, hosts: tuple[ComputeHost, ...]) -> list
 
 
 def said_uses(physical: str, survey: CloudSurvey) -> str:
-    """``VFs of physnet1 in servers' hands: 3 on compute1``; what is not told is said."""
+    """``VFs of physnet1 in use: 3 on compute1``; what is not told is said."""
     if isinstance(survey.uses, Unknown):
-        return f"VFs of {physical} in servers' hands: not known ({survey.uses.reason})"
+        return f"VFs of {physical} in use: not known ({survey.uses.reason})"
     counts = {host: number for (name, host), number in survey.uses.items() if name == physical}
     shown = ", ".join(f"{number} on {host}" for host, number in sorted(counts.items())) or "none"
-    return f"VFs of {physical} in servers' hands: {shown}"
+    return f"VFs of {physical} in use: {shown}"
 
 
 def _no_vf(server: DesiredServer, desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey) -> Cause:
