@@ -47,7 +47,7 @@ class Writing(StrEnum):
 
     CHECKED: only while the field still is ``before``. FRESH: the object is made by an earlier step of the same plan, so
     what it is before is not known yet; it goes when that step is taken back. IMPLIED: another step does it (attributes
-    of a VF that is destroyed); nothing is written, but the way back restores it.
+    of a VF that is destroyed); nothing is written, but rollback restores it.
     """
 
     CHECKED = "checked"

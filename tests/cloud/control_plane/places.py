@@ -39,7 +39,7 @@ def cache_folder() -> Path:
 
 @dataclass(frozen=True)
 class Places:
-    """The folder of one running control plane, made anew at each start."""
+    """The folder of one running control plane, recreated at each start."""
 
     root: Path
 

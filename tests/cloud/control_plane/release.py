@@ -93,7 +93,7 @@ def read_release(file: Path) -> Release:
 
 
 def install(release: Release, say: Callable[[str], None]) -> None:
-    """Make the virtual environment unless it is there; one that was not finished is made anew."""
+    """Make the virtual environment unless it is there; one that was not finished is recreated."""
     if release.installed:
         return
     folder = release.environment

@@ -284,7 +284,7 @@ def test_any_kernel_error_at_any_write_restores_the_host(tmp_path: Path, number:
 
 
 def facts(inventory: Inventory) -> list[tuple[object, ...]]:
-    """What a rollback restores: netdevs of VFs that were made anew are other ones."""
+    """What a rollback restores: netdevs of VFs that were recreated are other ones."""
     return [(vf.index, vf.mac, vf.vlan, vf.spoofchk, vf.trust, vf.driver) for vf in inventory.pfs[0].vfs]
 
 

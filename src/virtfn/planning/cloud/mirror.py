@@ -138,7 +138,7 @@ def _together(source: CloudPort, copy: CloudPort) -> Iterator[Objection]:
         yield _never(
             "other-host",
             f"{pair} are on {source.host} and on {copy.host}; a NIC's switch copies only to its own VFs",
-            "move one server: servers with VFs move by cold migration, or are made anew with --host",
+            "move one server: servers with VFs move by cold migration, or are recreated with --host",
         )
     if source.network.id != copy.network.id:
         yield _never(

@@ -33,7 +33,7 @@ from virtfn.planning.cloud.wanted_objects import WantedObject, wanted_objects
 _BY_ID = ("image", "network")
 _NOTES = {
     (Kind.NETWORK, "port_security"): "ports that are there keep theirs; new ones get this",
-    (Kind.NETWORK, "mtu"): "servers that run learn it when their port is made anew, or by DHCP",
+    (Kind.NETWORK, "mtu"): "servers that run learn it when their port is recreated, or by DHCP",
 }
 _GO_WITH_THE_NETWORK = ("network:dhcp", "network:distributed", "network:floatingip_agent_gateway")
 """Owners whose ports Neutron deletes by itself; a router's interface it does not (neutron/common/_constants.py)."""

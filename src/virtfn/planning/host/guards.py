@@ -48,7 +48,7 @@ class GuardContext:
         return cls(plan, inventory, host_dependencies, checked)
 
     def written(self, identity: str) -> list[Step]:
-        """The steps that write to this target as it is now; a VF that is made anew is another one."""
+        """The steps that write to this target as it is now; a VF that is recreated is another one."""
         return self.checked.get(identity, [])
 
 
@@ -260,7 +260,7 @@ def _unsupported_value(context: GuardContext) -> Iterator[Finding]:
 
 
 def _steps_by_pf(plan: Plan) -> Mapping[str, list[Step]]:
-    """All steps that write to a PF or to one of its VFs, made anew or not, by the PF's device."""
+    """All steps that write to a PF or to one of its VFs, recreated or not, by the PF's device."""
     found: dict[str, list[Step]] = {}
     for step in plan.steps:
         if step.writing is not Writing.IMPLIED:

@@ -134,7 +134,7 @@ def _count_reason(work: PfChanges, after: int) -> str:
 
 
 def _destroys(work: PfChanges) -> str:
-    again = f"; {counted(work.count_after)} made anew" if work.count_after else ""
+    again = f"; {counted(work.count_after)} recreated" if work.count_after else ""
     return f"destroys {counted(work.count_before)} of {work.pf.label}, all there are{again}"
 
 
@@ -223,5 +223,5 @@ def _notes(work: PfChanges) -> Iterator[str]:
     if "eswitch_mode" in work.own and work.remade and "num_vfs" not in work.own:
         yield (
             f"{work.pf.driver} is not known to change the eswitch mode of {work.pf.label} while there are VFs: "
-            "they are destroyed and made anew."
+            "they are destroyed and recreated."
         )

@@ -10,7 +10,7 @@ from virtfn.planning.host.impact import counted
 
 @dataclass(frozen=True)
 class Summary:
-    """VFs made where there were none; PFs and VFs changed; PFs whose VFs are made anew; VFs destroyed for good.
+    """VFs made where there were none; PFs and VFs changed; PFs whose VFs are recreated; VFs destroyed for good.
 
     ``disrupted_vfs`` are the VFs of all PFs with a step that disturbs bystanders.
     """

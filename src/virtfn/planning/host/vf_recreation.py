@@ -1,4 +1,4 @@
-"""VFs that are destroyed and made anew: what is lost, what is put into the new ones, what the way back restores. Pure.
+"""VFs that are recreated: what is lost, what is put into the new ones, what rollback restores. Pure.
 
 Sources: drivers/pci/iov.c sriov_numvfs_store (N to M goes through 0, and that removes every VF). What a driver keeps
 of a VF goes with it; a fresh one has no MAC, no VLAN, no rates, no trust. Only the spoof check's default differs.
