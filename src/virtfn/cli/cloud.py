@@ -3,8 +3,9 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -27,11 +28,14 @@ from virtfn.cli.output import (
     secrets_option,
 )
 from virtfn.cli.sdk_logging import CLOUD_STEP, quieten_sdk
-from virtfn.errors import ExitCode, SpecError
+from virtfn.errors import ExitCode, SpecError, UsageError
+from virtfn.journal.saved_plans import load_cloud, save
 from virtfn.model.proposal import CloudRequest
 from virtfn.model.subject import CloudAction
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from virtfn.model.cloud import DesiredCloud
     from virtfn.model.finding import Finding
     from virtfn.model.plan import Plan
@@ -42,14 +46,18 @@ F = TypeVar("F", bound=Callable[..., Any])
 _PRINT = {OutputFormat.TABLE: print_cloud, OutputFormat.WIDE: print_cloud_objects}
 
 
-def _spec_options(command: F) -> F:
+def _connection_options(command: F) -> F:
     command = click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")(command)
-    command = click.option(
+    return click.option(
         "--os-cloud",
         metavar="NAME",
         envvar="OS_CLOUD",
         help="The entry of clouds.yaml. [default: OS_CLOUD, else what OS_... variables say]",
     )(command)
+
+
+def _spec_options(command: F) -> F:
+    command = _connection_options(command)
     return click.option("-f", "--file", "file", required=True, metavar="FILE|-", help="The declared state.")(command)
 
 
@@ -82,21 +90,32 @@ Examples:
   virtfn cloud plan -f field-note.yaml --os-cloud lab
   virtfn cloud plan -f field-note.yaml --explain
   virtfn cloud plan -f field-note.yaml --exit-code -o json
+  virtfn cloud plan -f field-note.yaml --out note.plan && virtfn cloud up --plan note.plan
 """
 )
 @_spec_options
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Save the plan, to be applied as it is.")
 @click.option("--explain", is_flag=True, help="Show the equivalent openstack commands.")
 @secrets_option
 @click.option("--exit-code", is_flag=True, help=f"Exit with {int(ExitCode.DIFFERENT)} if there is something to do.")
 @output_option
 def plan(
-    file: str, os_cloud: str | None, quiet: bool, explain: bool, show_secrets: bool, exit_code: bool, output: str
+    file: str,
+    os_cloud: str | None,
+    quiet: bool,
+    out: Path | None,
+    explain: bool,
+    show_secrets: bool,
+    exit_code: bool,
+    output: str,
 ) -> None:
     """Show what `up` would make or change. Changes nothing."""
     how, desired = OutputFormat(output), _read(file)
     with causes_on_failure(how), _clouds(os_cloud, quiet) as (clouds, _):
         found = clouds.propose(CloudRequest(CloudAction.UP, desired))
-    _print_plan(found.plan, found.findings, how, explain=explain, show_secrets=show_secrets)
+    if out:
+        save(found, out)
+    _Look(how, explain, show_secrets).print_plan(found.plan, found.findings)
     if exit_code and not found.is_empty:
         raise click.exceptions.Exit(ExitCode.DIFFERENT)
 
@@ -107,9 +126,17 @@ Examples:
   virtfn cloud up -f field-note.yaml --os-cloud lab      show the plan, ask, do it
   virtfn cloud up -f field-note.yaml --dry-run --explain
   virtfn cloud up -f field-note.yaml --yes --timeout 600
+  virtfn cloud up --plan note.plan --yes
 """
 )
-@_spec_options
+@_connection_options
+@click.option("-f", "--file", "file", metavar="FILE|-", help="The declared state.")
+@click.option(
+    "--plan",
+    "saved",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A plan saved by `cloud plan --out`.",
+)
 @_change_options
 @click.option(
     "--timeout",
@@ -121,7 +148,8 @@ Examples:
 )
 @output_option
 def up(
-    file: str,
+    file: str | None,
+    saved: Path | None,
     os_cloud: str | None,
     quiet: bool,
     explain: bool,
@@ -136,25 +164,16 @@ def up(
 
     All that is made bears the tag virtfn:NAME. If anything fails, this run's objects are deleted again. Ctrl-C, too.
     """
-    how, desired = OutputFormat(output), _read(file)
-    with causes_on_failure(how), _clouds(os_cloud, quiet, timeout, parallel) as (clouds, stop):
-        found = clouds.propose(CloudRequest(CloudAction.UP, desired))
-        if dry_run:
-            _print_plan(found.plan, found.findings, how, explain=explain, show_secrets=show_secrets)
-            return
-        if not found.is_empty:
-            _ask(found, explain=explain, show_secrets=show_secrets, yes=yes, quiet=quiet)
-        with stop.held():
-            receipt = clouds.carry_out(found)
-    if how.is_document:
-        print_document("cloud-up", receipt, how, show_secrets=show_secrets)
-        return
-    if receipt.plan.is_empty:
-        _print_plan(receipt.plan, (), how, explain=explain, show_secrets=show_secrets)
-        return
-    if receipt.now:
-        _PRINT[how](console(), receipt.now)
-    _print_done(receipt, "made and ready")
+    if (file is None) == (saved is None):
+        raise UsageError("name a spec with -f, or a saved plan with --plan")
+    look = _Look(OutputFormat(output), explain, show_secrets)
+    request = CloudRequest(CloudAction.UP, _read(file)) if file is not None else None
+    with causes_on_failure(look.how), _clouds(os_cloud, quiet, timeout, parallel) as (clouds, stop):
+        found = clouds.propose(request) if request else clouds.review(load_cloud(cast(Path, saved)))
+        receipt = _change(clouds, stop, found, look, dry_run=dry_run, yes=yes, quiet=quiet)
+    if receipt and receipt.now and not look.how.is_document and not receipt.plan.is_empty:
+        _PRINT[look.how](console(), receipt.now)
+        _print_done(receipt, "made and ready")
 
 
 @cloud.command(
@@ -205,25 +224,64 @@ def down(
 
     Of the file only its name counts: what was taken out of it meanwhile goes, too. A network that others use stays.
     """
-    how, desired = OutputFormat(output), _read(file)
-    with causes_on_failure(how), _clouds(os_cloud, quiet, parallel=parallel) as (clouds, stop):
-        found = clouds.propose(CloudRequest(CloudAction.DOWN, desired))
-        if dry_run:
-            _print_plan(found.plan, found.findings, how, explain=explain, show_secrets=show_secrets)
-            return
-        if not found.is_empty:
-            _ask(found, explain=explain, show_secrets=show_secrets, yes=yes, quiet=quiet)
-        with stop.held():
-            receipt = clouds.carry_out(found)
-    if how.is_document:
-        print_document("cloud-down", receipt, how, show_secrets=show_secrets)
-        return
-    if receipt.plan.is_empty:
-        _print_plan(receipt.plan, (), how, explain=explain, show_secrets=show_secrets)
-        return
-    _print_done(receipt, "deleted")
-    for note in receipt.plan.notes:  # what was left alone
-        console().print(f"  ! {note}", soft_wrap=True)
+    look, request = _Look(OutputFormat(output), explain, show_secrets), CloudRequest(CloudAction.DOWN, _read(file))
+    with causes_on_failure(look.how), _clouds(os_cloud, quiet, parallel=parallel) as (clouds, stop):
+        receipt = _change(clouds, stop, clouds.propose(request), look, dry_run=dry_run, yes=yes, quiet=quiet)
+    if receipt and not look.how.is_document and not receipt.plan.is_empty:
+        _print_done(receipt, "deleted")
+        for note in receipt.plan.notes:  # what was left alone
+            console().print(f"  ! {note}", soft_wrap=True)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """How plans and results are shown."""
+
+    how: OutputFormat
+    explain: bool
+    show_secrets: bool
+
+    def print_plan(self, plan: "Plan", findings: "Sequence[Finding]" = ()) -> None:
+        """As a result, on stdout."""
+        if self.how.is_document:
+            self.print_document("cloud-plan", {"plan": plan, "findings": findings})
+        elif plan.is_empty and not (plan.notes or findings):
+            console().print(f"Nothing to do: {plan.title}.", soft_wrap=True)
+        else:
+            self.draw(console(), plan, findings)
+
+    def draw(self, out: "Console", plan: "Plan", findings: "Sequence[Finding]") -> None:
+        """As text."""
+        print_cloud_plan(out, plan, findings=findings, explain=self.explain, show_secrets=self.show_secrets)
+
+    def print_document(self, kind: str, value: object) -> None:
+        """As a document."""
+        print_document(kind, value, self.how, show_secrets=self.show_secrets)
+
+
+def _change(
+    clouds: "CloudService",
+    stop: Interrupts,
+    found: "CloudProposal",
+    look: _Look,
+    *,
+    dry_run: bool,
+    yes: bool,
+    quiet: bool,
+) -> "CloudReceipt | None":
+    """Show the proposal, ask, carry it out; None where it is only shown."""
+    if dry_run:
+        look.print_plan(found.plan, found.findings)
+        return None
+    if not found.is_empty:
+        ask(lambda: look.draw(error_console(), found.plan, found.findings), yes=yes, quiet=quiet)
+    with stop.held():
+        receipt = clouds.carry_out(found)
+    if look.how.is_document:
+        look.print_document(f"cloud-{found.request.action}", receipt)
+    elif receipt.plan.is_empty:
+        look.print_plan(receipt.plan)
+    return receipt
 
 
 @contextmanager
@@ -239,37 +297,17 @@ def _clouds(
 def _read(name: str) -> "DesiredCloud":
     """The declared state of this file. Raises SpecError with every fault."""
     from virtfn.spec import decoded
-    from virtfn.spec.cloud import load_cloud
+    from virtfn.spec.cloud import load_cloud as load_spec
 
     if name == "-":
-        return load_cloud("stdin", decoded(sys.stdin.buffer.read(), file="stdin"))
+        return load_spec("stdin", decoded(sys.stdin.buffer.read(), file="stdin"))
     if not name:
         raise SpecError("no file is named", where="-f ''", hint="name a file, or - for standard input")
     try:
         data = Path(name).read_bytes()
     except OSError as fault:
         raise SpecError(f"cannot be read ({fault.strerror})", where=name) from fault
-    return load_cloud(name, decoded(data, file=name))
-
-
-def _ask(proposal: "CloudProposal", *, explain: bool, show_secrets: bool, yes: bool, quiet: bool) -> None:
-    def show() -> None:
-        plan, findings = proposal.plan, proposal.findings
-        print_cloud_plan(error_console(), plan, findings=findings, explain=explain, show_secrets=show_secrets)
-
-    ask(show, yes=yes, quiet=quiet)
-
-
-def _print_plan(
-    plan: "Plan", findings: "Sequence[Finding]", how: OutputFormat, *, explain: bool, show_secrets: bool
-) -> None:
-    if how.is_document:
-        print_document("cloud-plan", {"plan": plan, "findings": findings}, how, show_secrets=show_secrets)
-        return
-    if plan.is_empty and not (plan.notes or findings):
-        console().print(f"Nothing to do: {plan.title}.", soft_wrap=True)
-        return
-    print_cloud_plan(console(), plan, findings=findings, explain=explain, show_secrets=show_secrets)
+    return load_spec(name, decoded(data, file=name))
 
 
 def _print_done(receipt: "CloudReceipt", what: str) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from virtfn.errors import SpecError, UsageError
-from virtfn.model.proposal import HostRequest, Proposal
+from virtfn.model.proposal import CloudProposal, HostRequest, Proposal
 from virtfn.model.serialization import decode, encode
-from virtfn.model.subject import HostSubject, Subject
+from virtfn.model.subject import CloudSubject, HostSubject, Subject
 
 FORMAT = 1
 _KIND = "proposal"
@@ -34,6 +34,11 @@ def load_host(path: Path) -> Proposal[HostRequest]:
     keys that are not known here.
     """
     return _load(path, Proposal[HostRequest], HostSubject)
+
+
+def load_cloud(path: Path) -> CloudProposal:
+    """Read a proposal for a cloud. Raises what ``load_host`` raises."""
+    return _load(path, CloudProposal, CloudSubject)
 
 
 def _load(path: Path, of: type[P], about: type[Subject]) -> P:

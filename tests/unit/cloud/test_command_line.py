@@ -64,6 +64,29 @@ def test_a_run_that_was_cut_short_is_something_to_do(rig: Rig, spec: str) -> Non
     assert main(["cloud", "plan", "-f", spec, "--exit-code"]) == ExitCode.DIFFERENT
 
 
+def test_a_saved_plan_is_carried_out_as_it_was_shown(rig: Rig, spec: str, tmp_path: Path) -> None:
+    saved = str(tmp_path / "note.plan")
+    assert main(["cloud", "plan", "-f", spec, "--out", saved]) == 0
+    wanted = rig.plan(load_cloud(spec, FIELD_NOTE))
+    assert main(["cloud", "up", "--plan", saved, "--yes", "-q"]) == 0
+    assert rig.journal.load(1).plan == wanted
+    assert main(["cloud", "up", "--plan", saved, "--yes", "-q"]) == ExitCode.FAILED, "it starts from nothing"
+
+
+def test_a_saved_plan_for_another_cloud_is_refused(rig: Rig, spec: str, tmp_path: Path) -> None:
+    saved = tmp_path / "note.plan"
+    assert main(["cloud", "plan", "-f", spec, "--out", str(saved)]) == 0
+    saved.write_text(saved.read_text().replace('"title": "cloud fake: note"', '"title": "cloud other: note"'))
+    assert main(["cloud", "up", "--plan", str(saved), "--yes", "-q"]) == ExitCode.FAILED
+    assert rig.cloud.everything() == ()
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_up_takes_either_a_spec_or_a_saved_plan(rig: Rig, spec: str, both: bool) -> None:
+    words = ["-f", spec, "--plan", spec] if both else []
+    assert main(["cloud", "up", *words, "--yes"]) == ExitCode.USAGE
+
+
 def test_wide_shows_an_object_a_line(rig: Rig, spec: str, capsys: pytest.CaptureFixture[str]) -> None:
     rig.up()
     assert main(["cloud", "show", "-f", spec, "-o", "wide"]) == 0

@@ -7,15 +7,17 @@ from typing import Any
 import pytest
 
 from virtfn.errors import SpecError, UsageError
-from virtfn.journal.saved_plans import load_host, save
+from virtfn.journal.saved_plans import load_cloud, load_host, save
 from virtfn.model.addresses import MacAddress, PciAddress
 from virtfn.model.desired import DesiredHost, DesiredPf, DesiredVf, PfMatch
 from virtfn.model.finding import Finding, Severity
 from virtfn.model.inventory import EswitchMode, VfLinkState, Vlan
 from virtfn.model.plan import Plan, Step, Target
-from virtfn.model.proposal import HostRequest, Proposal
+from virtfn.model.proposal import CloudProposal, CloudRequest, HostRequest, InterruptedRun, Proposal, Recovery
 from virtfn.model.subject import CloudAction, CloudSubject, HostSubject
+from virtfn.spec.cloud import load_cloud as read_cloud_spec
 
+EVERY_KEY = Path(__file__).parents[2] / "golden/cloud_spec/every_key/cloud.yaml"
 EVERY_FIELD = DesiredVf(
     mac=MacAddress.parse("fa:16:3e:00:00:01"),
     vlan=Vlan(100),
@@ -62,6 +64,15 @@ def test_what_was_saved_is_read_back_whole(saved: Path) -> None:
     found = load_host(saved)
     assert found == PROPOSAL
     assert found.request.desired.pfs[0].where == "host.yaml:3"
+
+
+def test_a_plan_for_a_cloud_is_read_back_with_every_key_of_its_spec(tmp_path: Path) -> None:
+    spec = read_cloud_spec("cloud.yaml", EVERY_KEY.read_text(encoding="utf-8"))
+    run = InterruptedRun(3, "cloud lab: note", Recovery.ROLLBACK, (Target("port", "note/vm-0", "port vm-0"),))
+    plan = Plan(CloudSubject(CloudAction.UP, spec.name, {"image-1": "cirros"}), "cloud lab: note", (STEP,))
+    saved = CloudProposal(CloudRequest(CloudAction.UP, spec), plan, (), (run,))
+    save(saved, tmp_path / "cloud.plan")
+    assert load_cloud(tmp_path / "cloud.plan") == saved
 
 
 def test_only_its_owner_can_read_it_also_where_a_file_was_there(tmp_path: Path) -> None:
