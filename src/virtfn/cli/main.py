@@ -3,13 +3,14 @@
 import importlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import click
 
 from virtfn import __version__
 from virtfn.cli.help_text import OPTIONS, SUMMARIES, overview
-from virtfn.cli.streams import lost_output, take_over
+from virtfn.cli.streams import lost_output, rows, take_over, width_of
 from virtfn.errors import ExitCode, VirtfnError
 
 _COMMANDS = {
@@ -30,6 +31,13 @@ _COMMANDS = {
 }
 
 
+@dataclass(frozen=True)
+class _Ready:
+    """What to call once the command is imported, before it begins."""
+
+    call: Callable[[], None]
+
+
 class _Commands(click.Group):
     """Subcommands that are imported when used; with ``--lab``, all of them run inside the lab."""
 
@@ -41,6 +49,8 @@ class _Commands(click.Group):
             return None
         module, attribute = _COMMANDS[cmd_name]
         command: click.Command = getattr(importlib.import_module(module), attribute)
+        if ready := ctx.find_object(_Ready):
+            ready.call()
         return command
 
     def resolve_command(
@@ -74,14 +84,16 @@ def _inside_lab(arguments: tuple[str, ...]) -> None:
     raise click.exceptions.Exit(run_inside(arguments))
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], *, ready: Callable[[], None] = lambda: None) -> int:
     """Run one command line; the exit code. Prints errors, never a stack trace (unless VIRTFN_DEBUG is set).
+
+    ``ready`` is called once the command is imported, before it begins.
 
     A result that cannot be printed does not make what was done undone: that is said, and is an exit code of its own.
     A reader that has gone (``| head``) has read what it wanted.
     """
     take_over()
-    code = _run(arguments)
+    code = _run(arguments, _Ready(ready))
     lost = lost_output()
     if lost is None or isinstance(lost, BrokenPipeError):
         return code
@@ -91,9 +103,9 @@ def main(arguments: list[str]) -> int:
     return ExitCode.UNREACHABLE if succeeded else code
 
 
-def _run(arguments: list[str]) -> int:
+def _run(arguments: list[str], ready: _Ready) -> int:
     try:
-        result = cli.main(args=arguments, prog_name="virtfn", standalone_mode=False)
+        result = cli.main(args=arguments, prog_name="virtfn", standalone_mode=False, obj=ready)
         return int(result) if isinstance(result, int) else ExitCode.DONE
     except VirtfnError as failure:
         _print_failure(failure)
@@ -149,4 +161,5 @@ def _details(failure: VirtfnError) -> Iterator[str]:
 
 def _say(text: str, fg: str | None = None) -> None:
     colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    text = "\n".join(indent + text[part] for indent, part in rows(text, width_of(sys.stderr)))
     click.echo(click.style(text, fg=fg) if colour and fg else text, err=True)

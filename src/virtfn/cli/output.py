@@ -11,8 +11,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from virtfn.cli.streams import rows, width_of
+
 FORMAT = 1
-_WIDEST = 1000
+_WIDEST, _HEIGHT = 1000, 25
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -75,9 +77,24 @@ def error_console() -> Console:
     return _console(sys.stderr)
 
 
+class _Lines(Console):
+    """Breaks sentences between words where a terminal is narrower; tables and what goes into a pipe stay whole."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """As rich does; a sentence that is broken goes on below its first word."""
+        width = width_of(self.file)
+        if width is None or len(objects) != 1 or not isinstance(objects[0], str | Text):
+            super().print(*objects, **options)
+            return
+        text = Text(objects[0]) if isinstance(objects[0], str) else objects[0]
+        for line in text.split("\n", allow_blank=True):
+            for indent, part in rows(line.plain, width):
+                super().print(Text(indent) + line[part], **(options | {"soft_wrap": True}))
+
+
 def _console(stream: Any) -> Console:
-    """As wide as any table: a terminal that is narrower breaks the line, nothing is cut out of it."""
-    return Console(file=stream, width=_WIDEST, highlight=False, emoji=False, markup=False)
+    """With a height, too: rich cuts tables at 80 columns on a dumb terminal that has none."""
+    return _Lines(file=stream, width=_WIDEST, height=_HEIGHT, highlight=False, emoji=False, markup=False)
 
 
 def print_document(
@@ -118,7 +135,7 @@ def grid(*headings: str) -> Table:
 
 
 def print_table(out: Console, table: Table) -> None:
-    """Print a table whole, however narrow the terminal; in a pipe without the blanks that fill its last column."""
+    """Print a table whole, however narrow the terminal, and without the blanks that fill its last column."""
     if out.is_terminal:
         out.print(table)
         return

@@ -2,9 +2,11 @@
 
 import io
 import os
+import re
 import select
 import sys
-from typing import TextIO
+from collections.abc import Iterator
+from typing import IO, TextIO
 
 
 class _Lasting(io.FileIO):
@@ -44,6 +46,37 @@ def take_over() -> None:
         sys.stdout = _lasting(1, sys.stdout)
     if sys.stderr is sys.__stderr__:
         sys.stderr = _lasting(2, sys.stderr, errors="backslashreplace")
+
+
+def width_of(stream: IO[str]) -> int | None:
+    """Columns of the terminal that this stream is, or what COLUMNS says instead; None where it is no terminal."""
+    if not stream.isatty():
+        return None
+    told = os.environ.get("COLUMNS", "")
+    if told.isdecimal() and int(told):
+        return int(told)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except OSError:
+        return None
+
+
+def rows(text: str, width: int | None) -> Iterator[tuple[str, slice]]:
+    """A line as rows of at most ``width``, broken between words: the indent of each, and the part of ``text`` after it.
+
+    A word that is longer has a row of its own and stays whole. None: one row.
+    """
+    blanks = len(text) - len(text.lstrip(" "))
+    if width is None or len(text) <= width:
+        yield "", slice(0, len(text))
+        return
+    indent, start, end = " " * blanks, blanks, blanks
+    for word in re.finditer(r"\S+", text):
+        if end > start and len(indent) + word.end() - start > width:
+            yield indent, slice(start, end)
+            indent, start = " " * min(blanks + 2, width // 2), word.start()
+        end = word.end()
+    yield indent, slice(start, end)
 
 
 def lost_output() -> OSError | None:
