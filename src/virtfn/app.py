@@ -1,8 +1,8 @@
 """The composition root: from settings to the services, each with the edges it needs, imported when first used."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from virtfn.host.kernel import KernelHost
     from virtfn.journal.files import FileJournal
     from virtfn.model.place import CloudAccount
+    from virtfn.services.boot_unit import BootUnit
     from virtfn.services.cloud_mirrors import CloudMirrors
     from virtfn.services.cloud_state import CloudService
+    from virtfn.services.confirmation import Confirmations
     from virtfn.services.history import History
     from virtfn.services.host_state import HostService
     from virtfn.services.mirrors import MirrorService
@@ -30,12 +32,14 @@ PARALLEL = 4
 class Settings:
     """What the environment decides. ``probe_from``: where probe frames are sent from, as ``--probe-from`` takes it.
 
-    ``clouds``: where the journals of clouds are kept; None: below ``state``.
+    ``clouds``: where the journals of clouds are kept; None: below ``state``. ``locks``: where lock files are, whatever
+    ``state`` is; None: in a state folder itself, for users that have no runtime folder.
     """
 
     state: Path = Path("/var/lib/virtfn")
     probe_from: tuple[str, ...] = ()
     clouds: Path | None = None
+    locks: Path | None = field(default_factory=lambda: _runtime_folder())
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Settings":
@@ -61,11 +65,20 @@ class App:
 
         return KernelHost()
 
-    def journal(self) -> "FileJournal":
-        """The journal below the state folder."""
+    def journal(self, sink: "EventSink | None" = None) -> "FileJournal":
+        """The journal below the state folder. ``sink`` is given corrections of modes."""
         from virtfn.journal.files import FileJournal
 
-        return FileJournal(self.settings.state, _boot_id())
+        return FileJournal(self.settings.state, _boot_id(), lock=self._lock("host"), notice=_notice(sink))
+
+    def confirmations(self, sink: "EventSink") -> "Confirmations":
+        """What waits to be confirmed on this machine."""
+        from virtfn.engine.transaction import Transactions
+        from virtfn.host.process import report
+        from virtfn.services.confirmation import Confirmations
+
+        journal = self.journal(sink)
+        return Confirmations(journal, Transactions(self.host(), journal, sink=sink), sink=sink, report=report)
 
     def mirrors(
         self, sink: "EventSink", cancelled: "Cancelled", *, frames: int = 20, probe_from: tuple[str, ...] = ()
@@ -80,7 +93,7 @@ class App:
         from virtfn.services.probe_points import ProbeOrigins
         from virtfn.services.prover import Probing, Prover
 
-        host, journal = self.host(), self.journal()
+        host, journal = self.host(), self.settled_journal(sink)
         vantage = ProbeOrigins.parse(probe_from or self.settings.probe_from)
         return MirrorService(
             host,
@@ -103,9 +116,16 @@ class App:
         from virtfn.host.host_dependencies import host_dependencies
         from virtfn.services.host_state import HostService
 
-        host, journal = self.host(), self.journal()
+        host, journal = self.host(), self.settled_journal(sink)
         engine = Transactions(host, journal, sink=sink, cancelled=cancelled)
-        return HostService(host, journal, engine, host_dependencies)
+        return HostService(host, journal, engine, host_dependencies, self._start_watchdog)
+
+    def boot_unit(self, root: Path = Path("/")) -> "BootUnit":
+        """The boot unit of this machine, or of the image whose root this is."""
+        from virtfn.host.boot_files import BootFilesBelow
+        from virtfn.services.boot_unit import BootUnit
+
+        return BootUnit(BootFilesBelow(root))
 
     def cloud_mirrors(self, os_cloud: str | None) -> "CloudMirrors":
         """Mirrors between ports of the cloud of this name in clouds.yaml (None: OS_... variables). Reads only."""
@@ -144,7 +164,7 @@ class App:
         from virtfn.engine.transaction import Transactions, never_cancelled
         from virtfn.services.history import History
 
-        journal = self.journal()
+        journal = self.settled_journal(sink)
         engine = Transactions(self.host(), journal, sink=sink, cancelled=cancelled or never_cancelled)
         return History(journal, engine)
 
@@ -182,13 +202,48 @@ class App:
         from virtfn.journal.files import FileJournal
         from virtfn.model.place import cloud_place
 
-        private = 0o700  # user data is in its plans
         folder = self._cloud_journals / account.folder
-        return FileJournal(folder, "cloud", place=cloud_place(account.name), folder_mode=private)
+        return FileJournal(folder, "cloud", lock=self._lock(account.folder), place=cloud_place(account.name))
+
+    def settled_journal(self, sink: "EventSink") -> "FileJournal":
+        """This machine's journal, once what was not confirmed in time has been rolled back."""
+        from virtfn.services.confirmation import overdue
+
+        journal = self.journal(sink)
+        if overdue(journal):
+            self.confirmations(sink).roll_back_overdue()
+        return journal
+
+    def _lock(self, name: str) -> Path | None:
+        return self.settings.locks / f"{name}.lock" if self.settings.locks else None
+
+    def _start_watchdog(self, number: int, within_s: float) -> None:
+        """Start the process that rolls a transaction back unless it is confirmed in time."""
+        from virtfn.host.process import start_detached
+
+        start_detached(
+            ["watch-over", str(number), "--within", str(within_s)],
+            name=f"virtfn-watch-over-{number}",
+            settings={"VIRTFN_STATE_DIR": str(self.settings.state.resolve())},
+        )
 
     @property
     def _cloud_journals(self) -> Path:
         return self.settings.clouds or self.settings.state / "cloud"
+
+
+def _runtime_folder() -> Path | None:
+    """Where this user's locks are: one folder per host and user, gone with the boot, that no other user can write."""
+    if os.geteuid() == 0:
+        return Path("/run/virtfn")
+    folder = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}")
+    return folder / "virtfn" if folder.is_dir() else None
+
+
+def _notice(sink: "EventSink | None") -> "Callable[[tuple[Path, ...]], None]":
+    from virtfn.services.events import ModesCorrected
+
+    return lambda paths: sink(ModesCorrected(tuple(map(str, paths)))) if sink else None
 
 
 def _boot_id() -> str:

@@ -35,19 +35,19 @@ Events = list[dict[str, Any]]
 
 def begun(events: Events, kind: str) -> bool:
     """Whether it may be making, or deleting, an object of this kind just now."""
-    steps = events[0]["plan"]["steps"]
+    steps = events[1]["plan"]["steps"]
     return any(steps[number]["target"]["kind"] == kind for event in of(events, "intent") for number in event["steps"])
 
 
 def all_made(events: Events) -> bool:
     """It waits for the servers, and has not committed."""
     return {number for event in of(events, "done") for number in event["steps"]} == set(
-        range(len(events[0]["plan"]["steps"]))
+        range(len(events[1]["plan"]["steps"]))
     )
 
 
 def of(events: Events, name: str) -> Iterable[dict[str, Any]]:
-    return (event for event in events if event["event"] == name)
+    return (event for event in events if event.get("event") == name)
 
 
 POINTS: dict[str, Callable[[Events], bool]] = {

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ import pytest
 from virtfn.cli.main import main
 from virtfn.errors import ExitCode
 from virtfn.host import netlink
-from virtfn.journal import files
+from virtfn.journal import private
+from virtfn.journal.files import FileJournal
+from virtfn.model.transaction import Status
 
 pytestmark = pytest.mark.guest
 
@@ -173,7 +175,7 @@ def dying(at: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         count += 1
 
-    write, tell = files._write_synced, netlink.NetlinkSocket.tell
+    write, tell = private.write_synced, netlink.NetlinkSocket.tell
 
     def recorded(*arguments: Any) -> None:
         point()
@@ -184,7 +186,7 @@ def dying(at: int) -> None:
         tell(self, *arguments)
         point()
 
-    files._write_synced = recorded  # type: ignore[assignment]
+    private.write_synced = recorded  # type: ignore[assignment]
     netlink.NetlinkSocket.tell = told  # type: ignore[method-assign,assignment]
 
 
@@ -255,21 +257,73 @@ def test_sigkill_in_the_middle_of_a_rollback_is_finished_by_the_next(
         print(f"\nrollback: killed at {points} points, {points} restored")
 
 
-def test_unless_confirmed_it_goes_back_by_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+CONFIRM = ["--yes", "-q", "--force", "vf-in-use", "--confirm-within", "3"]
+
+
+def test_unless_confirmed_the_watchdog_rolls_it_back(tmp_path: Path, state: Path) -> None:
     path, before = spec(tmp_path, EVERY_FIELD), vfs("p2p1")
-    command = ["apply", "-f", path, "--yes", "-q", "--force", "vf-in-use", "--confirm-within", "2"]
-    assert main(command) == 0
+    assert main(["apply", "-f", path, *CONFIRM]) == 0
     assert vfs("p2p1") != before
-    wait_for_rollback(capsys)
+    wait_until(lambda: status(state) is Status.ROLLED_BACK)  # no command that would do it reads the journal
     assert vfs("p2p1") == before
 
 
-def wait_for_rollback(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_foreign_value_keeps_the_watchdog_from_nothing_else(tmp_path: Path, state: Path) -> None:
+    path, before = spec(tmp_path, EVERY_FIELD), vfs("p2p1")
+    assert main(["apply", "-f", path, *CONFIRM]) == 0
+    subprocess.run(["ip", "link", "set", "dev", "p2p1", "vf", "1", "mac", "fa:16:3e:00:00:99"], check=True)
+    wait_until(lambda: status(state) is Status.INCOMPLETE)
+    now = vfs("p2p1")
+    assert now[1]["address"] == "fa:16:3e:00:00:99"
+    assert {**now[1], "address": before[1]["address"]} == before[1]
+    assert [*now[:1], *now[2:]] == [*before[:1], *before[2:]]
+    subprocess.run(["ip", "link", "set", "dev", "p2p1", "vf", "1", "mac", before[1]["address"]], check=True)
+    assert main(["rollback", "--yes", "-q"]) == 0
+    assert vfs("p2p1") == before
+
+
+def test_what_a_killed_watchdog_leaves_is_rolled_back_by_the_next_command(
+    tmp_path: Path, state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, before = spec(tmp_path, EVERY_FIELD), vfs("p2p1")
+    assert main(["apply", "-f", path, *CONFIRM]) == 0
+    os.kill(watchdog(), signal.SIGKILL)
+    newest = journal(state).newest()
+    assert newest is not None
+    assert newest.confirm_by_boot_s is not None
+    by_s = newest.confirm_by_boot_s
+    wait_until(lambda: journal(state).now_s() >= by_s)
+    assert main(["journal", "ls"]) == 0
+    assert vfs("p2p1") == before
+    capsys.readouterr()
+    assert main(["confirm"]) == ExitCode.FAILED
+    assert "too late now" in capsys.readouterr().err
+
+
+def journal(state: Path) -> FileJournal:
+    return FileJournal(state, Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+
+
+def status(state: Path) -> Status:
+    newest = journal(state).newest()
+    assert newest is not None
+    return newest.status
+
+
+def watchdog() -> int:
+    """The pid of the process that watches over the newest transaction."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:  # it has ended meanwhile
+            continue
+        if b"watch-over" in words:
+            return int(path.parent.name)
+    pytest.fail("no watchdog runs")
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        capsys.readouterr()
-        main(["journal", "ls", "-o", "json"])
-        if json.loads(capsys.readouterr().out)["transactions"][-1]["status"] == "rolled back":
-            return
+    while not is_so():
+        assert time.monotonic() < deadline, "not within a minute"
         time.sleep(0.2)
-    pytest.fail("it was not rolled back")

@@ -13,7 +13,7 @@ import pytest
 
 from virtfn.cli.main import main
 from virtfn.errors import ExitCode
-from virtfn.journal import files
+from virtfn.journal import private
 
 pytestmark = pytest.mark.guest
 
@@ -198,7 +198,7 @@ def test_a_mirror_that_somebody_changed_is_not_overwritten(capsys: pytest.Captur
 
 def die_at(record: int, before: bool) -> None:
     """From now on, this process kills itself at its journal record number ``record``, before or after it is durable."""
-    write, count = files._write_synced, 0
+    write, count = private.write_synced, 0
 
     def counted(*arguments: Any) -> None:
         nonlocal count
@@ -209,7 +209,7 @@ def die_at(record: int, before: bool) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         count += 1
 
-    files._write_synced = counted  # type: ignore[assignment]
+    private.write_synced = counted  # type: ignore[assignment]
 
 
 def in_a_process(arguments: list[str], record: int, before: bool) -> int:

@@ -73,9 +73,9 @@ class Cut:
 
 CUTS = [
     Cut("before-sync", 1, []),  # the plan is in the guest's memory only
-    Cut("after-sync", 2, ["begin"]),  # the plan is on the disk, its folder too
-    Cut("before-sync", 3, ["begin"]),  # the intent is in the guest's memory only
-    Cut("after-write", VFS, ["begin", "intent"], written=True),  # in the middle of the writes
+    Cut("after-sync", 2, ["header", "plan"]),  # the plan is on the disk, its folder too
+    Cut("before-sync", 3, ["header", "plan"]),  # the intent is in the guest's memory only
+    Cut("after-write", VFS, ["header", "plan", "intent"], written=True),  # in the middle of the writes
 ]
 
 
@@ -135,9 +135,9 @@ def statuses(machine: Machine) -> list[str]:
 
 
 def events(machine: Machine, number: int) -> list[str]:
-    """The events of a transaction's file, every line of which must be whole, but for a last one without an end."""
+    """The kinds of the lines of a file, every line of which is whole, but for a last one without an end."""
     text = machine.run(["cat", f"{STATE}/journal/{number:04d}.jsonl"], timeout_s=_PATIENT_S).check().text
-    return [json.loads(line)["event"] for line in text.splitlines(keepends=True) if line.endswith("\n")]
+    return [json.loads(line).get("event", "header") for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
 
 def test_after_a_power_cut_the_journal_is_whole_and_the_host_can_be_changed_again(host: Host) -> None:

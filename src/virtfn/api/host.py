@@ -60,13 +60,23 @@ class Host:
         """
         return self._hosts().propose(HostRequest(_desired(spec)), wait=WaitPolicy(wait_s))
 
-    def apply(self, proposal: Proposal[HostRequest], *, force: Iterable[str] = ()) -> Receipt:
+    def apply(
+        self, proposal: Proposal[HostRequest], *, force: Iterable[str] = (), confirm_within_s: float | None = None
+    ) -> Receipt:
         """Carry out what ``plan`` proposed and read everything back, or leave the host as it was.
 
-        ``force``: ids of findings that you override. Raises GuardRefused, ConflictError (the host has changed since),
-        KernelRefused, VerifyFailed, LockHeld, PermissionDenied, RollbackIncomplete.
+        ``force``: ids of findings that you override. ``confirm_within_s``: a process of its own rolls it back unless
+        ``confirm`` is called in time. Equivalent: ``virtfn apply --confirm-within SECONDS``.
+        Raises GuardRefused, ConflictError (the host has changed since), KernelRefused, VerifyFailed, LockHeld,
+        PermissionDenied, RollbackIncomplete.
         """
-        return self._hosts().carry_out(proposal, forced=frozenset(force))
+        return self._hosts().carry_out(proposal, forced=frozenset(force), confirm_within_s=confirm_within_s)
+
+    def confirm(self, number: int | None = None) -> Transaction:
+        """Keep what ``apply`` with ``confirm_within_s`` did. Raises UsageError, ConflictError (too late), LockHeld."""
+        confirmations = self._app.confirmations(self._sink)
+        confirmations.roll_back_overdue()
+        return confirmations.confirm(number)
 
     def verify(self, spec: Spec[DesiredHost]) -> tuple[Difference, ...]:
         """How the host differs from the declared state; nothing where it does not."""

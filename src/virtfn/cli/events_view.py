@@ -55,6 +55,12 @@ def event_lines(event: Event, names: Mapping[str, str]) -> Iterator[str]:
             yield f"the journal of transaction {number} could not be updated: {failure}"
         case services.InterruptedFound(number, title, recovery):
             yield f"transaction {number} ({title}) was interrupted: {_RECOVERIES[recovery]}"
+        case services.ConfirmationOverdue(number, title, failure):
+            outcome = failure or _RECOVERIES[Recovery.ROLLBACK]
+            yield f"transaction {number} ({title}) was not confirmed in time: {outcome}"
+        case services.ModesCorrected(paths):
+            more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+            yield f"other users could read {paths[0]}{more}: corrected"
         case services.RecoveryIncomplete(failure):
             yield str(failure)
         case services.ServerProgress(server, state):

@@ -1,6 +1,5 @@
 """``virtfn plan``, ``apply`` and ``verify``."""
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,22 +24,19 @@ from virtfn.cli.output import (
     progress,
 )
 from virtfn.cli.plan_view import print_plan
-from virtfn.engine.events import ignore
 from virtfn.errors import ExitCode, SpecError, UsageError
 from virtfn.journal.saved_plans import load_host, save
 from virtfn.model.finding import refusals
 from virtfn.model.proposal import HostRequest, Proposal, Receipt, WaitPolicy
 from virtfn.model.value_format import say
+from virtfn.services.boot_unit import DROP_INS
 from virtfn.services.host_state import HostService
 from virtfn.services.refusal import refuse
 
 if TYPE_CHECKING:
     from virtfn.model.desired import DesiredHost
-    from virtfn.model.transaction import Transaction
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-DROP_INS = Path("/etc/virtfn/host.d")
 
 
 def _spec_option(command: F) -> F:
@@ -118,7 +114,7 @@ Examples:
     "--confirm-within",
     type=Seconds(min=1),
     metavar="SECONDS",
-    help="Roll back by itself unless `virtfn confirm` comes in time, even if this login is gone.",
+    help="Roll back unless `virtfn confirm` comes in time, even if this login is gone.",
 )
 @click.option("--wait", type=Seconds(min=0), default=0.0, metavar="SECONDS", help="Wait for the PFs to appear.")
 @_guard_options
@@ -144,7 +140,6 @@ def apply(
     if saved and files:
         raise UsageError("name a spec or a saved plan, not both")
     guards = frozenset(forced)
-    at_begin = _watcher(confirm_within) if confirm_within else None
     with _hosts(quiet) as (hosts, stop):
         if saved:
             proposal = hosts.review(load_host(saved))
@@ -154,12 +149,12 @@ def apply(
             _print_plan(proposal, guards, how, explain=explain)
             return
         refuse(refusals(proposal.findings, guards), proposal.plan.title)
-        hosts.refuse_unfinished()
+        hosts.refuse_blocked()
         if not proposal.is_empty:
             plan = proposal.plan
             ask(lambda: print_plan(error_console(), plan, explain=explain), yes=yes, quiet=quiet, hint=LOOK_FIRST)
         with stop.held():
-            receipt = hosts.carry_out(proposal, forced=guards, at_begin=at_begin)
+            receipt = hosts.carry_out(proposal, forced=guards, confirm_within_s=confirm_within)
     _print_receipt(receipt, how, confirm_within)
 
 
@@ -226,24 +221,6 @@ def _yaml_files(path: Path) -> list[Path]:
             "there is no *.yaml in this folder", where=str(path), hint="name a file with -f, or put one there"
         )
     return found
-
-
-def _watcher(within_s: float) -> Callable[["Transaction"], None]:
-    """Once the plan is journalled, start the process that rolls it back unless it is confirmed."""
-
-    def start(transaction: "Transaction") -> None:
-        from virtfn.host.process import detach
-
-        app = App()
-        app.records(ignore).expect_confirmation(transaction, within_s)
-        state = str(app.settings.state.resolve())
-        detach(
-            [sys.executable, "-m", "virtfn", "watch-over", str(transaction.id), "--within", str(within_s)],
-            name=f"virtfn-watch-over-{transaction.id}",
-            environment=[*os.environ.items(), ("VIRTFN_STATE_DIR", state)],
-        )
-
-    return start
 
 
 def _print_plan(proposal: Proposal[HostRequest], forced: frozenset[str], how: OutputFormat, *, explain: bool) -> None:

@@ -1,4 +1,4 @@
-"""``virtfn rollback``, ``resume``, ``confirm`` and ``journal ls|show``."""
+"""``virtfn rollback``, ``resume``, ``confirm`` and ``journal ls|show|prune``."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 import click
+from rich.console import Console
 from rich.text import Text
 
 from virtfn.app import App
-from virtfn.cli.actions import command
-from virtfn.cli.cloud_plan_view import print_cloud_plan
+from virtfn.cli.actions import advice, command
 from virtfn.cli.confirm import ask
 from virtfn.cli.events_view import EventsView, print_rollback
 from virtfn.cli.interrupts import Interrupts, interruptible
@@ -19,22 +19,19 @@ from virtfn.cli.output import (
     OutputFormat,
     console,
     error_console,
-    grid,
     output_option,
     print_document,
-    print_table,
     progress,
     secrets_option,
 )
-from virtfn.cli.plan_view import print_plan
 from virtfn.cli.sdk_logging import CLOUD_STEP, quieten_sdk
 from virtfn.engine.events import ignore
 from virtfn.engine.rollback import Restore, revert
-from virtfn.errors import VirtfnError
+from virtfn.errors import UsageError, VirtfnError
 from virtfn.model.finding import Action, UseCase
-from virtfn.model.place import cloud_place
-from virtfn.model.transaction import Status, Transaction
-from virtfn.services.history import History, awaits_confirmation
+from virtfn.model.place import Place, cloud_place
+from virtfn.model.transaction import Status, Summary, Transaction
+from virtfn.services.history import History, Retention
 
 _NUMBER = click.argument("number", metavar="[TX]", type=click.IntRange(min=1), required=False)
 _QUIET = click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
@@ -104,8 +101,11 @@ Example:
 @_NUMBER
 def confirm(number: int | None) -> None:
     """Keep what `apply --confirm-within` did; otherwise it is rolled back."""
-    with _records(quiet=True) as (records, stop), stop.held():
-        done = records.confirm(number)
+    tell = progress(quiet=False)
+    confirmations = App().confirmations(EventsView(tell))
+    with interruptible(tell) as stop, stop.held():
+        confirmations.roll_back_overdue()
+        done = confirmations.confirm(number)
     console().print(f"Transaction {done.id} ({done.plan.title}) is confirmed and stays.")
 
 
@@ -114,7 +114,7 @@ def confirm(number: int | None) -> None:
 @click.option("--within", type=float, required=True)
 def watch_over(number: int, within: float) -> None:
     """Roll a transaction back unless it is confirmed in time; started by `apply --confirm-within`."""
-    App().records(ignore).watch_over(number, within)
+    App().confirmations(ignore).watch(number, within)
 
 
 @click.group()
@@ -135,31 +135,92 @@ Examples:
 def ls(cloud: bool, os_cloud: str | None, output: str) -> None:
     """List all transactions, oldest first; of this host, and below it which clouds have a journal of their own."""
     how = OutputFormat(output)
-    with _records(quiet=True, cloud=cloud, os_cloud=os_cloud) as (records, _):
-        found = records.all()
-    others = () if cloud or os_cloud else _cloud_journals()
+    app, of_cloud = App(), bool(cloud or os_cloud)
+    kept = app.cloud_journal(_named(os_cloud)) if of_cloud else app.settled_journal(EventsView(progress(quiet=False)))
+    found = tuple(kept.summaries())
+    others = () if of_cloud else _cloud_journals()
     if how.is_document:
         listed = {"transactions": [_brief(entry) for entry in found], "clouds": [asdict(one) for one in others]}
         print_document("transactions", listed, how)
         return
     if found:
         _print_all(found)
+        _print_next(console(), found, kept.place)
     else:
         console().print("The journal is empty.")
     for one in others:
-        style = "bold red" if one.unfinished or one.fault else ""
+        style = "bold red" if one.unfinished or one.broken or one.fault else ""
         console().print(Text(str(one), style=style), soft_wrap=True)
 
 
-def _print_all(found: Sequence[Transaction]) -> None:
-    table = grid("TX", "STATUS", "DONE", "STARTED", "WHAT")
-    for entry in found:
-        waits = " (to be confirmed)" if awaits_confirmation(entry) else ""
-        status = Text(entry.status.value + waits, style="bold red" if entry.status.unfinished else "")
-        table.add_row(
-            str(entry.id), status, f"{len(entry.done)}/{len(entry.plan.steps)}", entry.started, entry.plan.title
-        )
-    print_table(console(), table)
+def _print_all(found: Sequence[Summary]) -> None:
+    """One line per transaction. Not a rich table: a journal can hold ten thousand."""
+    rows = [("TX", "STATUS", "DONE", "STARTED", "WHAT")]
+    for one in found:
+        status = f"{one.status.value}{' (to be confirmed)' if one.awaits_confirmation else ''}"
+        rows.append((str(one.id), status, f"{one.done}/{one.steps}", one.started, one.title))
+    widths = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:-1]]
+    line_of = ("".join(f"{{:{width}}}  " for width in widths) + "{}").format
+    out = console()
+    plain: list[str] = []
+    styles = ["bold", *("bold red" if one.status.unfinished or one.status is Status.BROKEN else "" for one in found)]
+    for row, style in zip(rows, styles, strict=True):
+        line = line_of(*row)
+        if not style:
+            plain.append(line)
+            continue
+        _write_lines(out, plain)
+        out.print(Text(line, style=style), soft_wrap=True)
+    _write_lines(out, plain)
+
+
+def _write_lines(out: Console, lines: list[str]) -> None:
+    if lines:
+        out.file.write("\n".join(lines) + "\n")
+        lines.clear()
+
+
+def _print_next(out: Console, found: Sequence[Summary], place: Place) -> None:
+    """What to do about the transactions that need somebody."""
+    for one in found:
+        use_cases: tuple[UseCase, ...] = ()
+        if one.status.unfinished:
+            use_cases = (UseCase.JOURNAL_SHOW, UseCase.ROLLBACK)
+        elif one.awaits_confirmation:
+            use_cases = (UseCase.CONFIRM, UseCase.ROLLBACK)
+        if use_cases:
+            actions = [Action(use_case, (str(one.id),), place) for use_case in use_cases]
+            out.print(Text(f"next: {advice(actions)}"), soft_wrap=True)
+
+
+@journal.command(
+    epilog="""\b
+Examples:
+  virtfn journal prune --older 90
+  virtfn journal prune --keep 100 --yes
+"""
+)
+@_of_a_cloud
+@click.option("--keep", type=click.IntRange(min=1), metavar="N", help="Keep the newest N.")
+@click.option("--older", type=click.FloatRange(min=0), metavar="DAYS", help="Remove only what began before that.")
+@_YES
+def prune(cloud: bool, os_cloud: str | None, keep: int | None, older: float | None, yes: bool) -> None:
+    """Remove old transactions from the journal; they cannot be rolled back any more.
+
+    Never removed: the newest one, what is unfinished or waits to be confirmed, committed mirrors, broken files.
+    """
+    if keep is None and older is None:
+        raise UsageError("nothing says what to remove", hint="add --keep N or --older DAYS")
+    with _records(quiet=True, cloud=cloud, os_cloud=os_cloud) as (records, stop):
+        chosen = records.prunable(Retention(keep, older))
+        if not chosen:
+            console().print("Nothing to remove.")
+            return
+        counted = f"{len(chosen)} transaction{'' if len(chosen) == 1 else 's'}"
+        ask(lambda: error_console().print(f"remove {counted}, {chosen[0].id} to {chosen[-1].id}"), yes=yes)
+        with stop.held():
+            records.prune(chosen)
+    console().print(f"{counted} removed.")
 
 
 @journal.command(
@@ -183,6 +244,9 @@ def show_one(number: int, cloud: bool, os_cloud: str | None, explain: bool, show
     if how.is_document:
         print_document("transaction", entry, how, show_secrets=show_secrets)
         return
+    from virtfn.cli.cloud_plan_view import print_cloud_plan
+    from virtfn.cli.plan_view import print_plan
+
     out = console()
     out.print(f"transaction {entry.id}: {entry.status.value}, started {entry.started}")
     if cloud or os_cloud:
@@ -212,6 +276,7 @@ class _CloudJournal:
     address: str
     transactions: int = 0
     unfinished: int = 0
+    broken: int = 0
     fault: str = ""
     """Why it cannot be read; "" where it can."""
 
@@ -220,9 +285,10 @@ class _CloudJournal:
         if self.fault:
             return f"{place.name} ({self.project} at {self.address}): its journal cannot be read: {self.fault}"
         unfinished = f", {self.unfinished} unfinished" if self.unfinished else ""
+        broken = f", {self.broken} that cannot be read" if self.broken else ""
         counted = f"{self.transactions} transaction{'' if self.transactions == 1 else 's'}"
         see = command(Action(UseCase.JOURNAL_LIST, place=place))
-        return f"{place.name} ({self.project} at {self.address}): {counted}{unfinished}; see `{see}`"
+        return f"{place.name} ({self.project} at {self.address}): {counted}{unfinished}{broken}; see `{see}`"
 
 
 def _cloud_journals() -> tuple[_CloudJournal, ...]:
@@ -230,11 +296,13 @@ def _cloud_journals() -> tuple[_CloudJournal, ...]:
     for account, journal in App().journalled_clouds():
         whose = (account.name, account.project, account.address)
         try:
-            entries = list(journal.all())
+            entries = list(journal.summaries())
         except VirtfnError as fault:  # the host's own journal is shown all the same
             counted.append(_CloudJournal(*whose, fault=str(fault)))
             continue
-        counted.append(_CloudJournal(*whose, len(entries), sum(entry.status.unfinished for entry in entries)))
+        unfinished = sum(one.status.unfinished for one in entries)
+        broken = sum(one.status is Status.BROKEN for one in entries)
+        counted.append(_CloudJournal(*whose, len(entries), unfinished, broken))
     return tuple(counted)
 
 
@@ -245,9 +313,14 @@ def _records(*, quiet: bool, cloud: bool = False, os_cloud: str | None = None) -
     with interruptible(tell, CLOUD_STEP if of_cloud else "") as stop:
         if of_cloud:
             quieten_sdk()
-            yield App().cloud_records(os_cloud or os.environ.get("OS_CLOUD") or None, EventsView(tell), stop), stop
+            yield App().cloud_records(_named(os_cloud), EventsView(tell), stop), stop
         else:
             yield App().records(EventsView(tell), stop), stop
+
+
+def _named(os_cloud: str | None) -> str | None:
+    """The entry of clouds.yaml that the options mean."""
+    return os_cloud or os.environ.get("OS_CLOUD") or None
 
 
 def _ask(entry: Transaction, *, yes: bool, back: Sequence[Restore] = ()) -> None:
@@ -255,20 +328,20 @@ def _ask(entry: Transaction, *, yes: bool, back: Sequence[Restore] = ()) -> None
 
     def show() -> None:
         out = error_console()
-        out.print(f"transaction {entry.id}: {entry.plan.title}, {entry.status.value}", soft_wrap=True)
+        out.print(str(entry), soft_wrap=True)
         print_rollback(out, back)
 
     ask(show, yes=yes)
 
 
-def _brief(entry: Transaction) -> dict[str, object]:
+def _brief(one: Summary) -> dict[str, object]:
     return {
-        "id": entry.id,
-        "kind": str(entry.plan.subject),
-        "title": entry.plan.title,
-        "status": entry.status,
-        "started": entry.started,
-        "steps": len(entry.plan.steps),
-        "done": len(entry.done),
-        "to_be_confirmed": awaits_confirmation(entry),
+        "id": one.id,
+        "kind": one.kind,
+        "title": one.title,
+        "status": one.status,
+        "started": one.started,
+        "steps": one.steps,
+        "done": one.done,
+        "to_be_confirmed": one.awaits_confirmation,
     }

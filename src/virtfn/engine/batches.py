@@ -19,7 +19,7 @@ def batches(
     """These step numbers in order, cut into what is checked, journalled and written at once. Pure.
 
     A step that disturbs bystanders goes alone, a field is in a batch once, and a batch ends at each of ``stops``. How
-    far one that was cut short came is found by reading, so its length costs no safety.
+    far an interrupted one came is found by reading, so its length costs no safety.
     """
     batch: list[int] = []
     fields: set[tuple[Target, str]] = set()

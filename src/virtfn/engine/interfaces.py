@@ -8,7 +8,7 @@ from virtfn.errors import VirtfnError
 from virtfn.model.place import Place
 from virtfn.model.plan import Plan, Target, Value
 from virtfn.model.subject import Subject
-from virtfn.model.transaction import Status, Transaction
+from virtfn.model.transaction import Status, Summary, Transaction
 
 
 class World(Protocol):
@@ -45,8 +45,14 @@ class Journal(Protocol):
     def is_locked(self) -> bool:
         """Whether somebody holds the lock now."""
 
-    def begin(self, plan: Plan) -> Transaction:
-        """Record a new transaction with its plan, before anything is changed."""
+    def now_s(self) -> float:
+        """The clock of recorded times: seconds since boot."""
+
+    def begin(self, plan: Plan, *, confirm_within_s: float | None = None) -> Transaction:
+        """Record a new transaction with its plan, before anything is changed.
+
+        ``confirm_within_s``: how long after its commit it has to be confirmed.
+        """
 
     def record_intent(self, transaction: Transaction, steps: Sequence[int]) -> Transaction:
         """Record that the writes of these steps may happen from now on."""
@@ -57,10 +63,13 @@ class Journal(Protocol):
     def record_status(
         self, transaction: Transaction, status: Status, *, remaining: tuple[str, ...] = ()
     ) -> Transaction:
-        """Record where the transaction stands."""
+        """Record the transaction's status, and when that was."""
 
     def record_failure(self, transaction: Transaction, failure: str) -> Transaction:
         """Record why it is about to be rolled back."""
+
+    def record_confirmed(self, transaction: Transaction) -> Transaction:
+        """Record that the user keeps it."""
 
     def attach(self, transaction: Transaction, evidence: Mapping[str, Value]) -> Transaction:
         """Record a document that belongs to the transaction, for example a proof."""
@@ -71,12 +80,21 @@ class Journal(Protocol):
     def all(self) -> Iterator[Transaction]:
         """All transactions, oldest first."""
 
+    def summaries(self) -> Iterator[Summary]:
+        """What ``all`` yields, without plans; one that cannot be read is BROKEN and stops nothing."""
+
+    def newest(self) -> Summary | None:
+        """The summary with the highest number; None where there is none."""
+
     def unfinished(self) -> Iterator[Transaction]:
-        """Those that somebody has to finish or roll back, oldest first."""
+        """Those that have to be finished or rolled back, oldest first."""
 
     def committed(self, of: type[Subject] | None = None) -> Iterator[Transaction]:
         """The committed ones, the newest first; with ``of``, those about such a subject."""
 
+    def discard(self, numbers: Sequence[int]) -> None:
+        """Remove these transactions for good."""
+
 
 Cancelled = Callable[[], bool]
-"""True once the person, or the system, has asked to stop; looked at between steps and bursts."""
+"""True once the user, or the system, has asked to stop; looked at between steps and bursts."""

@@ -15,7 +15,7 @@ from virtfn.model.value_format import say
 class Foreign(Enum):
     """What a rollback of a committed transaction does where somebody else has set a field meanwhile.
 
-    REFUSE: nothing is restored, as a person decides. KEEP: that field is left alone, everything else is restored.
+    REFUSE: nothing is restored, as the user decides. KEEP: that field is left alone, everything else is restored.
     """
 
     REFUSE = "refuse"

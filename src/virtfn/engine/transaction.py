@@ -35,13 +35,15 @@ def never_cancelled() -> bool:
 
 @dataclass(frozen=True)
 class Hooks:
-    """What a use case does while its plan runs; all are optional.
+    """What a use case adds to the run of its plan; all are optional.
 
+    ``confirm_within_s`` is journalled with the plan: how long after its commit the transaction has to be confirmed.
     ``at_begin``: called once the plan is in the journal, before the first write; what it raises is rolled back.
     ``batch_ends``: a batch ends at each of these steps, and ``at_batch_end`` is called with its number once it is done.
     ``prove``: called after verification, before the commit.
     """
 
+    confirm_within_s: float | None = None
     at_begin: Callable[[Transaction], None] | None = None
     batch_ends: frozenset[int] = frozenset()
     at_batch_end: Callable[[int], None] | None = None
@@ -78,7 +80,7 @@ class Transactions:
         Raises the first error, Interrupted, or RollbackIncomplete where the rollback failed.
         """
         self.check(plan)
-        transaction = self._journal.begin(plan)
+        transaction = self._journal.begin(plan, confirm_within_s=hooks.confirm_within_s)
         self._sink(TransactionStarted(transaction.id, plan))
         try:
             if hooks.at_begin:

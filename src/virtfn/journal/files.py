@@ -1,102 +1,98 @@
 """Transactions as files: one JSON-lines file each, written before the first change and synced at every record.
 
-``STATE/journal/0007.jsonl``: the first line is the plan, each further line one event. A torn last line (power cut in
-the middle of a write) is ignored: a record counts only when its line is whole, and every caller waits for fsync
+``STATE/journal/0007.jsonl``, mode 0600 (``journal/records`` has the lines). A torn last line (power
+cut in the middle of a write) is ignored: a record counts only when its line is whole, and every caller waits for fsync
 before it acts on it.
 """
 
-import contextlib
-import fcntl
-import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from virtfn.errors import BackendUnreachable, LockHeld, PermissionDenied, SpecError, UsageError, VirtfnError
+from virtfn.errors import SpecError, UsageError
+from virtfn.journal import private
+from virtfn.journal.private import FileLock, disk_error, disk_errors, make_private, sync_folder, tighten
+from virtfn.journal.records import STATUS_LINE, first_lines, read_summary, read_transaction
 from virtfn.model.finding import Action, UseCase
 from virtfn.model.place import HOST, Place
 from virtfn.model.plan import Plan, Value
-from virtfn.model.serialization import decode, to_json
+from virtfn.model.serialization import to_json
 from virtfn.model.subject import Subject
-from virtfn.model.transaction import Status, Transaction
+from virtfn.model.transaction import Status, Summary, Transaction
 
-FORMAT = 1
-_BLOCK = 4096
-"""Octets that are read first of a file's end, or its beginning."""
+_BLOCK = 8192
+"""How much is read first of a file's beginning, and of its end."""
+
+Notice = Callable[[tuple[Path, ...]], None]
+
+
+def _no_notice(_paths: tuple[Path, ...]) -> None:
+    return
 
 
 class FileJournal:
-    """The journal below one state folder (``/var/lib/virtfn``). The folder is made at the first write.
+    """The journal below one state folder (``/var/lib/virtfn``). The folder is created at the first write.
 
-    ``folder_mode`` is that of the state folder: 0o700 where plans hold what others shall not read.
+    ``lock``: the file to lock (default: in the state folder). ``notice`` is given the files and folders whose modes
+    were corrected because other users could read them.
     """
 
-    def __init__(self, state: Path, boot_id: str, *, place: Place = HOST, folder_mode: int = 0o755) -> None:
+    def __init__(
+        self,
+        state: Path,
+        boot_id: str,
+        *,
+        lock: Path | None = None,
+        place: Place = HOST,
+        notice: Notice = _no_notice,
+    ) -> None:
         self.place = place
-        self._state = state
-        self._folder_mode = folder_mode
         self._folder = state / "journal"
         self._boot_id = boot_id
+        self._lock = FileLock(lock or state / "lock", place)
+        self._notice = notice
 
-    @contextlib.contextmanager
+    @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the lock (flock on ``STATE/lock``); the kernel drops it if we die. Raises LockHeld."""
-        with _disk_errors(self._state):
-            self._state.mkdir(parents=True, exist_ok=True, mode=self._folder_mode)
-            handle = os.open(self._state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                holder = os.pread(handle, 40, 0).decode(errors="replace").strip() or "unknown"
-                raise LockHeld(
-                    f"another virtfn process (pid {holder}) is changing {self.place.name}",
-                    where=str(self._state / "lock"),
-                    hint="wait for it to end, then run the command again",
-                ) from None
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        """Hold the lock; the kernel releases it if this process dies. Raises LockHeld.
+
+        The modes of the journal's folder and files are corrected where other users can read them.
+        """
+        with disk_errors(self._folder):
+            make_private(self._folder.parent)
+        with self._lock.hold():
+            with disk_errors(self._folder):
+                corrected = tighten(self._folder)
+            if corrected:
+                self._notice(corrected)
             yield
-        finally:
-            os.close(handle)
 
     def is_locked(self) -> bool:
-        """Whether a process holds the lock now; one that may not be asked about it (no permission) counts as no."""
-        try:
-            handle = os.open(self._state / "lock", os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return False
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(handle)
-        return False
+        """Whether a process holds the lock now; False where this user cannot open it."""
+        return self._lock.is_held()
 
-    def begin(self, plan: Plan) -> Transaction:
-        """Write the plan to a new file, durable under its final name when this returns."""
-        with _disk_errors(self._folder):
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o755)
+    def now_s(self) -> float:
+        """Seconds since boot, suspended time included."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+    def begin(self, plan: Plan, *, confirm_within_s: float | None = None) -> Transaction:
+        """Write header and plan to a new file, durable under its final name when this returns."""
+        with disk_errors(self._folder):
+            make_private(self._folder)
             number = max((known for known, _ in self._files()), default=0) + 1
+            started = datetime.now(UTC).isoformat("T", "seconds")
             transaction = Transaction(
-                number, plan, Status.OPEN, self._boot_id, datetime.now(UTC).isoformat("T", "seconds")
+                number, plan, Status.OPEN, self._boot_id, started, confirm_within_s=confirm_within_s
             )
-            head = {
-                "format": FORMAT,
-                "event": "begin",
-                "id": number,
-                "boot_id": transaction.boot_id,
-                "started": transaction.started,
-                "plan": plan,
-            }
             draft = self._folder / f".{number:04d}.new"
-            _write_synced(draft, to_json(head) + "\n", os.O_CREAT | os.O_TRUNC)
+            private.write_synced(draft, first_lines(transaction, self.place), os.O_CREAT | os.O_TRUNC)
             draft.rename(self._path(number))
-            _sync_folder(self._folder)
+            sync_folder(self._folder)
         return transaction
 
     def record_intent(self, transaction: Transaction, steps: Sequence[int]) -> Transaction:
@@ -112,14 +108,21 @@ class FileJournal:
     def record_status(
         self, transaction: Transaction, status: Status, *, remaining: tuple[str, ...] = ()
     ) -> Transaction:
-        """Record where the transaction stands."""
-        self._append(transaction, {"event": "status", "status": status.value, "remaining": list(remaining)})
-        return replace(transaction, status=status, remaining=remaining)
+        """Record the transaction's status."""
+        boot_s = round(self.now_s(), 3)
+        summary = {"status": status.value, "done": len(transaction.done), "boot_s": boot_s}
+        self._append(transaction, {"event": "status", **summary, "remaining": list(remaining)})
+        return replace(transaction, status=status, remaining=remaining, status_boot_s=boot_s)
 
     def record_failure(self, transaction: Transaction, failure: str) -> Transaction:
         """Record why it is about to be rolled back."""
         self._append(transaction, {"event": "failure", "failure": failure})
         return replace(transaction, failure=failure)
+
+    def record_confirmed(self, transaction: Transaction) -> Transaction:
+        """Record that the user keeps it."""
+        self._append(transaction, {"event": "confirmed"})
+        return replace(transaction, confirmed=True)
 
     def attach(self, transaction: Transaction, evidence: Mapping[str, Value]) -> Transaction:
         """Record a document that belongs to the transaction."""
@@ -129,157 +132,116 @@ class FileJournal:
     def load(self, number: int) -> Transaction:
         """Read one transaction. Raises UsageError (no such), SpecError (not readable)."""
         path = self._path(number)
-        with _disk_errors(path):
-            there = path.is_file()
-        if not there:
-            raise UsageError(
-                f"there is no transaction {number}",
-                where=str(self._folder),
-                actions=(Action(UseCase.JOURNAL_LIST, place=self.place),),
-            )
-        head, events = _halves(path)
-        return _fold(path, head, events, self._boot_id)
+        with disk_errors(path):
+            try:
+                data = path.read_bytes()
+            except FileNotFoundError:
+                raise UsageError(
+                    f"there is no transaction {number}",
+                    where=str(self._folder),
+                    actions=(Action(UseCase.JOURNAL_LIST, place=self.place),),
+                ) from None
+        return read_transaction(str(path), data, self._boot_id)
 
     def all(self) -> Iterator[Transaction]:
         """All transactions, oldest first; none where the folder does not exist yet."""
         for number, _ in sorted(self._files()):
             yield self.load(number)
 
+    def summaries(self) -> Iterator[Summary]:
+        """What ``all`` yields, without plans, so that a long history costs little; one BROKEN file stops nothing."""
+        for number, path in sorted(self._files()):
+            yield self._summary_or_broken(number, path)
+
+    def newest(self) -> Summary | None:
+        """The summary with the highest number; None where there is none."""
+        newest = max(self._files(), default=None)
+        return self._summary_or_broken(*newest) if newest else None
+
     def unfinished(self) -> Iterator[Transaction]:
-        """Those of ``all`` that are unfinished. Of the others no plan is read, so a long history costs little."""
-        for _, path in sorted(self._files()):
-            if _last_status(path).unfinished:
-                entry = _fold(path, *_halves(path), self._boot_id)
-                if entry.status.unfinished:  # a boot may have ended it
-                    yield entry
+        """Those that have to be finished or rolled back, oldest first. Raises SpecError for one that cannot be read."""
+        for number, path in sorted(self._files()):
+            if self._may_be(path, lambda one: one.status.unfinished):
+                yield self.load(number)
 
     def committed(self, of: type[Subject] | None = None) -> Iterator[Transaction]:
-        """Those that are committed, the newest first; with ``of``, those about such a subject. Reads no other plan."""
-        for _, path in sorted(self._files(), reverse=True):
-            if _last_status(path) is Status.COMMITTED and _may_be_about(path, of):
-                entry = _fold(path, *_halves(path), self._boot_id)
-                if entry.status is Status.COMMITTED and isinstance(entry.plan.subject, of or object):
-                    yield entry
+        """The committed ones, the newest first; with ``of``, those about such a subject. Raises SpecError as above."""
+        for number, path in sorted(self._files(), reverse=True):
+            if self._may_be(path, lambda one: one.status is Status.COMMITTED and (of is None or one.is_about(of))):
+                yield self.load(number)
 
-    def _files(self) -> Iterator[tuple[int, Path]]:
-        with _disk_errors(self._folder):
-            if not self._folder.is_dir():
+    def discard(self, numbers: Sequence[int]) -> None:
+        """Remove these transactions for good."""
+        with disk_errors(self._folder):
+            for number in numbers:
+                self._path(number).unlink(missing_ok=True)
+            if numbers:
+                sync_folder(self._folder)
+
+    def _summary_or_broken(self, number: int, path: str) -> Summary:
+        try:
+            return self._summary(path)
+        except SpecError as fault:
+            return Summary.broken(number, str(fault))
+
+    def _may_be(self, path: str, matches: Callable[[Summary], bool]) -> bool:
+        """Whether the summary matches; a file without a readable summary may, so that it is read and reported."""
+        try:
+            return matches(self._summary(path))
+        except SpecError:
+            return True
+
+    def _summary(self, path: str) -> Summary:
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                head, events = _ends(handle)
+            finally:
+                os.close(handle)
+        except OSError as fault:
+            raise disk_error(fault, Path(path)) from fault
+        return read_summary(path, head, events, self._boot_id)
+
+    def _files(self) -> Iterator[tuple[int, str]]:
+        with disk_errors(self._folder):
+            try:
+                entries = os.scandir(self._folder)
+            except FileNotFoundError:
                 return
-            for path in self._folder.iterdir():
-                if path.suffix == ".jsonl" and path.stem.isdigit():
-                    yield int(path.stem), path
+            with entries:
+                for entry in entries:
+                    stem, dot, suffix = entry.name.partition(".")
+                    if suffix == "jsonl" and dot and stem.isdigit():
+                        yield int(stem), entry.path
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:04d}.jsonl"
 
     def _append(self, transaction: Transaction, event: dict[str, Any]) -> None:
         path = self._path(transaction.id)
-        with _disk_errors(path):
-            _mend_torn_end(path)
-            _write_synced(path, to_json(event) + "\n", os.O_APPEND)
+        with disk_errors(path):
+            _cut_torn_end(path)
+            private.write_synced(path, to_json(event) + "\n", os.O_APPEND)
 
 
-def _halves(path: Path) -> tuple[bytes, list[bytes]]:
-    """The first line, which has the plan, and the others; without one that was never finished."""
-    with _disk_errors(path), path.open("rb") as file:
-        head, rest = file.readline(), file.read()
-    whole = rest[: rest.rfind(b"\n") + 1]
-    return head if head.endswith(b"\n") else b"", whole.splitlines()
+def _ends(handle: int) -> tuple[bytes, bytes]:
+    """The first line, and the whole lines from the last status on; without a status, all after the second line."""
+    data = os.read(handle, _BLOCK)
+    if len(data) == _BLOCK:
+        size = os.fstat(handle).st_size
+        start = data[: data.find(b"\n") + 1]
+        tail = os.pread(handle, _BLOCK, max(0, size - _BLOCK))
+        if start and STATUS_LINE in tail[: tail.rfind(b"\n") + 1]:
+            data = start + b"\n" + tail
+        else:
+            data = os.pread(handle, size, 0)
+    data = data[: data.rfind(b"\n") + 1]
+    head, _, rest = data.partition(b"\n")
+    last = rest.rfind(STATUS_LINE)
+    return head, rest[last + 1 :] if last >= 0 else rest.partition(b"\n")[2]
 
 
-def _last_status(path: Path) -> Status:
-    """Where the events leave it; a boot since then is not regarded. Read from the end, as the plan before is long."""
-    with _disk_errors(path), path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        block = _BLOCK
-        while True:
-            start = file.seek(max(0, size - block))
-            lines = file.read().split(b"\n")[1:-1]  # the first is the plan, or torn by us; the last was never finished
-            for line in reversed(lines):
-                status = _status_in(line)
-                if status:
-                    return status
-            if start == 0:
-                return Status.OPEN
-            block *= 8
-
-
-def _status_in(line: bytes) -> Status | None:
-    """The status that an event tells, if it tells one; what cannot be read is found when the whole file is."""
-    if not line.startswith(b'{"event": "status"'):
-        return None
-    try:
-        return Status(json.loads(line)["status"])
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-def _may_be_about(path: Path, of: type[Subject] | None) -> bool:
-    """False where the plan says another kind of subject, before its steps: the long rest is not read."""
-    with _disk_errors(path), path.open("rb") as file:
-        before, steps, _ = file.read(_BLOCK).partition(b'"steps"')
-    return not (of and steps and b'"kind"' in before) or json.dumps(of.kind).encode() in before
-
-
-def _fold(path: Path, head: bytes, events: list[bytes], boot_id: str) -> Transaction:
-    """The transaction that a file's events add up to. A boot since it was begun ends it: VFs do not outlive one."""
-    transaction: Transaction | None = None
-    for number, line in enumerate([head, *events] if head else (), start=1):
-        with _reading(path, number):
-            event = json.loads(line)
-            if event["event"] == "begin":
-                plan = decode(Plan, event["plan"])
-                transaction = Transaction(event["id"], plan, Status.OPEN, event["boot_id"], event["started"])
-            elif transaction is not None:
-                transaction = _apply(transaction, event)
-    if transaction is None:
-        raise SpecError("this journal file has no first line", where=f"{path}:1", hint="move the file away")
-    if transaction.boot_id != boot_id and transaction.status not in (Status.ROLLED_BACK, Status.ENDED):
-        return replace(transaction, status=Status.ENDED)
-    return transaction
-
-
-def _apply(transaction: Transaction, event: dict[str, Any]) -> Transaction:
-    match event["event"]:
-        case "intent":
-            return replace(transaction, begun=(*transaction.begun, *map(int, event["steps"])))
-        case "done":
-            return replace(transaction, done=(*transaction.done, *map(int, event["steps"])))
-        case "status":
-            return replace(transaction, status=Status(event["status"]), remaining=tuple(event.get("remaining", ())))
-        case "failure":
-            return replace(transaction, failure=str(event["failure"]))
-        case "evidence":
-            return replace(transaction, evidence=(*transaction.evidence, event["evidence"]))
-        case other:
-            raise ValueError(f"unknown event {other!r}")
-
-
-@contextlib.contextmanager
-def _reading(path: Path, number: int) -> Iterator[None]:
-    """Make what is wrong with a line of a file a SpecError."""
-    try:
-        yield
-    except (ValueError, KeyError, TypeError) as fault:
-        raise SpecError(
-            f"this journal line cannot be read ({fault})",
-            where=f"{path}:{number}",
-            hint="the lines before it are still valid: read them, restore by hand, then move the file away",
-        ) from fault
-
-
-def _write_synced(path: Path, text: str, flags: int) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC | flags, 0o644)
-    try:
-        data = text.encode()
-        while data:
-            data = data[os.write(handle, data) :]
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _mend_torn_end(path: Path) -> None:
+def _cut_torn_end(path: Path) -> None:
     """Cut a last line that was never finished, so that the next record starts on a line of its own."""
     size = path.stat().st_size
     if not size:
@@ -290,31 +252,3 @@ def _mend_torn_end(path: Path) -> None:
             return
         file.seek(0)
         file.truncate(file.read(size).rfind(b"\n") + 1)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-@contextlib.contextmanager
-def _disk_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except VirtfnError:
-        raise
-    except PermissionError as fault:
-        raise PermissionDenied(
-            f"the journal cannot be written or read ({fault.strerror})",
-            where=str(path),
-            hint="run as root, or set VIRTFN_STATE_DIR to a folder that is yours",
-        ) from fault
-    except OSError as fault:
-        raise BackendUnreachable(
-            f"the journal cannot be written or read ({fault.strerror})",
-            where=str(path),
-            hint="nothing is changed without a journal: make room or make the folder writable, or set VIRTFN_STATE_DIR",
-        ) from fault

@@ -18,6 +18,22 @@ class InterruptedFound(Event):
 
 
 @dataclass(frozen=True)
+class ConfirmationOverdue(Event):
+    """A transaction was not confirmed in time. ``failure``: why it is not rolled back now; None: it is."""
+
+    id: int
+    title: str
+    failure: VirtfnError | None = None
+
+
+@dataclass(frozen=True)
+class ModesCorrected(Event):
+    """These files and folders of the journal could be read by other users; now they cannot."""
+
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class RecoveryIncomplete(Event):
     """The rollback of an interrupted transaction left something behind; the work goes on."""
 

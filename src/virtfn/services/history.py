@@ -1,32 +1,39 @@
-"""Transactions in the journal: list, roll back, resume, confirm, and watch over one that is not confirmed yet."""
+"""Transactions in the journal: list, roll back, resume, prune."""
 
-import time
-from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from virtfn.engine.interfaces import Journal
 from virtfn.engine.transaction import Transactions
-from virtfn.errors import ConflictError, LockHeld, UsageError
+from virtfn.errors import ConflictError, UsageError
 from virtfn.model.finding import Action, UseCase
-from virtfn.model.place import Place
 from virtfn.model.subject import CloudAction, CloudSubject, MirrorSubject
-from virtfn.model.transaction import Status, Transaction
+from virtfn.model.transaction import Status, Summary, Transaction
+from virtfn.services.confirmation import refuse_unconfirmed
 
-CONFIRM_BY = "confirm-within"
-CONFIRMED = "confirmed"
-_POLL_S = 0.2
-_LONGEST_S = 24 * 3600.0
+
+@dataclass(frozen=True)
+class Retention:
+    """What ``prune`` keeps: the newest ``keep``, and those begun in the last ``days``; None: no such rule."""
+
+    keep: int | None = None
+    days: float | None = None
 
 
 class History:
-    """The journal of one host or cloud, and the way back and forth from what is in it."""
+    """The journal of one host or cloud, and what can be done with the transactions in it."""
 
     def __init__(self, journal: Journal, engine: Transactions) -> None:
         self._journal = journal
         self._engine = engine
 
     def all(self) -> tuple[Transaction, ...]:
-        """All transactions, oldest first."""
+        """All transactions, oldest first. Raises SpecError for one that cannot be read."""
         return tuple(self._journal.all())
+
+    def summaries(self) -> tuple[Summary, ...]:
+        """All transactions without their plans, oldest first; one that cannot be read is BROKEN."""
+        return tuple(self._journal.summaries())
 
     def load(self, number: int) -> Transaction:
         """One transaction. Raises UsageError, SpecError."""
@@ -35,15 +42,20 @@ class History:
     def rollback(self, number: int | None = None) -> Transaction:
         """Put back what a transaction changed: this one, or the one that is unfinished, or the last committed.
 
-        Raises UsageError (nothing to roll back), ConflictError (somebody changed it since), RollbackIncomplete.
+        Raises UsageError (nothing to roll back), ConflictError (somebody changed it since, or another transaction waits
+        to be confirmed), RollbackIncomplete.
         """
         with self._journal.lock():
-            return self._engine.rollback(self.to_undo(number))
+            entry = self.to_undo(number)
+            refuse_unconfirmed(self._journal, besides=entry.id)
+            return self._engine.rollback(entry)
 
     def resume(self, number: int | None = None) -> Transaction:
         """Resume an interrupted transaction. Raises ConflictError where that cannot be done."""
         with self._journal.lock():
-            return self._engine.resume(self.to_resume(number))
+            entry = self.to_resume(number)
+            refuse_unconfirmed(self._journal, besides=entry.id)
+            return self._engine.resume(entry)
 
     def to_resume(self, number: int | None = None) -> Transaction:
         """The transaction that ``resume`` means. Raises UsageError where there is none.
@@ -72,65 +84,33 @@ class History:
             )
         return entry
 
-    def expect_confirmation(self, entry: Transaction, within_s: float) -> None:
-        """Record that a transaction is rolled back unless it is confirmed in time."""
-        self._journal.attach(entry, {"kind": CONFIRM_BY, "within_s": within_s})
-
-    def confirm(self, number: int | None = None) -> Transaction:
-        """Keep what a transaction did that was to be confirmed. Raises UsageError where none waits for it, LockHeld."""
-        with self._journal.lock():  # the one who watches over it may be rolling it back
-            waiting = [entry for entry in self.all() if awaits_confirmation(entry)]
-            chosen = [entry for entry in waiting if number in (None, entry.id)]
-            if not chosen:
-                raise UsageError("no transaction waits to be confirmed", actions=self._see)
-            entry = chosen[-1]
-            if entry.status is not Status.COMMITTED:
-                raise ConflictError(f"it is {entry.status.value}", where=f"transaction {entry.id}")
-            return self._journal.attach(entry, {"kind": CONFIRMED})
-
-    def watch_over(self, number: int, within_s: float, *, sleep: Callable[[float], None] = time.sleep) -> Transaction:
-        """Wait until a transaction is confirmed, or roll it back: when its time is over, or when its process has died.
-
-        Its time begins when it is committed. Returns the transaction as it is then.
-        """
-        deadline: float | None = None
-        end = time.monotonic() + within_s + _LONGEST_S
-        while time.monotonic() < end:
-            entry = self._journal.load(number)
-            if entry.status in (Status.ROLLED_BACK, Status.ENDED) or _is_confirmed(entry):
-                return entry
-            if entry.status is Status.COMMITTED:
-                deadline = deadline or time.monotonic() + within_s
-            overdue = deadline is not None and time.monotonic() >= deadline
-            if overdue or entry.status is not Status.COMMITTED:
-                done = self._roll_back_if_free(number)
-                if done:
-                    return done
-            sleep(_POLL_S)
-        return self._journal.load(number)
-
-    def _roll_back_if_free(self, number: int) -> Transaction | None:
-        """Roll back unless another virtfn is at work (then it may be the transaction's own process)."""
-        try:
-            with self._journal.lock():
-                entry = self._journal.load(number)
-                if _is_confirmed(entry) or entry.status in (Status.ROLLED_BACK, Status.ENDED):
-                    return entry
-                return self._engine.rollback(entry)
-        except LockHeld:
-            return None
-
     def to_undo(self, number: int | None = None) -> Transaction:
-        """The transaction that ``rollback`` means. Raises UsageError where there is none that could be taken back."""
+        """The transaction that ``rollback`` means. Raises UsageError where there is none that can be rolled back."""
         if number is not None:
             entry = self.load(number)
             if entry.status in (Status.ROLLED_BACK, Status.ENDED):
                 raise UsageError(f"it is {entry.status.value}: nothing is left to undo", where=f"transaction {number}")
-            return _revocable(entry, self._journal.place)
+            return self._revocable(entry)
         chosen = self._unfinished() or next(self._journal.committed(), None)
         if chosen is None:
             raise UsageError("there is no transaction to roll back", actions=self._see)
-        return _revocable(chosen, self._journal.place)
+        return self._revocable(chosen)
+
+    def prunable(self, retention: Retention) -> tuple[Summary, ...]:
+        """What ``prune`` would remove, oldest first: what the retention does not keep.
+
+        Never the newest transaction, as its number must not be used again, nor one that is unfinished, waits to be
+        confirmed, cannot be read, or is a committed mirror.
+        """
+        everything = self.summaries()
+        old = everything[: max(0, len(everything) - max(1, retention.keep or 1))]
+        return tuple(one for one in old if not _is_needed(one) and not _is_recent(one, retention.days))
+
+    def prune(self, chosen: tuple[Summary, ...]) -> None:
+        """Remove these transactions for good, but none that is needed by now. Raises LockHeld."""
+        with self._journal.lock():
+            asked = {one.id for one in chosen}
+            self._journal.discard([one.id for one in self.summaries()[:-1] if one.id in asked and not _is_needed(one)])
 
     @property
     def _see(self) -> tuple[Action, ...]:
@@ -139,23 +119,23 @@ class History:
     def _unfinished(self) -> Transaction | None:
         return next(self._journal.unfinished(), None)
 
-
-def awaits_confirmation(entry: Transaction) -> bool:
-    """Whether this is to be confirmed, and has not been yet."""
-    kinds = [document.get("kind") for document in entry.evidence]
-    return CONFIRM_BY in kinds and CONFIRMED not in kinds and entry.status in (Status.OPEN, Status.COMMITTED)
-
-
-def _revocable(entry: Transaction, place: Place) -> Transaction:
-    """The transaction itself. Raises UsageError where it is committed and deleted for good."""
-    if entry.status is Status.COMMITTED and entry.is_final:
-        raise UsageError(
-            "what it deleted does not come back",
-            where=f"transaction {entry.id} ({entry.plan.title})",
-            actions=(Action(UseCase.CLOUD_UP, place=place),),
-        )
-    return entry
+    def _revocable(self, entry: Transaction) -> Transaction:
+        """The transaction itself. Raises UsageError where it is committed and deleted for good."""
+        if entry.status is Status.COMMITTED and entry.is_final:
+            raise UsageError(
+                "what it deleted does not come back",
+                where=f"transaction {entry.id} ({entry.plan.title})",
+                actions=(Action(UseCase.CLOUD_UP, place=self._journal.place),),
+            )
+        return entry
 
 
-def _is_confirmed(entry: Transaction) -> bool:
-    return any(document.get("kind") == CONFIRMED for document in entry.evidence)
+def _is_needed(one: Summary) -> bool:
+    is_mirror = one.is_about(MirrorSubject) and one.status is Status.COMMITTED
+    return one.status.unfinished or one.awaits_confirmation or one.status is Status.BROKEN or is_mirror
+
+
+def _is_recent(one: Summary, days: float | None) -> bool:
+    if days is None:
+        return False
+    return datetime.fromisoformat(one.started) > datetime.now(UTC) - timedelta(days=days)

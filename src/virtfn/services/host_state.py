@@ -5,25 +5,27 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from virtfn.engine.interfaces import Journal
-from virtfn.engine.transaction import Hooks, Transactions
-from virtfn.errors import ConflictError, SpecError, VerifyFailed
+from virtfn.engine.transaction import NO_HOOKS, Hooks, Transactions
+from virtfn.errors import ConflictError, PermissionDenied, SpecError, VerifyFailed
 from virtfn.model.desired import DesiredHost
-from virtfn.model.finding import Action, Finding, UseCase, refusals
+from virtfn.model.finding import Finding, refusals
 from virtfn.model.inventory import Inventory
 from virtfn.model.plan import Plan, same_changes
 from virtfn.model.proposal import HostRequest, Proposal, Receipt, WaitPolicy
-from virtfn.model.subject import HostSubject, MirrorSubject
-from virtfn.model.transaction import Status, Transaction
+from virtfn.model.subject import MirrorSubject
 from virtfn.planning.host.diff import Difference, diff
 from virtfn.planning.host.guards import HostDependencies, guard_findings
 from virtfn.planning.host.impact import remark
 from virtfn.planning.host.lookup import device_of
 from virtfn.planning.host.pf_match import absent
 from virtfn.planning.host.plan import plan_host
+from virtfn.services.confirmation import refuse_blocked
 from virtfn.services.interfaces import Host
 from virtfn.services.refusal import refuse
 
-AtBegin = Callable[[Transaction], None]
+StartWatchdog = Callable[[int, float], None]
+"""Starts the process that rolls a transaction back unless it is confirmed within so many seconds."""
+
 _AT_ONCE = WaitPolicy()
 
 
@@ -36,11 +38,13 @@ class HostService:
         journal: Journal,
         engine: Transactions,
         host_dependencies: Callable[[], HostDependencies],
+        start_watchdog: StartWatchdog,
     ) -> None:
         self._host = host
         self._journal = journal
         self._engine = engine
         self._host_dependencies = host_dependencies
+        self._start_watchdog = start_watchdog
         self._made: tuple[Plan, Inventory] | None = None
 
     def propose(self, request: HostRequest, *, wait: WaitPolicy = _AT_ONCE) -> Proposal[HostRequest]:
@@ -61,23 +65,24 @@ class HostService:
         proposal: Proposal[HostRequest],
         *,
         forced: frozenset[str] = frozenset(),
-        at_begin: AtBegin | None = None,
+        confirm_within_s: float | None = None,
     ) -> Receipt:
         """Run the plan that was proposed, read everything back and commit; on failure leave the host as it was.
 
-        ``forced``: ids of findings that the user overrides. ``at_begin`` is called once the plan is journalled.
+        ``forced``: ids of findings that the user overrides. ``confirm_within_s``: how long
+        after its end it has to be confirmed; otherwise it is rolled back, even if this process is gone.
         Raises ConflictError (the host has changed so that another plan would be proposed now, or a transaction is
-        unfinished), GuardRefused, VerifyFailed (with what the driver is known to do), KernelRefused, LockHeld,
-        RollbackIncomplete.
+        unfinished or not confirmed), GuardRefused, VerifyFailed (with what the driver is known to do), KernelRefused,
+        LockHeld, RollbackIncomplete.
         """
         if proposal.is_empty:
             return Receipt(proposal.plan)
         with self._journal.lock():
-            self.refuse_unfinished()
+            refuse_blocked(self._journal)
             inventory = self._host.observe()
             refuse(refusals(self._review(proposal, inventory).findings, forced), proposal.plan.title)
             try:
-                transaction = self._engine.run(proposal.plan, Hooks(at_begin=at_begin))
+                transaction = self._engine.run(proposal.plan, self._confirmed(confirm_within_s))
             except VerifyFailed as failure:
                 for remark in _remarks(failure, inventory):
                     failure.add_note(remark)
@@ -88,15 +93,9 @@ class HostService:
         """How the host differs from the declared state now. Raises what ``propose`` raises."""
         return diff(desired, self._host.observe())
 
-    def refuse_unfinished(self) -> None:
-        """Raise ConflictError where a transaction has to be finished before anything else is changed."""
-        entry = next(self._journal.unfinished(), None)
-        if entry:
-            ways = (UseCase.ROLLBACK, UseCase.RESUME) if resumable(entry) else (UseCase.ROLLBACK,)
-            raise ConflictError(
-                f"transaction {entry.id} ({entry.plan.title}) is {entry.status.value}",
-                actions=tuple(Action(one, (str(entry.id),)) for one in ways),
-            )
+    def refuse_blocked(self) -> None:
+        """Raise ConflictError where a transaction has to be finished or confirmed before anything else is changed."""
+        refuse_blocked(self._journal)
 
     def _observe(self, desired: DesiredHost, wait: WaitPolicy) -> Inventory:
         deadline = time.monotonic() + wait.deadline_s
@@ -129,19 +128,25 @@ class HostService:
             self._engine.check(proposal.plan)
             raise ConflictError(gone, where=proposal.plan.title, hint="plan again: other steps are needed by now")
 
+    def _confirmed(self, within_s: float | None) -> Hooks:
+        """The hooks of a run that has to be confirmed: its watchdog is started before the first write."""
+        if within_s is None:
+            return NO_HOOKS
+        return Hooks(
+            confirm_within_s=within_s, at_begin=lambda transaction: self._start_watchdog(transaction.id, within_s)
+        )
+
     def _findings(self, plan: Plan, inventory: Inventory) -> tuple[Finding, ...]:
         return guard_findings(plan, inventory, self._with_mirrors(self._host_dependencies()))
 
     def _with_mirrors(self, host_dependencies: HostDependencies) -> HostDependencies:
         """The dependencies with the VFs of mirrors that are committed."""
-        subjects = (entry.plan.subject for entry in self._journal.committed(MirrorSubject))
+        try:
+            subjects = [entry.plan.subject for entry in self._journal.committed(MirrorSubject)]
+        except PermissionDenied:  # only root can read the journal, and only root can carry out what is planned here
+            return host_dependencies
         mirrors = (ref for one in subjects if isinstance(one, MirrorSubject) for ref in (one.source, one.copy))
         return replace(host_dependencies, mirrors=(*host_dependencies.mirrors, *mirrors))
-
-
-def resumable(entry: Transaction) -> bool:
-    """Whether the rest of a transaction that was interrupted can be carried out: a mirror would have to be proven."""
-    return entry.status is Status.OPEN and isinstance(entry.plan.subject, HostSubject)
 
 
 def _remarks(failure: VerifyFailed, inventory: Inventory) -> Iterator[str]:

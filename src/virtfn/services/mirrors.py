@@ -24,6 +24,7 @@ from virtfn.model.subject import MirrorSubject
 from virtfn.model.transaction import Status, Transaction
 from virtfn.planning.host.commands import with_commands
 from virtfn.planning.host.lookup import find_vf
+from virtfn.services.confirmation import refuse_blocked, refuse_unconfirmed
 from virtfn.services.events import InterruptedFound, StrategyNotProven
 from virtfn.services.interfaces import Host
 from virtfn.services.probe_points import Pair, ProbeOrigins, probe_points_of
@@ -121,6 +122,7 @@ class MirrorService:
         """
         with self._journal.lock():
             mirror = self._find(self._host.observe(), name, copy)
+            refuse_unconfirmed(self._journal)
             transaction = self._engine.rollback(mirror.transaction)
             inventory = self._host.observe()
             report = self._control_after(inventory, mirror)
@@ -207,16 +209,12 @@ class MirrorService:
 
     def _finish_unfinished(self) -> None:
         """Roll back mirrors whose process died; refuse if something else was left unfinished."""
-        for entry in self._journal.all():
-            if not entry.status.unfinished:
-                continue
+        for entry in self._journal.unfinished():
             if not isinstance(entry.plan.subject, MirrorSubject):
-                raise ConflictError(
-                    f"transaction {entry.id} ({entry.plan.title}) is {entry.status.value}",
-                    actions=(Action(UseCase.ROLLBACK, (str(entry.id),)),),
-                )
+                continue
             self._sink(InterruptedFound(entry.id, entry.plan.title, Recovery.ROLLBACK))
             self._engine.rollback(entry)
+        refuse_blocked(self._journal)
 
     def _mirror(self, entry: Transaction, subject: MirrorSubject) -> Mirror:
         drift = self._engine.drift(entry) if entry.status is Status.COMMITTED else ()

@@ -8,7 +8,7 @@ from virtfn.errors import LockHeld, UsageError
 from virtfn.model.place import HOST
 from virtfn.model.plan import Plan, Value
 from virtfn.model.subject import Subject
-from virtfn.model.transaction import Status, Transaction
+from virtfn.model.transaction import Status, Summary, Transaction
 
 
 class MemoryJournal:
@@ -19,6 +19,7 @@ class MemoryJournal:
     def __init__(self) -> None:
         self._kept: dict[int, Transaction] = {}
         self._locked = False
+        self.clock_s = 0.0
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -35,9 +36,15 @@ class MemoryJournal:
         """Whether the lock is held now."""
         return self._locked
 
-    def begin(self, plan: Plan) -> Transaction:
+    def now_s(self) -> float:
+        """The time of this journal, in seconds; a test may move it on."""
+        return self.clock_s
+
+    def begin(self, plan: Plan, *, confirm_within_s: float | None = None) -> Transaction:
         """A new transaction."""
-        return self._keep(Transaction(len(self._kept) + 1, plan, Status.OPEN, "boot-1", "2026-01-01T00:00:00+00:00"))
+        number = max(self._kept, default=0) + 1
+        started = "2026-01-01T00:00:00+00:00"
+        return self._keep(Transaction(number, plan, Status.OPEN, "boot-1", started, confirm_within_s=confirm_within_s))
 
     def record_intent(self, transaction: Transaction, steps: Sequence[int]) -> Transaction:
         """The writes of these steps may happen from now on."""
@@ -50,12 +57,16 @@ class MemoryJournal:
     def record_status(
         self, transaction: Transaction, status: Status, *, remaining: tuple[str, ...] = ()
     ) -> Transaction:
-        """Where the transaction stands."""
-        return self._keep(replace(transaction, status=status, remaining=remaining))
+        """The transaction's status."""
+        return self._keep(replace(transaction, status=status, remaining=remaining, status_boot_s=self.now_s()))
 
     def record_failure(self, transaction: Transaction, failure: str) -> Transaction:
         """Why it is about to be rolled back."""
         return self._keep(replace(transaction, failure=failure))
+
+    def record_confirmed(self, transaction: Transaction) -> Transaction:
+        """The user keeps it."""
+        return self._keep(replace(transaction, confirmed=True))
 
     def attach(self, transaction: Transaction, evidence: Mapping[str, Value]) -> Transaction:
         """A document that belongs to the transaction."""
@@ -71,6 +82,14 @@ class MemoryJournal:
         """All transactions, oldest first."""
         yield from [self._kept[number] for number in sorted(self._kept)]
 
+    def summaries(self) -> Iterator[Summary]:
+        """What ``all`` yields, without plans."""
+        return (entry.summary for entry in self.all())
+
+    def newest(self) -> Summary | None:
+        """The summary with the highest number."""
+        return self._kept[max(self._kept)].summary if self._kept else None
+
     def unfinished(self) -> Iterator[Transaction]:
         """Those that somebody has to finish or roll back, oldest first."""
         return (entry for entry in self.all() if entry.status.unfinished)
@@ -79,6 +98,11 @@ class MemoryJournal:
         """The committed ones, the newest first; with ``of``, those about such a subject."""
         kept = reversed(list(self.all()))
         return (one for one in kept if one.status is Status.COMMITTED and isinstance(one.plan.subject, of or object))
+
+    def discard(self, numbers: Sequence[int]) -> None:
+        """Remove these transactions for good."""
+        for number in numbers:
+            self._kept.pop(number, None)
 
     def _keep(self, transaction: Transaction) -> Transaction:
         self._kept[transaction.id] = transaction

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from virtfn.cli.main import main
-from virtfn.cli.persist import UNIT, unit_text
 from virtfn.errors import ExitCode
+from virtfn.services.boot_unit import UNIT, unit_text
 
 SPEC = "virtfn: host/1\npfs:\n  - match: {name: p2p1}\n    num_vfs: 4\n"
 

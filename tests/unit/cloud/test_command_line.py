@@ -189,7 +189,7 @@ def test_a_rollback_says_what_goes_before_it_asks(records: Rig, capsys: pytest.C
     records.up()
     assert main(["rollback", "--cloud", "--yes", "-q"]) == ExitCode.DONE
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "transaction 1: cloud fake: note, committed"
+    assert lines[0] == "transaction 1 (cloud fake: note) is committed"
     assert lines[1:3] == [f"  - server vm-{number}: it stops, and its disk is lost" for number in (2, 1)]
     assert lines[-1] == "  - network flat"
 

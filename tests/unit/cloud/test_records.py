@@ -21,7 +21,7 @@ from virtfn.model.transaction import Status
 from virtfn.services.history import History
 
 NOTE = CloudSubject(CloudAction.UP, "note")
-ONE = {"transactions": 1, "unfinished": 1, "fault": ""}
+ONE = {"transactions": 1, "unfinished": 1, "broken": 0, "fault": ""}
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_a_cloud_journal_that_cannot_be_read_does_not_hide_the_hosts(
     assert main(["journal", "ls"]) == ExitCode.DONE
     said = capsys.readouterr().out
     assert said.startswith(
-        "The journal is empty.\ncloud lab (nfv at keystone.invalid:5000): its journal cannot be read"
+        "The journal is empty.\ncloud lab (nfv at keystone.invalid:5000): 1 transaction, 1 that cannot be read"
     )
 
 

@@ -28,7 +28,7 @@ def test_the_examples_run_and_what_they_do_can_be_taken_back(tmp_path: Path, mon
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VIRTFN_STATE_DIR", str(rig.state))
     monkeypatch.setattr(App, "host", lambda _app: rig.host)
-    monkeypatch.setattr(App, "journal", lambda _app: rig.journal)
+    monkeypatch.setattr(App, "journal", lambda *_: rig.journal)
     monkeypatch.setattr(App, "mirrors", lambda *_, **__: rig.mirrors)
     monkeypatch.setattr(virtfn.cloud.openstack, "OpenStackCloud", lambda *_, **__: cloud)
     write_clouds_yaml(tmp_path, monkeypatch, {"lab": "admin"})

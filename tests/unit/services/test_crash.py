@@ -18,7 +18,7 @@ _CHILD = """
 import os, pickle, signal, sys
 from pathlib import Path
 from tests.unit.services.rig import Rig
-import virtfn.journal.files as files
+import virtfn.journal.private as files
 state, action, die_at, when = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]
 saved = state.parent / "host.pickle"
 rig = Rig(state)
@@ -33,7 +33,7 @@ def point(place):
         if count == die_at:
             os.kill(os.getpid(), signal.SIGKILL)
         count += 1
-write_synced, write = files._write_synced, rig.host.write
+write_synced, write = files.write_synced, rig.host.write
 def journalled(*arguments):
     point("before record")
     write_synced(*arguments)
@@ -43,7 +43,7 @@ def written(*arguments):
     write(*arguments)
     save()
     point("after write")
-files._write_synced = journalled
+files.write_synced = journalled
 rig.host.write = written
 save()
 if action == "add":

@@ -25,8 +25,8 @@ from virtfn.model.plan import Target, Value
 from virtfn.model.proposal import HostRequest, Proposal, WaitPolicy
 from virtfn.model.transaction import Status
 from virtfn.planning.host.guards import HostDependencies
-from virtfn.services.history import History, awaits_confirmation
-from virtfn.services.host_state import HostService
+from virtfn.services.history import History
+from virtfn.services.host_state import HostService, StartWatchdog
 from virtfn.testing import FakeHost, FakeVf
 
 FREE = FakeVf("fa:16:3e:00:00:01", reachable=True)
@@ -56,6 +56,10 @@ def desired(num_vfs: int | None = None, **vfs: DesiredVf) -> DesiredHost:
     return DesiredHost((pf if num_vfs is None else replace(pf, num_vfs=num_vfs),))
 
 
+def _no_watchdog(_number: int, _within_s: float) -> None:
+    """Starts nothing: nobody rolls back but the test."""
+
+
 @dataclass
 class Rig:
     state: Path
@@ -64,6 +68,7 @@ class Rig:
     host_dependencies: HostDependencies = field(default_factory=HostDependencies)
     cancelled: bool = False
     told: list[str] = field(default_factory=list)
+    start_watchdog: StartWatchdog = _no_watchdog
 
     @property
     def journal(self) -> FileJournal:
@@ -81,7 +86,7 @@ class Rig:
 
     @property
     def hosts(self) -> HostService:
-        return HostService(self.host, self.journal, self.engine, lambda: self.host_dependencies)
+        return HostService(self.host, self.journal, self.engine, lambda: self.host_dependencies, self.start_watchdog)
 
     @property
     def records(self) -> History:
@@ -288,35 +293,6 @@ def facts(inventory: Inventory) -> list[tuple[object, ...]]:
     return [(vf.index, vf.mac, vf.vlan, vf.spoofchk, vf.trust, vf.driver) for vf in inventory.pfs[0].vfs]
 
 
-def test_an_unconfirmed_transaction_goes_back_by_itself(rig: Rig) -> None:
-    before = rig.host.observe()
-    number = rig.apply(TWO_FIELDS)
-    rig.records.expect_confirmation(rig.records.load(number), 0.0)
-    assert awaits_confirmation(rig.records.load(number))
-    done = rig.records.watch_over(number, 0.0, sleep=lambda _: None)
-    assert done.status is Status.ROLLED_BACK
-    assert rig.host.observe() == before
-
-
-def test_a_confirmed_transaction_stays(rig: Rig) -> None:
-    number = rig.apply(TWO_FIELDS)
-    rig.records.expect_confirmation(rig.records.load(number), 60.0)
-    assert rig.records.confirm().id == number
-    assert rig.records.watch_over(number, 0.0, sleep=lambda _: None).status is Status.COMMITTED
-    assert rig.hosts.differences(TWO_FIELDS) == ()
-    with pytest.raises(UsageError, match="no transaction waits"):
-        rig.records.confirm()
-
-
-def test_the_watcher_finishes_for_a_process_that_died(rig: Rig) -> None:
-    before = rig.host.observe()
-    plan = rig.propose(TWO_FIELDS).plan
-    entry = rig.journal.record_intent(rig.journal.begin(plan), [0])
-    rig.host.write(plan.steps[0].target, plan.steps[0].field, plan.steps[0].after)
-    assert rig.records.watch_over(entry.id, 60.0, sleep=lambda _: None).status is Status.ROLLED_BACK
-    assert rig.host.observe() == before
-
-
 def test_a_pf_with_the_default_route_is_guarded(rig: Rig) -> None:
     rig.host_dependencies = HostDependencies(default_route_netdevs=frozenset({"p2p1"}))
     wanted = DesiredHost((DesiredPf(PfMatch(name="p2p1"), up=False),))
@@ -333,7 +309,7 @@ def test_a_reboot_in_the_middle_closes_the_transaction_honestly(rig: Rig) -> Non
     rig.apply(TWO_FIELDS)
     path = rig.state / "journal" / "0001.jsonl"
     whole = path.read_bytes()
-    head = whole.index(b"\n") + 1
+    head = whole.index(b"\n", whole.index(b"\n") + 1) + 1  # header and plan are there whole, or the file is not
     for length in range(head, len(whole) + 1, 7):
         path.write_bytes(whole[:length])
         rig.boot_id = "boot-2"
@@ -347,11 +323,12 @@ def test_a_reboot_in_the_middle_closes_the_transaction_honestly(rig: Rig) -> Non
 def test_a_watcher_that_cannot_be_started_leaves_nothing_begun(rig: Rig) -> None:
     before = rig.host.observe()
 
-    def fail(_: object) -> None:
+    def fail(_number: int, _within_s: float) -> None:
         raise KernelRefused("no more processes", errno=11)
 
+    rig.start_watchdog = fail
     with pytest.raises(KernelRefused):
-        rig.hosts.carry_out(rig.propose(TWO_FIELDS), at_begin=fail)
+        rig.hosts.carry_out(rig.propose(TWO_FIELDS), confirm_within_s=60.0)
     assert rig.host.observe() == before
     assert rig.records.all()[0].status is Status.ROLLED_BACK
 

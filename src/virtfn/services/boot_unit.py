@@ -1,0 +1,122 @@
+"""The boot unit: systemd applies the specs of a folder at every boot, before Neutron's agent and nova-compute start."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from virtfn.errors import UsageError
+from virtfn.spec import decoded, load
+
+UNIT = "virtfn-apply.service"
+DROP_INS = Path("/etc/virtfn/host.d")
+
+_TEXT = """\
+# Written by `virtfn persist install`; `virtfn persist remove` takes it away.
+[Unit]
+Description=Shape SR-IOV virtual functions as declared in {folder}
+Documentation=man:systemd.unit(5)
+DefaultDependencies=yes
+After=systemd-modules-load.service systemd-udevd.service local-fs.target
+Wants=network-pre.target
+Before=network-pre.target
+Before=neutron-sriov-nic-agent.service neutron-sriov-agent.service
+Before=nova-compute.service openstack-nova-compute.service libvirtd.service virtqemud.service
+ConditionPathExistsGlob={folder}/*.yaml
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart={virtfn} apply --file {folder} --yes --quiet --wait {wait_s}
+TimeoutStartSec={timeout_s}
+
+[Install]
+WantedBy=multi-user.target
+"""
+_WAIT_S = 60
+"""How long PFs may take to appear; nothing else is waited for, so a spec with a fault fails at once."""
+_TIMEOUT_S = 300
+
+
+class BootFiles(Protocol):
+    """systemd's units and the folder of specs, of this host or of an image."""
+
+    def check(self) -> None:
+        """Raises BackendUnreachable where units cannot be installed, before anything is written."""
+
+    def write_spec(self, path: Path, data: bytes) -> None:
+        """Write a spec to this path of the host."""
+
+    def specs(self, folder: Path) -> tuple[str, ...]:
+        """The names of the specs in this folder of the host."""
+
+    def install(self, unit: str, text: str) -> None:
+        """Write a unit and enable it."""
+
+    def remove(self, unit: str) -> None:
+        """Disable and delete a unit."""
+
+    def where(self, unit: str) -> Path:
+        """The file of a unit."""
+
+    def is_installed(self, unit: str) -> bool:
+        """Whether there is such a unit."""
+
+
+@dataclass(frozen=True)
+class BootUnitStatus:
+    """Whether the unit is installed (in the file ``unit``), and the specs in ``folder`` that it applies."""
+
+    installed: bool
+    unit: Path
+    folder: Path
+    specs: tuple[str, ...]
+
+
+def unit_text(virtfn: str, folder: Path) -> str:
+    """The unit: after the NIC drivers can be there, before everything that hands VFs out. Pure."""
+    return _TEXT.format(virtfn=virtfn, folder=folder, wait_s=_WAIT_S, timeout_s=_TIMEOUT_S)
+
+
+class BootUnit:
+    """The boot unit of this host, or of an image."""
+
+    def __init__(self, files: BootFiles) -> None:
+        self._files = files
+
+    def install(self, specs: Sequence[tuple[str, bytes]] = (), *, command: str = "") -> BootUnitStatus:
+        """Install the unit, and copy these specs (file name, content) into its folder.
+
+        ``command``: the virtfn that the unit runs; by default the one that runs now. Raises SpecError (a spec with
+        faults), UsageError (a name that is not read at boot), BackendUnreachable (no systemd), PermissionDenied.
+        """
+        for name, _ in specs:
+            if Path(name).suffix != ".yaml":
+                raise UsageError("only *.yaml is read at boot", where=name, hint="rename it")
+        if specs:
+            load([(name, decoded(data, file=name)) for name, data in specs])
+        self._files.check()
+        for name, data in specs:
+            self._files.write_spec(DROP_INS / Path(name).name, data)
+        self._files.install(UNIT, unit_text(command or _this_command(), DROP_INS))
+        return self.status()
+
+    def remove(self) -> BootUnitStatus | None:
+        """Remove the unit; specs and VFs are left as they are. None where it was not installed."""
+        if not self._files.is_installed(UNIT):
+            return None
+        self._files.check()
+        self._files.remove(UNIT)
+        return self.status()
+
+    def status(self) -> BootUnitStatus:
+        """What is installed now."""
+        files = self._files
+        return BootUnitStatus(files.is_installed(UNIT), files.where(UNIT), DROP_INS, files.specs(DROP_INS))
+
+
+def _this_command() -> str:
+    """The virtfn that runs now, by its full path: a unit has no shell and no virtual environment."""
+    beside = Path(sys.executable).with_name("virtfn")
+    return str(beside) if beside.exists() else f"{sys.executable} -m virtfn"
