@@ -129,6 +129,19 @@ CASES: dict[str, tuple[tuple[Write, ...], str, str, set[str]]] = {
         {PF},
     ),
     "two twins": ((TWIN, (SIBLING, "mac", SOURCE_MAC)), CABLE, SOURCE_MAC, {SIBLING, COPY, SOURCE}),
+    "promiscuous PF, from a VF to the wire": (((PF, "promisc", True),), SIBLING, NOBODYS_MAC, {COPY, SOURCE, CABLE}),
+    "promiscuous PF and twin MACs, from the source to the wire": (
+        ((PF, "promisc", True), TWIN),
+        SOURCE,
+        "52:54:00:00:00:01",
+        {SIBLING, COPY, CABLE},
+    ),
+    "promiscuous PF and twin MACs, to the source": (
+        ((PF, "promisc", True), TWIN),
+        CABLE,
+        SOURCE_MAC,
+        {COPY, SOURCE},
+    ),
     "the field note's last step": ((TWIN, (COPY, "mac", "fa:16:3e:aa:33:58")), CABLE, SOURCE_MAC, {SOURCE}),
 }
 

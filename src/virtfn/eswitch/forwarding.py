@@ -41,6 +41,13 @@ class Delivery:
     why: str
     evidence: Evidence | None = None
 
+    @property
+    def verdict(self) -> str:
+        """``yes``, ``no`` or ``unknown``."""
+        if isinstance(self.receives, Unknown):
+            return "unknown"
+        return "yes" if self.receives else "no"
+
 
 @dataclass(frozen=True)
 class Forwarding:
@@ -199,7 +206,7 @@ def _pf_in_vlan(nic: NicState, vlan: int) -> Known[bool]:
     )
 
 
-def _at_vf(nic: NicState, vf: VfPort, vlan: int, rule: Topic, why: str) -> _Verdict:
+def _at_vf(nic: NicState, vf: VfPort, vlan: int, receives: Known[bool], rule: Topic, why: str) -> _Verdict:
     """The verdict on a VF that ``rule`` gives the frame to: its netdev, its link and its VLAN may still cut it."""
     if vf.up is False:
         return False, Topic.VF_DOWN, "its netdev is down, or no driver has it", _evidence(nic, Topic.VF_DOWN)
@@ -209,14 +216,14 @@ def _at_vf(nic: NicState, vf: VfPort, vlan: int, rule: Topic, why: str) -> _Verd
         return _by_rule(nic, Unknown(f"its VLAN is not known: {vf.vlan.reason}"), Topic.VLAN, "")
     if vf.vlan != vlan:
         return _by_rule(nic, False, Topic.VLAN, f"it is in VLAN {vf.vlan}, the frame in VLAN {vlan} (0: none)")
-    return _by_rule(nic, True, rule, why)
+    return _by_rule(nic, receives, rule, why)
 
 
 def _broadcast(nic: NicState, frame: Frame, vlan: int) -> Iterator[Delivery]:
     for port in _ports(nic, frame):
         vf = nic.vf(port)
         if vf:
-            yield Delivery(port, *_at_vf(nic, vf, vlan, Topic.BROADCAST, "broadcast goes to all of its VLAN"))
+            yield Delivery(port, *_at_vf(nic, vf, vlan, True, Topic.BROADCAST, "broadcast goes to all of its VLAN"))
         else:
             there = True if port == WIRE else _pf_in_vlan(nic, vlan)
             yield Delivery(port, *_by_rule(nic, there, Topic.BROADCAST, "broadcast goes to all of its VLAN"))
@@ -241,20 +248,25 @@ def _unicast(nic: NicState, frame: Frame, vlan: int) -> Iterator[Delivery]:
             yield Delivery(port, *_unmatched(nic, frame, port, perhaps, vlan))
 
 
+def _match(nic: NicState, mac: MacAddress, owners: tuple[VfPort, ...]) -> tuple[Known[bool], Topic, str]:
+    """What becomes of a frame at a port that has its MAC, by the number of ports that have it."""
+    count = len(owners) + (nic.pf.mac == mac)
+    if count == 1:
+        return True, Topic.UNICAST, f"{mac} is in its filter"
+    if nic.facts is None or nic.facts.same_mac is not SameMacDelivery.BOTH:
+        return Unknown(f"which of {count} ports with the MAC {mac} gets it is not known"), Topic.SAME_MAC, ""
+    return True, Topic.SAME_MAC, f"{mac} is in {count} filters"
+
+
 def _unicast_at_vf(nic: NicState, frame: Frame, vf: VfPort, owners: tuple[VfPort, ...], vlan: int) -> _Verdict:
-    twin_known = nic.facts is not None and nic.facts.same_mac is SameMacDelivery.BOTH
-    if vf in owners and len(owners) > 1:
-        verdict = _at_vf(nic, vf, vlan, Topic.SAME_MAC, f"{frame.destination} is in the filters of {len(owners)} VFs")
-        if verdict[0] is True and not twin_known:
-            reason = Unknown("which of several VFs with the same MAC gets the frame is not known")
-            return _by_rule(nic, reason, Topic.SAME_MAC, "")
-        return verdict
     if vf in owners:
-        return _at_vf(nic, vf, vlan, Topic.UNICAST, f"{frame.destination} is in its filter")
+        return _at_vf(nic, vf, vlan, *_match(nic, frame.destination, owners))
     flooded = _evidence(nic, Topic.PF_PROMISCUOUS)
     if not owners and nic.pf.mac != frame.destination and nic.pf.promiscuous is not False and flooded:
         if nic.emulated is True and nic.pf.promiscuous is True:
-            return _at_vf(nic, vf, vlan, Topic.PF_PROMISCUOUS, "the PF is promiscuous: QEMU's NIC floods the frame")
+            return _at_vf(
+                nic, vf, vlan, True, Topic.PF_PROMISCUOUS, "the PF is promiscuous: QEMU's NIC floods the frame"
+            )
         if nic.emulated is not False:
             return _by_rule(nic, Unknown(f"the PF may be promiscuous; {flooded.fact}"), Topic.PF_PROMISCUOUS, "")
     if vf.unseen:
@@ -267,7 +279,8 @@ def _unicast_at_vf(nic: NicState, frame: Frame, vf: VfPort, owners: tuple[VfPort
 def _matched_elsewhere(nic: NicState, frame: Frame, port: str, owners: tuple[VfPort, ...], vlan: int) -> _Verdict:
     """The PF and the wire, where a filter of the NIC has the MAC."""
     if port != WIRE and nic.pf.mac == frame.destination:
-        return _by_rule(nic, _pf_in_vlan(nic, vlan), Topic.UNICAST, f"{frame.destination} is the PF's own MAC")
+        there, (receives, rule, why) = _pf_in_vlan(nic, vlan), _match(nic, frame.destination, owners)
+        return _by_rule(nic, receives if there is True else there, rule, why)
     vlans = [vf.vlan for vf in owners]
     if frame.sender != WIRE or vlan in vlans or not owners:
         return _by_rule(

@@ -7,15 +7,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from virtfn.eswitch.drivers import AdminMacEffect, DriverFacts, GuestMac, Topic
-from virtfn.eswitch.nic_state import NicState, VfPort, known_filters
+from virtfn.eswitch.nic_state import NOT_READ, NicState, VfPort, known_filters
 from virtfn.model.addresses import MacAddress
 from virtfn.model.inventory import Known, Unknown, VfLinkState
-from virtfn.model.plan import Step, Target, Value
+from virtfn.model.plan import Step, Target, Value, Writing
+
+_NO_MAC = MacAddress(bytes(6))
 
 
 def after(nic: NicState, steps: Iterable[Step]) -> NicState:
     """The NIC after a plan's steps, in order; steps that do not touch the switch change nothing."""
-    for step in steps:
+    for step in (one for one in steps if one.writing is not Writing.IMPLIED):
         nic = after_write(nic, step.target, step.field, step.after)
     return nic
 
@@ -64,7 +66,9 @@ def vf_reset(facts: DriverFacts | None, vf: VfPort) -> VfPort:
 
 
 def after_pf_write(nic: NicState, field: str, value: Value) -> NicState:
-    """The NIC after a write to its PF: up, promisc."""
+    """The NIC after a write to its PF: up, promisc, num_vfs."""
+    if field == "num_vfs" and isinstance(value, int) and value != len(nic.vfs):
+        return replace(nic, vfs=tuple(_new_vf(nic, index) for index in range(value)))
     if field == "promisc":
         return replace(nic, pf=replace(nic.pf, promiscuous=bool(value)))
     if field != "up" or bool(value) is nic.pf.up:
@@ -108,6 +112,14 @@ def after_guest_write(facts: DriverFacts | None, vf: VfPort, field: str, value: 
 def _started(facts: DriverFacts | None, vf: VfPort) -> VfPort:
     """A VF whose netdev was set up: some drivers reset the VF then."""
     return vf_reset(facts, vf) if facts and facts.about(Topic.VF_RESET) else vf
+
+
+def _new_vf(nic: NicState, index: int) -> VfPort:
+    first = nic.facts.spoofchk_at_first if nic.facts else None
+    vf = VfPort(
+        f"{nic.pf.label}/{index}", admin_mac=_NO_MAC, spoofchk=NOT_READ if first is None else first, up=NOT_READ
+    )
+    return replace(vf, unseen=_unseen(nic.facts, vf))
 
 
 def _with_admin_mac(facts: DriverFacts | None, vf: VfPort, mac: MacAddress) -> VfPort:

@@ -150,7 +150,7 @@ class FakeHost:
             total_vfs=pf.total_vfs,
             up=pf.up,
             carrier=pf.up,
-            promiscuous=False,
+            promiscuous=pf.read("promisc") is True,
             mtu=pf.mtu,
             numa_node=None,
             eswitch_mode=pf.eswitch_mode,

@@ -92,7 +92,7 @@ class FakePf:
 
     def _nic_of(self, driver: str) -> NicState:
         facts = facts_of(driver, self.vendor_device)
-        pf = PfPort(self.name, MacAddress.parse(self.mac), self.up)
+        pf = PfPort(self.name, MacAddress.parse(self.mac), self.up, self.settings.get("promisc") is True)
         vfs = tuple(self._port(index, vf, facts) for index, vf in enumerate(self.vfs))
         return NicState(family_of(driver, facts, self.eswitch_mode), facts, pf, vfs, driver == "igb", rules=())
 

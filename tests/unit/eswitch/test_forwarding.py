@@ -109,7 +109,7 @@ def test_every_decision_names_its_rule_and_evidence() -> None:
     assert (delivery.receives, delivery.rule) == (True, Topic.SAME_MAC)
     assert delivery.evidence is not None
     assert delivery.evidence.rung is Rung.EMULATED
-    assert "in the filters of 2 VFs" in delivery.why
+    assert "in 2 filters" in delivery.why
 
 
 def test_a_vf_that_is_down_gets_nothing_and_its_twin_all() -> None:

@@ -1,10 +1,13 @@
 """What a host plan must not do unless the user insists. All guards that refuse are reported at once. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from virtfn.eswitch.drivers import facts_of
+from virtfn.eswitch.forwarding import Frame, predict
 from virtfn.eswitch.limits import Limit, limits_on
+from virtfn.eswitch.nic_state import WIRE, nic_state
+from virtfn.eswitch.transitions import after
 from virtfn.model.addresses import MacAddress, VfRef
 from virtfn.model.finding import Action, Finding, FindingKind, Severity, UseCase
 from virtfn.model.inventory import EswitchMode, HolderKind, Inventory, PfState, Unknown, VfState
@@ -209,8 +212,20 @@ def _mac_twice(context: GuardContext) -> Iterator[Finding]:
             yield MAC_TWICE.at(
                 owners[0],
                 f"{' and '.join(owners)} would have one MAC, {mac}: frames for one reach both, or only the other",
+                evidence=tuple(_reached(context, mac, frozenset(owners))),
                 actions=(Action(UseCase.MIRROR_ADD),),
             )
+
+
+def _reached(context: GuardContext, mac: MacAddress, owners: frozenset[str]) -> Iterator[str]:
+    """Who gets a frame for this MAC from the wire once the plan is carried out and all netdevs are up."""
+    for pf in context.inventory.pfs:
+        nic = after(nic_state(pf), context.plan.steps)
+        vfs = tuple(replace(vf, up=True) for vf in nic.vfs)
+        found = predict(replace(nic, pf=replace(nic.pf, up=True), vfs=vfs), Frame(WIRE, mac))
+        for one in found.deliveries:
+            if one.port in owners:
+                yield f"{one.port} receives them: {one.verdict}; {one.why}"
 
 
 def _mirror_in_use(context: GuardContext) -> Iterator[Finding]:
