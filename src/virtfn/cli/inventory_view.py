@@ -11,7 +11,8 @@ from rich.text import Text
 
 from virtfn.cli.output import grid, print_table
 from virtfn.model.desired import UNSET, Wanted
-from virtfn.model.fields import RATE, SWITCH, VF_FIELDS, VLAN, Field, Key, ValueType, plain
+from virtfn.model.field_row import Field, Key, ValueType, plain
+from virtfn.model.fields import RATE, SWITCH, VF_FIELDS, VLAN
 from virtfn.model.inventory import Holder, HolderKind, Inventory, PfState, Unknown, VfState, Vlan, VlanProtocol
 from virtfn.model.plan import Value
 

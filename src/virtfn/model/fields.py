@@ -6,15 +6,11 @@ together (the rate). A key is also the attribute of ``DesiredPf`` and ``PfState`
 """
 
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from functools import cached_property
-from typing import Any
+from collections.abc import Mapping
 
 from virtfn.errors import UsageError
-from virtfn.model.desired import UNSET, DesiredPf, DesiredVf, Wanted
-from virtfn.model.inventory import NO_VLAN, EswitchMode, Known, PfState, Unknown, VfLinkState, VfState, Vlan
+from virtfn.model.field_row import Choice, Field, Key, Number, ValueType, plain
+from virtfn.model.inventory import NO_VLAN, EswitchMode, VfLinkState
 from virtfn.model.plan import Value
 
 NATIVE = "native"
@@ -27,30 +23,6 @@ def needs_override(driver: str) -> bool:
     return any(mark in driver for mark in _USERSPACE_DRIVERS)
 
 
-@dataclass(frozen=True)
-class ValueType:
-    """What values a key takes, in words for the reference; the spec has one reader per type."""
-
-    words: str
-
-
-@dataclass(frozen=True)
-class Number(ValueType):
-    """A whole number, both limits included. ``unit`` is "" for a number of things."""
-
-    least: int
-    most: int
-    unit: str = ""
-
-
-@dataclass(frozen=True)
-class Choice(ValueType):
-    """One of the words of ``kind`` that are in ``allowed``."""
-
-    kind: type[StrEnum]
-    allowed: tuple[StrEnum, ...]
-
-
 SWITCH = ValueType("true or false")
 MAC = ValueType("MAC address, not multicast")
 VLAN = ValueType("see below")
@@ -60,86 +32,6 @@ RATE = Number("0 to 4294967295 Mbit/s", 0, 2**32 - 1, "Mbit/s")
 """``struct ifla_vf_rate`` (include/uapi/linux/if_link.h) has 32 bits."""
 _LINK_STATE = Choice("`auto`, `enable` or `disable`", VfLinkState, tuple(VfLinkState))
 _ESWITCH_MODE = Choice("`legacy` or `switchdev`", EswitchMode, (EswitchMode.LEGACY, EswitchMode.SWITCHDEV))
-
-
-@dataclass(frozen=True)
-class Key:
-    """One key of the spec. ``doc`` describes it for editors, ``example`` is a value as YAML has it."""
-
-    name: str
-    type: ValueType
-    doc: str
-    example: str
-
-
-def plain(value: object) -> Value:
-    """The plain form of a key's value: text for addresses and words, a mapping for a VLAN, in normal form.
-
-    VLAN 0 without a priority is no VLAN, whatever protocol is kept beside it.
-    """
-    if isinstance(value, Vlan):
-        vlan = value if value.id or value.qos else NO_VLAN
-        return {"id": vlan.id, "qos": vlan.qos, "protocol": str(vlan.protocol)}
-    if isinstance(value, bool | int) or value is None:
-        return value
-    return str(value)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Field:
-    """One settable field of a PF or a VF.
-
-    ``turn`` is its place in the order of writes; VF fields have the order in which the kernel sets the parts of one
-    message (net/core/rtnetlink.c:do_setvfinfo). ``reason`` says why it is set. ``command`` is the shell command that
-    sets it, with ``{value}`` as ``shell_value`` writes it; ``clear_command`` where the value is None. ``example`` is a
-    plain value, for the reference, and ``note`` what the reference adds.
-    ``fresh`` is what every driver gives a VF that was just created; UNSET: that depends on the driver.
-    ``disturbs`` is what the users of the VF notice ("" for nothing); of a PF's field, what all its VFs notice.
-    """
-
-    name: str
-    turn: int
-    keys: tuple[Key, ...]
-    reason: str
-    command: str
-    example: Value
-    shell_value: Callable[[Value], str]
-    clear_command: str = ""
-    fresh: Wanted[Value] = UNSET
-    disturbs: str = ""
-    note: str = ""
-
-    @cached_property
-    def key_names(self) -> tuple[str, ...]:
-        """The names of the field's keys."""
-        return tuple(key.name for key in self.keys)
-
-    def read(self, state: PfState | VfState) -> Known[Value]:
-        """The plain value that was observed, or why it is not known. Several keys: a mapping of them."""
-        if len(self.keys) == 1:
-            found = getattr(state, self.name)
-            return found if isinstance(found, Unknown) else plain(found)
-        return _together({name: getattr(state, name) for name in self.key_names})
-
-    def wanted(self, desired: DesiredPf | DesiredVf, state: PfState | VfState | None) -> Wanted[Known[Value]]:
-        """The plain value that is wanted; UNSET: leave it alone.
-
-        Of several keys those that are not named keep their value in ``state``, or the fresh one where that is None.
-        """
-        if len(self.keys) == 1:
-            want = getattr(desired, self.name)
-            return UNSET if want is UNSET else plain(want)
-        named = {name: getattr(desired, name) for name in self.key_names}
-        if all(value is UNSET for value in named.values()):
-            return UNSET
-        fresh = self.fresh if isinstance(self.fresh, Mapping) else {}
-        now = {name: getattr(state, name) if state else fresh.get(name) for name in self.key_names}
-        return _together({name: now[name] if value is UNSET else value for name, value in named.items()})
-
-
-def _together(parts: Mapping[str, Any]) -> Known[Value]:
-    unknown = next((part for part in parts.values() if isinstance(part, Unknown)), None)
-    return unknown or {name: plain(part) for name, part in parts.items()}
 
 
 def _text(value: Value) -> str:
@@ -453,8 +345,3 @@ VF_FIELDS: Mapping[str, Field] = {
 
 FIELDS: Mapping[str, Mapping[str, Field]] = {"pf": PF_FIELDS, "vf": VF_FIELDS}
 """The rows by the kind of ``Target``."""
-
-
-def in_order(rows: Iterable[Field]) -> Sequence[Field]:
-    """The rows in the order in which they are written."""
-    return sorted(rows, key=lambda row: row.turn)

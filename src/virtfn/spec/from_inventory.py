@@ -9,7 +9,8 @@ from typing import Any
 from virtfn.errors import UsageError
 from virtfn.model.addresses import MacAddress, PciAddress
 from virtfn.model.desired import UNSET, DesiredHost, DesiredPf, DesiredVf, PfMatch
-from virtfn.model.fields import DRIVER, NATIVE, PF_FIELDS, VF_FIELDS, Choice, Field, Key, Number
+from virtfn.model.field_row import Choice, Field, Key, Number
+from virtfn.model.fields import DRIVER, NATIVE, PF_FIELDS, VF_FIELDS
 from virtfn.model.inventory import NO_VLAN, Inventory, PfState, Unknown, VfState, Vlan
 from virtfn.spec import constants as words
 from virtfn.spec.selection import Selection

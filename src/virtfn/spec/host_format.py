@@ -13,8 +13,9 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from virtfn.model.desired import UNSET, DesiredVf, PfMatch
-from virtfn.model.fields import DRIVER, GUID, MAC, PF_FIELDS, SWITCH, VF_FIELDS, VLAN, Choice, Number, ValueType
-from virtfn.model.fields import Field as Row
+from virtfn.model.field_row import Choice, Number, ValueType
+from virtfn.model.field_row import Field as Row
+from virtfn.model.fields import DRIVER, GUID, MAC, PF_FIELDS, SWITCH, VF_FIELDS, VLAN
 from virtfn.model.inventory import NO_VLAN, Vlan, VlanProtocol
 from virtfn.spec import constants as words
 from virtfn.spec import values

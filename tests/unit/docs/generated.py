@@ -20,7 +20,8 @@ from virtfn.cli.main import cli
 from virtfn.errors import ExitCode
 from virtfn.eswitch.drivers import TABLE, AdminMacEffect, DriverFacts
 from virtfn.eswitch.limits import LIMITS, Limit
-from virtfn.model.fields import PF_FIELDS, VF_FIELDS, Field, Key
+from virtfn.model.field_row import Field, Key
+from virtfn.model.fields import PF_FIELDS, VF_FIELDS
 from virtfn.model.finding import FindingKind
 
 ROOT = Path(__file__).parents[3]

@@ -7,7 +7,8 @@ import pytest
 from virtfn.errors import UsageError
 from virtfn.model.addresses import VfRef
 from virtfn.model.desired import UNSET, DesiredPf, DesiredVf, PfMatch
-from virtfn.model.fields import FIELDS, PF_FIELDS, VF_FIELDS, Field, in_order
+from virtfn.model.field_row import Field, in_order
+from virtfn.model.fields import FIELDS, PF_FIELDS, VF_FIELDS
 from virtfn.model.inventory import PfState, Unknown, VfState, Vlan, VlanProtocol
 
 ROWS = [pytest.param(row, id=f"{kind} {row.name}") for kind, rows in FIELDS.items() for row in rows.values()]

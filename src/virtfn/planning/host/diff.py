@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from virtfn.errors import CapabilityError, SpecError
 from virtfn.model.desired import UNSET, DesiredHost, DesiredPf, DesiredVf
-from virtfn.model.fields import NATIVE, PF_FIELDS, VF_FIELDS, in_order
+from virtfn.model.field_row import in_order
+from virtfn.model.fields import NATIVE, PF_FIELDS, VF_FIELDS
 from virtfn.model.finding import Finding, FindingKind, Severity
 from virtfn.model.inventory import Inventory, Known, PfState, Unknown
 from virtfn.model.plan import Target, Value

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from virtfn.eswitch.drivers import ModeChange
 from virtfn.model.addresses import VfRef
-from virtfn.model.fields import NATIVE, NO_MAC, PF_FIELDS, VF_FIELDS, Field, in_order
+from virtfn.model.field_row import Field, in_order
+from virtfn.model.fields import NATIVE, NO_MAC, PF_FIELDS, VF_FIELDS
 from virtfn.model.inventory import Inventory
 from virtfn.model.plan import Impact, Plan, Step, Undoing, Value, Writing
 from virtfn.model.subject import HostSubject

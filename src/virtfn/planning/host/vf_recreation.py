@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 
 from virtfn.eswitch.limits import limits_on
 from virtfn.model.desired import UNSET
-from virtfn.model.fields import NO_MAC, VF_FIELDS, in_order
+from virtfn.model.field_row import in_order
+from virtfn.model.fields import NO_MAC, VF_FIELDS
 from virtfn.model.inventory import HolderKind, Unknown, VfState
 from virtfn.model.plan import Step, Value, Writing
 from virtfn.planning.host.commands import step_with_command
