@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from virtfn.errors import SpecError
 from virtfn.model.addresses import MacAddress, PciAddress
 from virtfn.model.desired import UNSET, DesiredHost, DesiredPf, DesiredVf, PfMatch, Wanted
-from virtfn.model.fields import PF_FIELDS
+from virtfn.model.fields import MATCH_KEYS, PF_FIELDS
 from virtfn.model.inventory import (
     NO_VLAN,
     NOT_CAPTURED,
@@ -63,10 +63,17 @@ ids = st.integers(0, 2**32 - 1).map(lambda number: f"{number >> 16:04x}:{number 
 vlans = st.builds(Vlan, st.integers(0, 4094), st.integers(0, 7), st.sampled_from(VlanProtocol)).map(
     lambda vlan: vlan if vlan.id or vlan.qos else NO_VLAN
 )
+
+
+def several(values: st.SearchStrategy[T]) -> st.SearchStrategy[tuple[T, ...]]:
+    return st.lists(values, min_size=2, max_size=3, unique=True).map(tuple)
+
+
 matches = st.builds(
     PfMatch,
-    name=st.none() | netdev_names,
-    pci=st.none() | pci_addresses,
+    name=st.none() | netdev_names | several(netdev_names),
+    pci=st.none() | pci_addresses | several(pci_addresses),
+    permanent_mac=st.none() | macs | several(macs),
     driver=st.none() | drivers,
     vendor_device=st.none() | ids,
 ).filter(lambda match: match != PfMatch())
@@ -131,9 +138,9 @@ def as_json(desired: DesiredHost) -> Any:
 
 def pf_as_json(pf: DesiredPf) -> Any:
     said = {key: getattr(pf, key) for key in PF_FIELDS}
-    match = {"name": pf.match.name, "pci": pf.match.pci, "driver": pf.match.driver, "id": pf.match.vendor_device}
+    match = {MATCH_KEYS[name].key.name: [str(one) for one in choices] for name, choices in pf.match.named.items()}
     return {
-        "match": {key: str(value) for key, value in match.items() if value is not None},
+        "match": {key: choices if len(choices) > 1 else choices[0] for key, choices in match.items()},
         **{key: value for key, value in said.items() if value is not UNSET},
         "each": vf_as_json(pf.each),
         "vfs": {str(index): vf_as_json(vf) for index, vf in pf.vfs},
@@ -197,7 +204,12 @@ def pf_states(draw: st.DrawFn) -> PfState:
     )
 
 
-inventories = st.builds(Inventory, st.lists(pf_states(), max_size=3).map(tuple))
+def name_or_itself(pf: PfState) -> object:
+    """Two netdevs of a host have two names; any number of PFs may have none, or one that was not read."""
+    return pf.name if isinstance(pf.name, str) else object()
+
+
+inventories = st.builds(Inventory, st.lists(pf_states(), max_size=3, unique_by=name_or_itself).map(tuple))
 
 
 @LAWS

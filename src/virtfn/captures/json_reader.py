@@ -131,6 +131,7 @@ def _link(text: str, element: _Element, lines: Lines) -> LinkEntry:
         mtu=_written(value.get("mtu", "")),
         link_type=_written(value.get("link_type", "")),
         address=_written(value.get("address", "")),
+        permanent_address=_written(value.get("permaddr", "")),
         parent_bus=_written(value.get("parentbus", "")),
         parent_device=_written(value.get("parentdev", "")),
         vfs=tuple(_vf(vf, lines.at(vf.start)) for vf in _vf_elements(text, element, lines)),

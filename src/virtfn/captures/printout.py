@@ -47,6 +47,7 @@ class LinkEntry:
     mtu: str = ""
     link_type: str = ""
     address: str = ""
+    permanent_address: str = ""
     parent_bus: str = ""
     parent_device: str = ""
     vfs: tuple[VfEntry, ...] = ()

@@ -45,6 +45,7 @@ _MARK = re.compile(
 )
 _MTU = re.compile(r"(?<!\S)mtu (\S+)")
 _LINK = re.compile(r"(?<!\S)link/(\S+)(?: (?!brd |peer |promiscuity )(\S+))?")
+_PERMANENT = re.compile(r"(?<!\S)permaddr (\S+)")
 _ADDRESS = re.compile(r"(?:MAC|link/(?P<type>\S+))(?: (?!brd |peer )(?P<address>\S+))?(?: (?:brd|peer) (?P<brd>\S+))?")
 _DIGITS = 9  # of a VF's index; more are damage, and int() refuses thousands of them
 _ROWS = sorted((*VLAN_PARTS, *ATTRIBUTES), key=lambda row: -len(row.words))  # "vlan protocol" before "vlan"
@@ -112,7 +113,7 @@ def _no_interface(text: str, orphan: int | None, remarks: list[str]) -> Fault:
 def _link(piece: _Piece, lines: Lines) -> LinkEntry:
     mark, body = piece.mark, _mended(piece.body)
     name, flags = mark["name"] or mark["bare_name"] or mark["unnumbered_name"], mark["flags"]
-    mtu, link = _MTU.search(body), _LINK.search(body)
+    mtu, link, permanent = _MTU.search(body), _LINK.search(body), _PERMANENT.search(body)
     return LinkEntry(
         name=name.rpartition("@")[0] or name,  # eth0@if5: the part behind is what it sits on
         line=lines.at(mark.start()),
@@ -121,6 +122,7 @@ def _link(piece: _Piece, lines: Lines) -> LinkEntry:
         mtu=mtu[1] if mtu else "",
         link_type=link[1] if link else "",
         address=(link[2] or "") if link else "",
+        permanent_address=permanent[1] if permanent else "",
     )
 
 

@@ -102,6 +102,7 @@ class _PfReader:
             name=link.name,
             ifindex=self._number("the interface's number", link.ifindex, _IFINDEX),
             mac=self._mac(),
+            permanent_mac=self._permanent_mac(),
             num_vfs=Unknown(cut) if cut else len(vfs),
             up=NOT_CAPTURED if flags is None else "UP" in flags,
             carrier=NOT_CAPTURED if flags is None else _carrier(flags),
@@ -132,6 +133,13 @@ class _PfReader:
         if not link.address:
             return NOT_CAPTURED
         return self._converted(f"{link.name}: link/ether", link.address, hardware_address, link.line)
+
+    def _permanent_mac(self) -> Known[MacAddress]:
+        """What ip prints with -d where it is another than the address."""
+        link = self.link
+        if not link.permanent_address:
+            return NOT_CAPTURED
+        return self._converted(f"{link.name}: permaddr", link.permanent_address, hardware_address, link.line)
 
     def _number(self, words: str, text: str, convert: Callable[[str], int]) -> Known[int]:
         if not text:

@@ -18,7 +18,7 @@ from virtfn.model.inventory import EswitchMode, Holder, Inventory, Known, PfStat
 
 _MOST_VFS = 0xFFFF  # VF numbers have 16 bits in the SR-IOV capability (PCIe 5.0, 9.3.3.7)
 _SIMULATED = Unknown("a simulated VF has no PCI device")
-_LINK_FACTS = ("ifindex", "mac", "carrier", "promiscuous")
+_LINK_FACTS = ("ifindex", "mac", "permanent_mac", "carrier", "promiscuous")
 _LINK_FIELDS = tuple(name for name in PF_FIELDS if name in LINK_CODECS)
 _NOWHERE = Place(_SIMULATED, _SIMULATED, _SIMULATED)
 

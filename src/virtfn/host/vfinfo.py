@@ -26,7 +26,7 @@ ARPHRD_ETHER = 1
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER = 1, 3, 4, 5, 10
 _IFLA_OPERSTATE, _IFLA_LINKINFO = 16, 18
 _IFLA_NUM_VF, _IFLA_VFINFO_LIST, _IFLA_PROMISCUITY, _IFLA_CARRIER = 21, 22, 30, 33
-_IFLA_PARENT_DEV_NAME, _IFLA_PARENT_DEV_BUS_NAME = 56, 57
+_IFLA_PERM_ADDRESS, _IFLA_PARENT_DEV_NAME, _IFLA_PARENT_DEV_BUS_NAME = 54, 56, 57
 _IFLA_INFO_KIND = 1
 
 _IFLA_VF_INFO = 1
@@ -37,6 +37,7 @@ _U32 = struct.Struct("=I")
 _VF_MAC_LENGTH = 4 + 36
 _VF_MAC_HEAD = struct.pack("=HH", _VF_MAC_LENGTH, _VF_MAC)
 
+_NO_PERMANENT_MAC = Unknown("the kernel does not report a permanent address")
 _NOT_ETHERNET = Unknown("not an Ethernet device")
 
 
@@ -58,6 +59,7 @@ class Link:
     mtu: Known[int]
     carrier: Known[bool]
     promiscuous: Known[bool]
+    permanent_mac: Known[MacAddress] = _NO_PERMANENT_MAC
     operstate: int | None = None
     parent: str = ""
     bus: str = ""
@@ -129,6 +131,7 @@ def decode_link(message: bytes, place_of: PlaceOf = nowhere) -> Link:
         mtu=_known_number(facts.get(_IFLA_MTU), "an MTU"),
         carrier=_carrier(facts.get(_IFLA_CARRIER), flags),
         promiscuous=_promiscuous(facts.get(_IFLA_PROMISCUITY)),
+        permanent_mac=_permanent_mac(facts.get(_IFLA_PERM_ADDRESS), link_type),
         operstate=facts[_IFLA_OPERSTATE][0] if facts.get(_IFLA_OPERSTATE) else None,
         parent=text(facts.get(_IFLA_PARENT_DEV_NAME, b"")),
         bus=text(facts.get(_IFLA_PARENT_DEV_BUS_NAME, b"")),
@@ -238,6 +241,13 @@ def _link_mac(octets: bytes, link_type: int) -> Known[MacAddress]:
     if len(octets) == 6:
         return MacAddress(octets)
     return Unknown(f"its address has {len(octets)} octets (link type {link_type}), not the 6 of Ethernet")
+
+
+def _permanent_mac(octets: bytes | None, link_type: int) -> Known[MacAddress]:
+    """The kernel leaves it out before 5.6 and for an address that was made up (netdevsim)."""
+    if octets is None:
+        return _NO_PERMANENT_MAC
+    return _link_mac(octets, link_type)
 
 
 def _link_kind(linkinfo: bytes) -> str:

@@ -1,10 +1,10 @@
-"""What a host shall look like. UNSET leaves a thing alone; nothing that is not named is ever written."""
+"""What a host must look like. UNSET leaves a thing alone; nothing that is not named is ever written."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
-from typing import Final, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from virtfn.model.addresses import MacAddress, PciAddress
 from virtfn.model.inventory import EswitchMode, VfLinkState, Vlan
@@ -20,23 +20,42 @@ Wanted: TypeAlias = T | Literal[_Unset.UNSET]
 """``Wanted[int]`` is an int, or UNSET: leave alone."""
 
 
+OneOrMore: TypeAlias = T | tuple[T, ...]
+"""One value, or several of which one must fit."""
+
+
 @dataclass(frozen=True)
 class PfMatch:
-    """Which PFs are meant: all that is named must fit. ``vendor_device`` is like ``8086:10c9``."""
+    """Which PFs are meant: all keys that are named must fit. ``vendor_device`` is like ``8086:10c9``.
 
-    name: str | None = None
-    pci: PciAddress | None = None
+    Several names or addresses mean several PFs, and each must mean one.
+    """
+
+    name: OneOrMore[str] | None = None
+    pci: OneOrMore[PciAddress] | None = None
     driver: str | None = None
     vendor_device: str | None = None
+    permanent_mac: OneOrMore[MacAddress] | None = None
+
+    @property
+    def named(self) -> Mapping[str, tuple[Any, ...]]:
+        """The attributes that are named, each with its values."""
+        values = vars(self).items()
+        return {name: one if isinstance(one, tuple) else (one,) for name, one in values if one is not None}
+
+    def singles(self) -> tuple["PfMatch", ...]:
+        """This match for each single value of its lists: each of these must fit a PF."""
+        lists = [(name, one) for name, choices in self.named.items() if len(choices) > 1 for one in choices]
+        return tuple(replace(self, **{name: one}) for name, one in lists) or (self,)
 
     def __str__(self) -> str:
-        words = (("name", self.name), ("pci", self.pci), ("driver", self.driver), ("id", self.vendor_device))
-        return ", ".join(f"{key}={value}" for key, value in words if value is not None)
+        keys = {"vendor_device": "id"}
+        return ", ".join(f"{keys.get(name, name)}={' or '.join(map(str, one))}" for name, one in self.named.items())
 
 
 @dataclass(frozen=True)
 class DesiredVf:
-    """One VF as it shall be. Rates in Mbit/s, 0: no limit. ``driver``: a name, "native", or None for no driver."""
+    """One VF as it must be. Rates in Mbit/s, 0: no limit. ``driver``: a name, "native", or None for no driver."""
 
     mac: Wanted[MacAddress] = UNSET
     vlan: Wanted[Vlan] = UNSET
@@ -78,7 +97,7 @@ class DesiredPf:
     where: str = field(default="", compare=False)
 
     def vf(self, index: int) -> DesiredVf:
-        """VF ``index`` as it shall be: what ``vfs`` says of it, else what ``each`` says."""
+        """VF ``index`` as it must be: what ``vfs`` says of it, else what ``each`` says."""
         named = self._named.get(index)
         if named is None or self.each == _NOTHING:
             return named or self.each

@@ -45,6 +45,18 @@ class Key:
     example: str
 
 
+@dataclass(frozen=True)
+class MatchKey:
+    """One key by which a spec names PFs: the attribute ``fact`` of ``PfState`` must have the value.
+
+    ``several``: a list is taken, too, and each of its values must fit a PF.
+    """
+
+    key: Key
+    fact: str
+    several: bool = False
+
+
 def plain(value: object) -> Value:
     """The plain form of a key's value: text for addresses and words, a mapping for a VLAN, in normal form.
 

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Mapping
 
 from virtfn.errors import UsageError
-from virtfn.model.field_row import Choice, Field, Key, Number, ValueType, plain
+from virtfn.model.field_row import Choice, Field, Key, MatchKey, Number, ValueType, plain
 from virtfn.model.inventory import NO_VLAN, EswitchMode, VfLinkState
 from virtfn.model.plan import Value
 
@@ -28,6 +28,10 @@ MAC = ValueType("MAC address, not multicast")
 VLAN = ValueType("see below")
 GUID = ValueType("GUID of 8 octets")
 DRIVER = ValueType("driver name, `native` or `none`")
+NETDEV_NAME = ValueType("name of a network device, up to 15 letters")
+PCI_ADDRESS = ValueType("PCI address, domain optional")
+PF_DRIVER = ValueType("driver name")
+VENDOR_DEVICE = ValueType("vendor and device, hexadecimal")
 RATE = Number("0 to 4294967295 Mbit/s", 0, 2**32 - 1, "Mbit/s")
 """``struct ifla_vf_rate`` (include/uapi/linux/if_link.h) has 32 bits."""
 _LINK_STATE = Choice("`auto`, `enable` or `disable`", VfLinkState, tuple(VfLinkState))
@@ -345,3 +349,51 @@ VF_FIELDS: Mapping[str, Field] = {
 
 FIELDS: Mapping[str, Mapping[str, Field]] = {"pf": PF_FIELDS, "vf": VF_FIELDS}
 """The rows by the kind of ``Target``."""
+
+MATCH_KEYS: Mapping[str, MatchKey] = {
+    "name": MatchKey(
+        Key(
+            "name",
+            NETDEV_NAME,
+            "Name of the PF's network device, as ip link shows it, or a list of names. Names can change over boots.",
+            "[p2p1, p2p2]",
+        ),
+        "name",
+        several=True,
+    ),
+    "pci": MatchKey(
+        Key(
+            "pci",
+            PCI_ADDRESS,
+            "PCI address of the PF, like 0000:01:00.0, or a list; the domain 0000 may be left out. The surest way to "
+            "name one PF.",
+            "0000:01:00.0",
+        ),
+        "device",
+        several=True,
+    ),
+    "permanent_mac": MatchKey(
+        Key(
+            "permanent_mac",
+            MAC,
+            "MAC address that the PF was made with, whatever it uses now (ip -d link shows it as permaddr), or a list.",
+            "a0:36:9f:68:fc:f4",
+        ),
+        "permanent_mac",
+        several=True,
+    ),
+    "driver": MatchKey(
+        Key("driver", PF_DRIVER, "Driver of the PF. It may fit several PFs: then the entry is for each.", "igb"),
+        "driver",
+    ),
+    "vendor_device": MatchKey(
+        Key(
+            "id",
+            VENDOR_DEVICE,
+            "Vendor and device id of the PF in hexadecimal, as lspci -n shows it. It may fit several PFs.",
+            "8086:10c9",
+        ),
+        "vendor_device",
+    ),
+}
+"""The keys of ``match`` by the attributes of ``PfMatch``."""

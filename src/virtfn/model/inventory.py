@@ -145,6 +145,7 @@ class PfState:
     name: Known[str | None]
     ifindex: Known[int] = NOT_CAPTURED
     mac: Known[MacAddress] = NOT_CAPTURED
+    permanent_mac: Known[MacAddress] = NOT_CAPTURED
     driver: Known[str | None] = NOT_CAPTURED
     vendor_device: Known[str] = NOT_CAPTURED
     num_vfs: Known[int] = NOT_CAPTURED

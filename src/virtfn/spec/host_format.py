@@ -15,7 +15,20 @@ from pydantic_core import CoreSchema
 from virtfn.model.desired import UNSET, DesiredVf, PfMatch
 from virtfn.model.field_row import Choice, Number, ValueType
 from virtfn.model.field_row import Field as Row
-from virtfn.model.fields import DRIVER, GUID, MAC, PF_FIELDS, SWITCH, VF_FIELDS, VLAN
+from virtfn.model.fields import (
+    DRIVER,
+    GUID,
+    MAC,
+    MATCH_KEYS,
+    NETDEV_NAME,
+    PCI_ADDRESS,
+    PF_DRIVER,
+    PF_FIELDS,
+    SWITCH,
+    VENDOR_DEVICE,
+    VF_FIELDS,
+    VLAN,
+)
 from virtfn.model.inventory import NO_VLAN, Vlan, VlanProtocol
 from virtfn.spec import constants as words
 from virtfn.spec import values
@@ -34,15 +47,8 @@ class Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class MatchEntry(Entry):
+class MatchKeys(Entry):
     """Which PFs are meant: all keys that are named must fit."""
-
-    name: values.NetdevName = _key("Name of the PF's network device, as ip link shows it. Names can change over boots.")
-    pci: values.Pci = _key("PCI address of the PF, like 0000:01:00.0; the domain 0000 may be left out.")
-    driver: values.PfDriver = _key("Driver of the PF, like igb. It may fit several PFs: then the entry is for each.")
-    id: values.VendorDevice = _key(
-        "Vendor and device id of the PF in hexadecimal, like 8086:10c9. It may fit several PFs."
-    )
 
     @model_validator(mode="after")
     def _names_something(self) -> Self:
@@ -52,8 +58,8 @@ class MatchEntry(Entry):
 
     def value(self) -> PfMatch:
         """The model's value."""
-        said = {key: getattr(self, key) for key in self.model_fields_set}
-        return PfMatch(said.get("name"), said.get("pci"), said.get("driver"), said.get("id"))
+        said = {attribute: getattr(self, row.key.name) for attribute, row in MATCH_KEYS.items()}
+        return PfMatch(**{attribute: one for attribute, one in said.items() if one is not UNSET})
 
 
 class VlanEntry(Entry):
@@ -100,6 +106,10 @@ _READERS: Mapping[ValueType, Any] = {
     VLAN: Annotated[VlanEntry, BeforeValidator(_vlan), _ShortForms()],
     GUID: values.Guid,
     DRIVER: values.VfDriver,
+    NETDEV_NAME: values.NetdevName,
+    PCI_ADDRESS: values.Pci,
+    PF_DRIVER: values.PfDriver,
+    VENDOR_DEVICE: values.VendorDevice,
 }
 
 
@@ -115,6 +125,15 @@ def _reader(kind: ValueType) -> Any:
 def _keys_of(rows: Mapping[str, Row]) -> dict[str, Any]:
     """The keys of these rows, as ``create_model`` takes them."""
     return {key.name: (_reader(key.type), _key(key.doc)) for row in rows.values() for key in row.keys}
+
+
+_MATCH: dict[str, Any] = {
+    row.key.name: (values.one_or_more(reader) if row.several else reader, _key(row.key.doc))
+    for row in MATCH_KEYS.values()
+    for reader in [_reader(row.key.type)]
+}
+MatchEntry = create_model("MatchEntry", __base__=MatchKeys, **_MATCH)
+MatchEntry.__doc__ = MatchKeys.__doc__
 
 
 class VfKeys(Entry):
@@ -135,7 +154,7 @@ VfEntry.__doc__ = "What one VF, or each of several, must be. A key that is left 
 class PfKeys(Entry):
     """The keys of a PF that are no field of it; its fields are the rows of ``PF_FIELDS``."""
 
-    match: MatchEntry = Field(description="Which PFs are meant: all that is named must fit.")
+    match: MatchKeys
     each: VfKeys
     vfs: dict[values.SelectionText, VfKeys]
 
@@ -147,6 +166,7 @@ class PfKeys(Entry):
 PfEntry = create_model(
     "PfEntry",
     __base__=PfKeys,
+    match=(MatchEntry, Field(description="Which PFs are meant: all that is named must fit.")),
     each=(
         VfEntry,
         Field(default_factory=VfEntry, description="What every VF of the PF must be, unless vfs says otherwise."),

@@ -28,6 +28,9 @@ def refused(what: str, remedy: str) -> PydanticCustomError:
 def _text(value: object, example: str) -> str:
     if isinstance(value, str):
         return value
+    if isinstance(value, list | dict):
+        what = "a list" if isinstance(value, list) else "keys"
+        raise refused(f"{what} where one value is needed", f"write one, like {example}")
     raise refused(f"{quoted(value)} is not text", f"put it in quotes, like {example}")
 
 
@@ -106,6 +109,22 @@ def _choice(*allowed: str) -> Callable[[object], str]:
         raise refused(f"{quoted(value)} is not one of {', '.join(allowed)}", advice(str(value), allowed))
 
     return chosen
+
+
+def one_or_more(kind: Any) -> Any:
+    """The type of a key that takes one value of ``kind`` (one of the types below), or a list of them."""
+    read_one, schema = kind.__metadata__[0].func, kind.__metadata__[1].json_schema
+
+    def read(value: object) -> object:
+        if not isinstance(value, list):
+            return read_one(value)
+        if not value:
+            raise refused("the list is empty", "name one at least")
+        found = tuple(dict.fromkeys(read_one(item) for item in value))
+        return found if len(found) > 1 else found[0]
+
+    several = {"type": "array", "minItems": 1, "items": schema}
+    return Annotated[Any, PlainValidator(read), WithJsonSchema({"anyOf": [schema, several]})]
 
 
 def advice(word: str, known: tuple[str, ...]) -> str:

@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 
 from virtfn.model.addresses import MacAddress, PciAddress
 from virtfn.model.desired import UNSET, DesiredHost, DesiredPf, DesiredVf, PfMatch
-from virtfn.model.fields import PF_FIELDS
+from virtfn.model.fields import MATCH_KEYS, PF_FIELDS
 from virtfn.model.inventory import NO_VLAN, Vlan, VlanProtocol
 from virtfn.spec.constants import FORMAT, NO_DRIVER, NO_TAG
 from virtfn.spec.selection import Selection
@@ -54,8 +54,7 @@ def entry_lines(pf: DesiredPf, *, comment: str = "") -> list[str]:
 
 
 def _match(match: PfMatch) -> str:
-    words = (("name", match.name), ("pci", match.pci), ("driver", match.driver), ("id", match.vendor_device))
-    return _flow([(key, value) for key, value in words if value is not None])
+    return _flow([(MATCH_KEYS[name].key.name, choices) for name, choices in match.named.items()])
 
 
 def _fields(vf: DesiredVf) -> Fields:
@@ -126,6 +125,8 @@ def _value(value: Any) -> str:
         return f'"{value}"'  # a YAML 1.1 reader would take some of them for numbers
     if isinstance(value, Vlan):
         return _vlan(value)
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_value, value))}]" if len(value) > 1 else _value(value[0])
     return NO_DRIVER if value is None else written(value)
 
 

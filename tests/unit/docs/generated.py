@@ -21,7 +21,7 @@ from virtfn.errors import ExitCode
 from virtfn.eswitch.drivers import TABLE, AdminMacEffect, DriverFacts
 from virtfn.eswitch.limits import LIMITS, Limit
 from virtfn.model.field_row import Field, Key
-from virtfn.model.fields import PF_FIELDS, VF_FIELDS
+from virtfn.model.fields import MATCH_KEYS, PF_FIELDS, VF_FIELDS
 from virtfn.model.finding import FindingKind
 
 ROOT = Path(__file__).parents[3]
@@ -89,6 +89,13 @@ def spec_keys(rows: Mapping[str, Field]) -> str:
     """The keys of a PF's or a VF's entry in a host spec, with the command that does the same."""
     headings = ["key", "type, unit", "if left out", "example", "meaning"]
     return "\n".join(_table(headings, [_key_row(row, key) for row in rows.values() for key in row.keys])) + "\n"
+
+
+def match_keys() -> str:
+    """The keys of ``match``."""
+    keys = [row.key for row in MATCH_KEYS.values()]
+    rows = [[f"`{key.name}`", key.type.words, f"`{key.example}`", key.doc] for key in keys]
+    return "\n".join(_table(["key", "type", "example", "fits"], rows)) + "\n"
 
 
 def _key_row(row: Field, key: Key) -> list[str]:
@@ -178,6 +185,7 @@ PARTS: dict[str, tuple[Path, Callable[[], str]]] = {
     "findings": (ROOT / "docs/reference/findings.md", findings),
     "drivers": (ROOT / "docs/reference/drivers.md", drivers),
     "limits": (ROOT / "docs/reference/drivers.md", limits),
+    "match-keys": (ROOT / "docs/reference/host-spec.md", match_keys),
     "pf-keys": (ROOT / "docs/reference/host-spec.md", partial(spec_keys, PF_FIELDS)),
     "vf-keys": (ROOT / "docs/reference/host-spec.md", partial(spec_keys, VF_FIELDS)),
 }

@@ -84,6 +84,7 @@ def _pf(plain: Mapping[str, Any], number: int) -> PfState:
         name=plain.get("name", f"p{number + 1}p1"),
         ifindex=2 + number,
         mac=_mac(plain.get("mac", f"a0:36:9f:68:fc:f{number}")),
+        permanent_mac=_mac(plain.get("permanent_mac", plain.get("mac", f"a0:36:9f:68:fc:f{number}"))),
         driver=_known(plain.get("driver", "igb")),
         vendor_device=_known(plain.get("id", "8086:10c9")),
         num_vfs=_known(plain.get("num_vfs", len(vfs))),

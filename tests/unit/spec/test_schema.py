@@ -80,6 +80,7 @@ CHECKS: dict[str, Any] = {
         said is False and (not isinstance(value, dict) or known_keys(value, schema))
     ),
     "items": lambda value, said, _, root: not isinstance(value, list) or all(fits(item, said, root) for item in value),
+    "minItems": lambda value, said, *_: not isinstance(value, list) or len(value) >= said,
     "anyOf": lambda value, said, _, root: any(fits(value, one, root) for one in said),
 }
 

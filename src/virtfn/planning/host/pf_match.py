@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from virtfn.errors import SpecError
+from virtfn.model.addresses import PciAddress
 from virtfn.model.desired import UNSET, DesiredHost, DesiredPf, DesiredVf, PfMatch
+from virtfn.model.fields import MATCH_KEYS
 from virtfn.model.finding import Action, Finding, FindingKind, Severity, UseCase
 from virtfn.model.inventory import Inventory, PfState
 
@@ -53,19 +55,22 @@ def match(desired: DesiredHost, inventory: Inventory) -> tuple[Match, ...]:
 
 def absent(desired: DesiredHost, inventory: Inventory) -> tuple[DesiredPf, ...]:
     """The entries that name a PF which is not there, or not yet."""
-    return tuple(one for one in desired.pfs if one.match != PfMatch() and not _fitting(one.match, inventory))
+    return tuple(one for one in desired.pfs if one.match != PfMatch() and _unmatched(one.match, inventory))
 
 
 def fits(wanted: PfMatch, pf: PfState) -> bool:
     """Whether all that is named fits; a fact that was not read fits nothing."""
-    asked = (
-        (wanted.name, pf.name),
-        (str(wanted.pci) if wanted.pci else None, pf.device),
-        (wanted.driver, pf.driver),
-        (wanted.vendor_device.lower() if wanted.vendor_device else None, pf.vendor_device),
-    )
-    named = [(want, have) for want, have in asked if want is not None]
-    return bool(named) and all(want == have for want, have in named)
+    named = [(MATCH_KEYS[name].fact, choices) for name, choices in wanted.named.items()]
+    return bool(named) and all(getattr(pf, fact) in map(_plain, choices) for fact, choices in named)
+
+
+def _plain(choice: object) -> object:
+    return str(choice) if isinstance(choice, PciAddress) else choice
+
+
+def _unmatched(wanted: PfMatch, inventory: Inventory) -> tuple[PfMatch, ...]:
+    """The values that fit no PF: the match itself, or single values of its lists."""
+    return tuple(one for one in wanted.singles() if not _fitting(one, inventory))
 
 
 def _fitting(wanted: PfMatch, inventory: Inventory) -> tuple[PfState, ...]:
@@ -74,12 +79,13 @@ def _fitting(wanted: PfMatch, inventory: Inventory) -> tuple[PfState, ...]:
 
 def _entry_faults(entry: DesiredPf, pfs: tuple[PfState, ...], inventory: Inventory) -> Iterator[Finding]:
     if entry.match == PfMatch():
-        yield NO_PF.at(entry.where, "this entry names no PF", fix="give name, pci, driver or id")
+        keys = ", ".join(row.key.name for row in MATCH_KEYS.values())
+        yield NO_PF.at(entry.where, "this entry names no PF", fix=f"give one of {keys}")
         return
-    if not pfs:
+    for wanted in _unmatched(entry.match, inventory):
         there = ", ".join(_described(pf) for pf in inventory.pfs)
         seen = f"there are {there}" if there else "no SR-IOV devices found"
-        yield NO_PF.at(entry.where, f"No PF matches {entry.match}: {seen}", actions=(Action(UseCase.SHOW),))
+        yield NO_PF.at(entry.where, f"No PF matches {wanted}: {seen}", actions=(Action(UseCase.SHOW),))
     if len(pfs) > 1 and _gives_macs(entry):
         names = ", ".join(pf.label for pf in pfs)
         yield MANY_PFS.at(
