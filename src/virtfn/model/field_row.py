@@ -75,11 +75,11 @@ class Field:
     """One settable field of a PF or a VF.
 
     ``turn`` is its place in the order of writes; VF fields have the order in which the kernel sets the parts of one
-    message (net/core/rtnetlink.c:do_setvfinfo). ``reason`` says why it is set. ``command`` is the shell command that
-    sets it, with ``{value}`` as ``shell_value`` writes it; ``clear_command`` where the value is None. ``example`` is a
-    plain value, for the reference, and ``note`` what the reference adds.
+    message (net/core/rtnetlink.c:do_setvfinfo). ``reason`` says why it is set, ``off_reason`` why it is set to false.
+    ``command`` is the shell command that sets it, with ``{value}`` as ``shell_value`` writes it; ``clear_command``
+    where the value is None. ``example`` is a plain value, for the reference, and ``note`` what the reference adds.
     ``fresh`` is what every driver gives a VF that was just created; UNSET: that depends on the driver.
-    ``disturbs`` is what the users of the VF notice ("" for nothing); of a PF's field, what all its VFs notice.
+    ``disturbs`` is what the user of the VF notices ("" for nothing); of a PF's field, what all its VFs notice.
     """
 
     name: str
@@ -93,11 +93,16 @@ class Field:
     fresh: Wanted[Value] = UNSET
     disturbs: str = ""
     note: str = ""
+    off_reason: str = ""
 
     @cached_property
     def key_names(self) -> tuple[str, ...]:
         """The names of the field's keys."""
         return tuple(key.name for key in self.keys)
+
+    def why(self, after: Value) -> str:
+        """Why the field is set to this value."""
+        return self.off_reason if after is False and self.off_reason else self.reason
 
     def read(self, state: PfState | VfState) -> Known[Value]:
         """The plain value that was observed, or why it is not known. Several keys: a mapping of them."""

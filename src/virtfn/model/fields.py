@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Mapping
 
 from virtfn.errors import UsageError
-from virtfn.model.field_row import Choice, Field, Key, MatchKey, Number, ValueType, plain
+from virtfn.model.field_row import Choice, Field, Key, MatchKey, Number, ValueType, in_order, plain
 from virtfn.model.inventory import NO_VLAN, EswitchMode, VfLinkState
 from virtfn.model.plan import Value
 
@@ -139,6 +139,7 @@ PF_FIELDS: Mapping[str, Field] = {
             turn=6,
             keys=(Key("up", SWITCH, "Whether the PF's network device is administratively up.", "true"),),
             reason="the PF has to be up for its VFs to get frames",
+            off_reason="the PF is wanted down",
             command="ip link set dev {netdev} {value}",
             example=True,
             shell_value=_up_down,
@@ -397,3 +398,12 @@ MATCH_KEYS: Mapping[str, MatchKey] = {
     ),
 }
 """The keys of ``match`` by the attributes of ``PfMatch``."""
+
+
+def vf_write_order(values: Mapping[str, Value]) -> list[str]:
+    """The fields of a VF that get these values, in the order of writes.
+
+    Trust that is taken away goes first, so that the guest cannot override the MAC any more.
+    """
+    fields = [row.name for row in in_order(VF_FIELDS.values()) if row.name in values]
+    return sorted(fields, key=lambda field: field != "trust" or values[field] is not False)

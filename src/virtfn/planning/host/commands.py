@@ -11,7 +11,7 @@ from functools import lru_cache
 from virtfn.errors import UsageError
 from virtfn.model.addresses import VfRef
 from virtfn.model.fields import FIELDS
-from virtfn.model.plan import Impact, Plan, Step, Target, Undoing, Value, Writing
+from virtfn.model.plan import Plan, Step, Target, Value, Writing
 from virtfn.planning.host.lookup import device_of
 
 _PCI = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
@@ -40,40 +40,16 @@ def equivalent_command(kind: str, label: str, field: str, value: Value, *, devic
 
 def with_commands(plan: Plan) -> Plan:
     """The same plan, each step with its equivalent command and the one that takes it back."""
-    return replace(plan, steps=tuple(with_command(step) for step in plan.steps))
+    return replace(plan, steps=tuple(map(_with_commands, plan.steps)))
 
 
-def with_command(step: Step) -> Step:
-    """The same step with its equivalent command and the one that takes it back.
-
-    There is none for a value that is lost with its VF, and none that takes back what is removed with its VF.
-    """
-    command, undo_command = _commands(step.target, step.field, step.before, step.after, step.writing)
-    return replace(step, command=command, undo_command=undo_command)
-
-
-def step_with_command(
-    target: Target,
-    field: str,
-    before: Value,
-    after: Value,
-    reason: str,
-    impact: Impact = Impact.NOBODY,
-    impact_note: str = "",
-    *,
-    writing: Writing = Writing.CHECKED,
-    undoing: Undoing = Undoing.DIRECT,
-) -> Step:
-    """A step with its commands, created at once: in a plan of hundreds, to copy each would double the time."""
-    command, undo_command = _commands(target, field, before, after, writing)
-    return Step(target, field, before, after, reason, impact, impact_note, command, undo_command, writing, undoing)
-
-
-def _commands(target: Target, field: str, before: Value, after: Value, writing: Writing) -> tuple[str, str]:
+def _with_commands(step: Step) -> Step:
+    """There is none for a value that is lost with its VF, and none that takes back what is removed with its VF."""
+    target = step.target
     device = device_of(target.kind, target.id) if target.kind in FIELDS else ""
-    command = "" if writing is Writing.IMPLIED else _command(target, field, after, device)
-    undo_command = "" if writing is Writing.FRESH else _command(target, field, before, device)
-    return command, undo_command
+    command = "" if step.writing is Writing.IMPLIED else _command(target, step.field, step.after, device)
+    undo_command = "" if step.writing is Writing.FRESH else _command(target, step.field, step.before, device)
+    return replace(step, command=command, undo_command=undo_command)
 
 
 def _command(target: Target, field: str, value: Value, device: str) -> str:

@@ -1,23 +1,11 @@
 """What setting one field means, in words: why it is set, who notices what, what drivers do with it. Pure."""
 
 from virtfn.eswitch.drivers import AdminMacEffect, facts_of
-from virtfn.model.fields import FIELDS, VF_FIELDS
+from virtfn.model.fields import VF_FIELDS
 from virtfn.model.inventory import Holder, HolderKind, Unknown, VfState
 from virtfn.model.plan import Impact, Value
 from virtfn.planning.host.pf_changes import PfChanges
 from virtfn.planning.host.vf_drivers import is_held_natively
-
-MISSED_MAC = (
-    "a driver that the kernel binds as the VF is made takes a MAC of its own until it is reset; "
-    "with `driver: native` in the spec it is bound again after this"
-)
-
-
-def reason(kind: str, field: str, after: Value) -> str:
-    """Why a field of an object of this kind is set."""
-    if field == "up" and after is False:
-        return "the PF is wanted down"
-    return FIELDS[kind][field].reason
 
 
 def counted(number: int) -> str:
@@ -29,13 +17,12 @@ def vf_impact(work: PfChanges, index: int, field: str) -> tuple[Impact, str]:
     """Who notices that this field of an existing VF is set: its user, where it has one."""
     vf = work.pf.vf(index)
     user = user_of(vf) if vf else ""
-    reset = _reset_note(work, field)
+    disturbs, reset = VF_FIELDS[field].disturbs, _reset_note(work, field)
     if not user:
         return Impact.NOBODY, reset
-    note = VF_FIELDS[field].disturbs
-    if not note and not reset:
+    if not disturbs and not reset:
         return Impact.NOBODY, ""
-    return Impact.PARTY, "; ".join(part for part in (f"{user} {note or 'notices'}", reset) if part)
+    return Impact.PARTY, "; ".join(filter(None, (f"{user} {disturbs or 'notices'}", reset)))
 
 
 def _reset_note(work: PfChanges, field: str) -> str:

@@ -11,26 +11,18 @@ from dataclasses import replace
 from virtfn.eswitch.drivers import ModeChange
 from virtfn.model.addresses import VfRef
 from virtfn.model.field_row import Field, in_order
-from virtfn.model.fields import NATIVE, NO_MAC, PF_FIELDS, VF_FIELDS
+from virtfn.model.fields import NATIVE, NO_MAC, PF_FIELDS, VF_FIELDS, vf_write_order
 from virtfn.model.inventory import Inventory
-from virtfn.model.plan import Impact, Plan, Step, Undoing, Value, Writing
+from virtfn.model.plan import Impact, Plan, Step, Undoing, Value
 from virtfn.model.subject import HostSubject
-from virtfn.planning.host.commands import step_with_command, with_command
+from virtfn.planning.host.commands import with_commands
 from virtfn.planning.host.diff import Difference
-from virtfn.planning.host.impact import MISSED_MAC, counted, mac_note, reason, vf_impact
-from virtfn.planning.host.lookup import pf_target, vf_target
+from virtfn.planning.host.impact import counted, mac_note, vf_impact
 from virtfn.planning.host.mac_order import Move, take_turns
 from virtfn.planning.host.pf_changes import PfChanges, changes_by_pf
 from virtfn.planning.host.vf_drivers import is_held_natively
-from virtfn.planning.host.vf_recreation import (
-    bound_before_its_mac,
-    fresh_values,
-    losses,
-    may_miss_its_mac,
-    not_restored,
-)
+from virtfn.planning.host.vf_recreation import fresh_steps, fresh_values, losses, not_restored
 
-_VF_ORDER = [row.name for row in in_order(VF_FIELDS.values())]
 _PF_ORDER = in_order(PF_FIELDS.values())
 _STRUCTURE = ("num_vfs", "eswitch_mode")
 """Fields of a PF that may take its VFs away; what is written before and after them follows from the rows' turns."""
@@ -45,12 +37,13 @@ def plan_host(differences: Iterable[Difference], inventory: Inventory) -> Plan:
         *(step for work in works for step in _pf_down(work)),
     ]
     labels = ", ".join(work.pf.label for work in works)
-    return Plan(
+    plan = Plan(
         subject=HostSubject({work.pf.device: work.count_before for work in works}),
         title=f"host: {labels}" if labels else "host",
         steps=tuple(steps),
         notes=tuple(note for work in works for note in _notes(work)),
     )
+    return with_commands(plan)
 
 
 def _pf_steps(work: PfChanges) -> Iterator[Step]:
@@ -109,21 +102,20 @@ def _mode_steps(work: PfChanges) -> Iterator[Step]:
 
 def _binding(work: PfChanges, index: int, before: object, after: object, why: str, note: str) -> Step:
     names = [name if isinstance(name, str) else None for name in (before, after)]
-    target = vf_target(work.pf, index)
+    target = work.vf_target(index)
     impact = Impact.PARTY if note else Impact.NOBODY
-    return step_with_command(target, "driver", names[0], names[1], why, impact, note, undoing=Undoing.RETRACE)
+    return Step(target, "driver", names[0], names[1], why, impact, note, undoing=Undoing.RETRACE)
 
 
 def _own(work: PfChanges, field: str, impact: Impact = Impact.NOBODY, note: str = "") -> Step:
     one = work.own[field]
-    return step_with_command(one.target, field, one.before, one.after, reason("pf", field, one.after), impact, note)
+    return Step(one.target, field, one.before, one.after, PF_FIELDS[field].why(one.after), impact, note)
 
 
 def _count(work: PfChanges, before: int, after: int, impact: Impact, note: str) -> Step:
     undoing = Undoing.RETRACE if work.remade else Undoing.DIRECT
-    return step_with_command(
-        pf_target(work.pf), "num_vfs", before, after, _count_reason(work, after), impact, note, undoing=undoing
-    )
+    why = _count_reason(work, after)
+    return Step(work.target, "num_vfs", before, after, why, impact, note, undoing=undoing)
 
 
 def _count_reason(work: PfChanges, after: int) -> str:
@@ -153,7 +145,7 @@ def _all_vf_steps(works: tuple[PfChanges, ...]) -> Iterator[Step]:
     for ref in turns.order:
         work, wanted = values[ref]
         if work.remade or ref.index >= work.count_before:
-            yield from _fresh_steps(work, ref.index, wanted)
+            yield from fresh_steps(work, ref.index, wanted)
         else:
             steps = _changed_steps(work, ref)
             yield from map(_after_parking, steps) if ref in turns.parked else steps
@@ -174,48 +166,23 @@ def _parking(work: PfChanges, ref: VfRef) -> Step:
     one = work.vfs[ref.index]["mac"]
     why = "another VF is to have this MAC, and that one's is wanted in turn: one of them has to let go first"
     impact, note = vf_impact(work, ref.index, "mac")
-    return step_with_command(one.target, "mac", one.before, NO_MAC, why, impact, note, undoing=Undoing.RETRACE)
-
-
-def _fresh_steps(work: PfChanges, index: int, values: Mapping[str, Value]) -> Iterator[Step]:
-    target = vf_target(work.pf, index)
-    named = work.vfs.get(index, {})
-    if bound_before_its_mac(work, values):
-        why = "the kernel bound it as it was made, before its MAC was set; it is bound again below"
-        yield step_with_command(target, "driver", None, None, why, writing=Writing.FRESH)
-    for field in _in_order(values):
-        why = reason("vf", field, values[field]) if field in named else "restored after the VFs are recreated"
-        undoing = Undoing.OVERWRITE if values[field] == NATIVE else Undoing.DIRECT
-        note = MISSED_MAC if field == "mac" and may_miss_its_mac(work, values) else ""
-        yield step_with_command(
-            target, field, None, values[field], why, Impact.NOBODY, note, writing=Writing.FRESH, undoing=undoing
-        )
+    return Step(one.target, "mac", one.before, NO_MAC, why, impact, note, undoing=Undoing.RETRACE)
 
 
 def _after_parking(step: Step) -> Step:
-    return with_command(replace(step, before=NO_MAC, undoing=Undoing.RETRACE)) if step.field == "mac" else step
+    return replace(step, before=NO_MAC, undoing=Undoing.RETRACE) if step.field == "mac" else step
 
 
 def _changed_steps(work: PfChanges, ref: VfRef) -> Iterator[Step]:
     changes = work.vfs[ref.index]
-    for field in _in_order({field: one.after for field, one in changes.items()}):
+    for field in vf_write_order({field: one.after for field, one in changes.items()}):
         one = changes[field]
         impact, note = vf_impact(work, ref.index, field)
         if field == "mac":
-            note = "; ".join(part for part in (note, mac_note(work, ref.index, one.after)) if part)
+            note = "; ".join(filter(None, (note, mac_note(work, ref.index, one.after))))
         undoing = Undoing.OVERWRITE if one.after == NATIVE else Undoing.DIRECT
-        yield step_with_command(
-            one.target, field, one.before, one.after, reason("vf", field, one.after), impact, note, undoing=undoing
-        )
-
-
-def _in_order(values: Mapping[str, Value]) -> list[str]:
-    """Trust that is taken away goes first, so that the guest cannot override the MAC any more."""
-    fields = [field for field in _VF_ORDER if field in values]
-    if values.get("trust") is False:
-        fields.remove("trust")
-        fields.insert(0, "trust")
-    return fields
+        why = VF_FIELDS[field].why(one.after)
+        yield Step(one.target, field, one.before, one.after, why, impact, note, undoing=undoing)
 
 
 def _notes(work: PfChanges) -> Iterator[str]:

@@ -9,14 +9,16 @@ from collections.abc import Iterator, Mapping
 from virtfn.eswitch.limits import limits_on
 from virtfn.model.desired import UNSET
 from virtfn.model.field_row import in_order
-from virtfn.model.fields import NO_MAC, VF_FIELDS
+from virtfn.model.fields import NATIVE, NO_MAC, VF_FIELDS, vf_write_order
 from virtfn.model.inventory import HolderKind, Unknown, VfState
-from virtfn.model.plan import Step, Value, Writing
-from virtfn.planning.host.commands import step_with_command
-from virtfn.planning.host.lookup import vf_target
+from virtfn.model.plan import Step, Undoing, Value, Writing
 from virtfn.planning.host.pf_changes import PfChanges
 from virtfn.planning.host.vf_drivers import default_driver, is_native
 
+_MISSED_MAC = (
+    "a driver that the kernel binds as the VF is created takes a MAC of its own until it is reset; "
+    "with `driver: native` in the spec it is bound again after this"
+)
 _ROWS = in_order(VF_FIELDS.values())
 _LOST_IN_ORDER = sorted(_ROWS, key=lambda row: (row.name != "driver", row.name == "trust", -row.turn))
 """A rollback restores the last step first: trust, then the others in the order of writes, the driver last."""
@@ -28,8 +30,8 @@ def losses(work: PfChanges) -> Iterator[Step]:
         known = _worth_keeping(work, vf)
         for row in _LOST_IN_ORDER:
             if row.name in known:
-                yield step_with_command(
-                    vf_target(work.pf, vf.index),
+                yield Step(
+                    work.vf_target(vf.index),
                     row.name,
                     known[row.name],
                     None,
@@ -54,14 +56,25 @@ def fresh_values(work: PfChanges, index: int) -> Mapping[str, Value]:
     return values
 
 
-def bound_before_its_mac(work: PfChanges, values: Mapping[str, Value]) -> bool:
-    """Whether the kernel binds the VF as it is made, so that its driver misses the MAC unless it is bound again."""
-    return _probed_too_early(work, values) and is_native(values.get("driver"))
-
-
-def may_miss_its_mac(work: PfChanges, values: Mapping[str, Value]) -> bool:
-    """Whether the kernel may bind the VF as it is made, and nothing in the plan binds it again."""
-    return _probed_too_early(work, values) and "driver" not in values
+def fresh_steps(work: PfChanges, index: int, values: Mapping[str, Value]) -> Iterator[Step]:
+    """The steps that write these values into VF ``index`` once it is created."""
+    target, named = work.vf_target(index), work.vfs.get(index, {})
+    early = _probed_too_early(work, values)
+    if early and is_native(values.get("driver")):
+        why = "the kernel bound it as it was created, before its MAC was set; it is bound again below"
+        yield Step(target, "driver", None, None, why, writing=Writing.FRESH)
+    for field in vf_write_order(values):
+        after = values[field]
+        yield Step(
+            target,
+            field,
+            None,
+            after,
+            VF_FIELDS[field].why(after) if field in named else "restored after the VFs are recreated",
+            impact_note=_MISSED_MAC if field == "mac" and early and "driver" not in values else "",
+            writing=Writing.FRESH,
+            undoing=Undoing.OVERWRITE if after == NATIVE else Undoing.DIRECT,
+        )
 
 
 def not_restored(work: PfChanges) -> Iterator[str]:
