@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from tests.rendering import render
 
-from virtfn.captures import NO_CARRIER_WHEN_DOWN, NOT_ETHERNET, Generation, parse, render
+from virtfn.captures import NO_CARRIER_WHEN_DOWN, parse
+from virtfn.captures.attributes import NOT_ETHERNET, Generation
 from virtfn.errors import SpecError
 from virtfn.model.addresses import MacAddress
 from virtfn.model.inventory import (

@@ -1,12 +1,9 @@
-"""Text that iproute2 printed somewhere else: read and rendered, pure.
+"""Text that iproute2 printed somewhere else, read as an inventory. Pure.
 
-Two readers (words, JSON) turn a capture into one ``Printout``; one judge turns that into an ``Inventory`` or
-says everything that is wrong with it. The renderer goes the other way with the same table of attributes.
+Two readers (words, JSON) turn a capture into one ``Printout``; ``to_inventory`` turns that into an ``Inventory`` or
+lists everything that is wrong with it.
 """
 
-from virtfn.captures.attributes import NOT_ETHERNET, Generation
-from virtfn.captures.reading import parse
-from virtfn.captures.rendering import render
-from virtfn.captures.to_inventory import NO_CARRIER_WHEN_DOWN
+from virtfn.captures.to_inventory import NO_CARRIER_WHEN_DOWN, parse
 
-__all__ = ["NOT_ETHERNET", "NO_CARRIER_WHEN_DOWN", "Generation", "parse", "render"]
+__all__ = ["NO_CARRIER_WHEN_DOWN", "parse"]

@@ -30,7 +30,6 @@ class Generation(StrEnum):
 NOT_ETHERNET = Unknown("not an Ethernet address")
 """An InfiniBand function has 20 octets; older iproute2 printed the first six of them as ``MAC``."""
 
-_AGE = tuple(Generation)
 
 MAC_OCTETS = 6
 INFINIBAND_OCTETS = 20
@@ -112,17 +111,6 @@ class Attribute:
     def __post_init__(self) -> None:
         unit = rf"(?: ?{re.escape(self.unit.strip())})?" if self.unit else ""
         object.__setattr__(self, "pattern", re.compile(rf"{re.escape(self.words)} (\S+?){unit}(?!\S)", re.ASCII))
-
-    def said_by(self, generation: Generation) -> bool:
-        """Whether this generation prints the attribute at all."""
-        return _AGE.index(self.since) <= _AGE.index(generation)
-
-    def worded(self, value: object) -> str:
-        """The words for a value, with the comma in front; "" for a value that iproute2 leaves unsaid."""
-        if value == self.unsaid:
-            return ""
-        written = {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
-        return f", {self.words} {written}{self.unit}"
 
 
 _U32 = number(2**32 - 1)

@@ -51,7 +51,7 @@ def is_document(text: str) -> bool:
 def read_document(text: str) -> Printout:
     """Take a JSON capture apart; several documents in one text are read one after the other.
 
-    ``text`` is clean (``reading.cleaned``). Faults are in the result, not raised.
+    ``text`` is clean (``to_inventory.cleaned``). Faults are in the result, not raised.
     """
     lines = Lines(text)
     links: list[LinkEntry] = []

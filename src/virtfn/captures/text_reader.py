@@ -60,7 +60,7 @@ class _Piece:
 
 
 def read_words(text: str) -> Printout:
-    """Take a capture in words apart. ``text`` is clean (``reading.cleaned``); faults are in the result, not raised."""
+    """Take a capture in words apart. ``text`` is clean (``cleaned``); faults are in the result, not raised."""
     text = text.replace("\\", " ")  # ip -o
     lines = Lines(text)
     links: list[LinkEntry] = []

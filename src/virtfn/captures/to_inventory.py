@@ -1,16 +1,19 @@
-"""From what a capture says to what is known: the one place that believes, doubts and refuses.
+"""From captured text to an inventory: the one place that believes, doubts and refuses.
 
 Rules: a VF listed makes a PF. A fact said twice with two values is a fault, for nobody can tell which one holds. The
 number of VFs is known only if nothing shows that the list is cut. Faults are collected and raised together.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from virtfn.captures.attributes import NOT_ETHERNET, hardware_address, number
-from virtfn.captures.printout import Fault, LinkEntry, Printout, Saying, VfEntry
+from virtfn.captures.json_reader import is_document, read_document
+from virtfn.captures.printout import Fault, Lines, LinkEntry, Printout, Saying, VfEntry
+from virtfn.captures.text_reader import read_words
 from virtfn.errors import SpecError, UsageError
 from virtfn.model.addresses import MacAddress, PciAddress
 from virtfn.model.finding import FindingKind, Severity
@@ -27,6 +30,16 @@ NO_CARRIER_WHEN_DOWN = Unknown("the interface is down")
 
 T = TypeVar("T")
 
+_ESCAPE = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # colour and cursor (CSI)
+    r"|\x1b\][^\x07\x1b\n]*(?:\x07|\x1b\\)"  # window title (OSC)
+    r"|\x1b[()][0-9A-Za-z]"  # character set
+)
+_QUOTE = re.compile(r"^(?:> ?)+", re.MULTILINE)
+_INVISIBLE = re.compile("[\ufeff\u200b\u200c\u200d\u2060]")
+_SPACE = re.compile(r"[^\S\n]")
+_BINARY = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")
+_HINT = "save what 'ip -d link show' prints on the host in a file, and give that file"
 _ETHERNET = "ether"
 _QUOTED = 60  # letters of a bad value that an error repeats
 _VF_INDEXES = 65535  # NumVFs of the SR-IOV capability has 16 bits
@@ -35,8 +48,42 @@ _MTU = number(2**32 - 1)
 _FIX = "compare the line with what 'ip link show' prints; a word may have been damaged when it was copied"
 
 
-def judge(printout: Printout, where: str) -> Inventory:
-    """What is known from a printout. ``where`` names the capture. Raises SpecError with all faults."""
+def parse(text: str, *, where: str = "capture") -> Inventory:
+    """Read what ``ip link show`` printed, in whatever generation of its wording, or ``ip -j link show``.
+
+    The form is found out by itself. Prompts, colours, ``-o``, ``-d``, ``-s`` and joined lines are coped with. An
+    interface without VFs is not a PF and is left out. What the text does not say is ``NOT_CAPTURED``; what it says
+    and virtfn does not understand is in ``PfState.problems``. ``PfState.device`` is the PCI address where ``-d``
+    printed one (iproute2 5.13 and later), else the interface's name. ``where`` names the capture in errors and in
+    ``Inventory.source``.
+
+    Raises SpecError with every fault found (``where`` is ``file:line``), and nothing else.
+    Source: iproute2 ``ip/ipaddress.c``.
+    """
+    clean = cleaned(text, where)
+    printout = read_document(clean) if is_document(clean) else read_words(clean)
+    return _judged(printout, where)
+
+
+def cleaned(text: str, where: str) -> str:
+    """The text without colours, odd spaces and the ``>`` of a quoted mail; its lines keep their numbers.
+
+    Raises SpecError for an empty text and for binary data.
+    """
+    clean = _INVISIBLE.sub("", _ESCAPE.sub("", text))
+    if not clean.strip():
+        raise refusal((Fault(1, "the capture is empty", _HINT),), where)
+    binary = _BINARY.search(clean)
+    if binary:
+        fault = Fault(Lines(clean).at(binary.start()), f"not text: it holds the byte {ord(binary[0]):#04x}", _HINT)
+        raise refusal((fault,), where)
+    if all(line.startswith(">") for line in clean.splitlines() if line.strip()):
+        clean = _QUOTE.sub("", clean)
+    return _SPACE.sub(" ", clean)
+
+
+def _judged(printout: Printout, where: str) -> Inventory:
+    """What is known from a printout. Raises SpecError with all faults."""
     faults = list(printout.faults)
     links = [link for link in printout.links if link.vfs or link.name in printout.truncated]
     devices = Counter(link.parent_device for link in links)

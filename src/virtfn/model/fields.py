@@ -70,6 +70,17 @@ def _rate_words(value: Value) -> str:
     return f"max_tx_rate {_text(rate['max_tx_rate_mbps'])} min_tx_rate {_text(rate['min_tx_rate_mbps'])}"
 
 
+def _say_vlan(vlan: Mapping[str, Value]) -> str:
+    qos = f" qos {vlan['qos']}" if vlan["qos"] else ""
+    protocol = f" {vlan['protocol']}" if vlan["protocol"] != "802.1Q" else ""
+    return f"{vlan['id'] or 'none'}{qos}{protocol}"
+
+
+def _say_rate(rate: Mapping[str, Value]) -> str:
+    words = (("min", rate["min_tx_rate_mbps"]), ("max", rate["max_tx_rate_mbps"]))
+    return ", ".join(f"{word} {number} Mbit/s" for word, number in words if number) or "no limit"
+
+
 def _override_word(value: Value) -> str:
     return _text(value) if needs_override(str(value)) else '""'
 
@@ -233,6 +244,7 @@ VF_FIELDS: Mapping[str, Field] = {
             command=_VF + "vlan {value}",
             example={"id": 100, "qos": 0, "protocol": "802.1Q"},
             shell_value=_vlan_words,
+            said=_say_vlan,
             fresh=plain(NO_VLAN),
             disturbs="moves to another VLAN at once",
         ),
@@ -309,6 +321,7 @@ VF_FIELDS: Mapping[str, Field] = {
             command=_VF + "{value}",
             example={"min_tx_rate_mbps": 100, "max_tx_rate_mbps": 1000},
             shell_value=_rate_words,
+            said=_say_rate,
             fresh={"min_tx_rate_mbps": 0, "max_tx_rate_mbps": 0},
             note="The kernel takes both rates together; the one that is left out is written as it was. The maximum is "
             "not below the minimum, wherever either of them is given.",

@@ -3,8 +3,14 @@
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from virtfn.model.fields import VF_FIELDS
 from virtfn.model.plan import DEFINITION, Target, Value
 from virtfn.model.secrets import SECRET_FIELDS, hidden
+
+_COMPOSITES = {
+    frozenset(row.example): row.said for row in VF_FIELDS.values() if row.said and isinstance(row.example, Mapping)
+}
+"""How the fields with several parts are said, by the names of their parts."""
 
 
 def say(value: Value, field: str = "") -> str:
@@ -49,11 +55,7 @@ def by_name(value: Value, names: Mapping[str, str]) -> Value:
 
 
 def _say_mapping(value: Mapping[str, Value]) -> str:
-    if {"id", "qos", "protocol"} == set(value):
-        qos = f" qos {value['qos']}" if value["qos"] else ""
-        protocol = f" {value['protocol']}" if value["protocol"] != "802.1Q" else ""
-        return f"{value['id'] or 'none'}{qos}{protocol}"
-    if {"min_tx_rate_mbps", "max_tx_rate_mbps"} == set(value):
-        words = (("min", value["min_tx_rate_mbps"]), ("max", value["max_tx_rate_mbps"]))
-        return ", ".join(f"{word} {rate} Mbit/s" for word, rate in words if rate) or "no limit"
+    said = _COMPOSITES.get(frozenset(value))
+    if said:
+        return said(value)
     return " ".join(f"{key} {say(item, key)}" for key, item in value.items())

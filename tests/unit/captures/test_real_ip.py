@@ -10,8 +10,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.rendering import render
 
-from virtfn.captures import Generation, parse, render
+from virtfn.captures import parse
+from virtfn.captures.attributes import Generation
 from virtfn.model.addresses import MacAddress
 from virtfn.model.inventory import Inventory, PfState, Unknown, VfLinkState, VfState, Vlan, VlanProtocol
 

@@ -90,9 +90,13 @@ def _vf_words(vf: VfState, generation: Generation) -> str:
     vlans = () if isinstance(vf.vlans, Unknown) else vf.vlans
     if generation is Generation.FIELD_NOTE:
         vlans = vlans[:1]  # before IFLA_VF_VLAN_LIST
-    parts = (row.worded(getattr(vlan, row.fact)) for vlan in vlans for row in VLAN_PARTS if row.said_by(generation))
-    rows = (row for row in ATTRIBUTES if row.said_by(generation) and not isinstance(getattr(vf, row.fact), Unknown))
-    return "".join((f"    vf {vf.index} {head}", *parts, *(row.worded(getattr(vf, row.fact)) for row in rows)))
+    parts = (
+        _worded(row, getattr(vlan, row.fact)) for vlan in vlans for row in VLAN_PARTS if _printed_by(row, generation)
+    )
+    rows = (
+        row for row in ATTRIBUTES if _printed_by(row, generation) and not isinstance(getattr(vf, row.fact), Unknown)
+    )
+    return "".join((f"    vf {vf.index} {head}", *parts, *(_worded(row, getattr(vf, row.fact)) for row in rows)))
 
 
 def _head_before(vf: VfState) -> str:
@@ -162,3 +166,16 @@ def _put(target: dict[str, Any], keys: tuple[str, ...], value: object) -> None:
 
 def _plain(value: object) -> object:
     return value if isinstance(value, (bool, int, list)) else str(value)
+
+
+def _printed_by(row: Attribute, generation: Generation) -> bool:
+    ages = tuple(Generation)
+    return ages.index(row.since) <= ages.index(generation)
+
+
+def _worded(row: Attribute, value: object) -> str:
+    """The words for a value, with the comma in front; "" for a value that iproute2 leaves unsaid."""
+    if value == row.unsaid:
+        return ""
+    written = {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
+    return f", {row.words} {written}{row.unit}"
