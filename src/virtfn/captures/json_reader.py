@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from virtfn.captures.attributes import ATTRIBUTES, BROADCAST, MAC, VLAN_PARTS, Attribute
-from virtfn.captures.printout import Fault, Lines, LinkEntry, Printout, Saying, VfEntry
+from virtfn.captures.printout import Fault, Lines, LinkEntry, Printout, VfEntry, WrittenFact
 from virtfn.captures.text_reader import HEADER, complaints
 
 _START = re.compile(r'\[\s*\{\s*["}]|\[\s*\]|\{\s*"|\{\s*\}')
@@ -157,13 +157,13 @@ def _vf(element: _Element, line: int) -> VfEntry:
         index=value["vf"],
         line=line,
         link_type=_written(value.get("link_type", "")),
-        sayings=tuple(Saying(row, _written(found), line) for row, found in said if found is not None),
+        facts=tuple(WrittenFact(row, _written(found), line) for row, found in said if found is not None),
         vlans=_vlans(value, line),
         not_understood=tuple(key for key in value if key not in _UNDERSTOOD),
     )
 
 
-def _vlans(vf: _Object, line: int) -> tuple[tuple[Saying, ...], ...] | None:
+def _vlans(vf: _Object, line: int) -> tuple[tuple[WrittenFact, ...], ...] | None:
     """``vlan_list`` (4.10 and later; an empty object where there is no VLAN), else ``vlan`` and ``qos`` themselves."""
     listed = vf.get("vlan_list")
     if listed is None:
@@ -174,9 +174,9 @@ def _vlans(vf: _Object, line: int) -> tuple[tuple[Saying, ...], ...] | None:
     return tuple(parts for vlan in listed if (parts := _vlan_parts(vlan, line)))
 
 
-def _vlan_parts(vlan: _Object, line: int) -> tuple[Saying, ...]:
+def _vlan_parts(vlan: _Object, line: int) -> tuple[WrittenFact, ...]:
     said = ((row, _at(vlan, row.keys)) for row in VLAN_PARTS)
-    return tuple(Saying(row, _written(found), line) for row, found in said if found is not None)
+    return tuple(WrittenFact(row, _written(found), line) for row, found in said if found is not None)
 
 
 def _at(value: object, keys: tuple[str, ...]) -> object:

@@ -16,7 +16,7 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Saying:
+class WrittenFact:
     """One attribute of a VF with its value as written."""
 
     attribute: Attribute
@@ -31,8 +31,8 @@ class VfEntry:
     index: int
     line: int
     link_type: str = ""
-    sayings: tuple[Saying, ...] = ()
-    vlans: tuple[tuple[Saying, ...], ...] | None = None
+    facts: tuple[WrittenFact, ...] = ()
+    vlans: tuple[tuple[WrittenFact, ...], ...] | None = None
     not_understood: tuple[str, ...] = ()
 
 

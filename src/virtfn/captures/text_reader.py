@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from virtfn.captures.attributes import ATTRIBUTES, BROADCAST, MAC, VLAN_PARTS
-from virtfn.captures.printout import Fault, Lines, LinkEntry, Printout, Saying, VfEntry
+from virtfn.captures.printout import Fault, Lines, LinkEntry, Printout, VfEntry, WrittenFact
 
 _NAME = r"[^\s/:<>,]+"
 _HEADER = rf"(?<!\S)(?:\d+\s*:\s*)?{_NAME}\s*:\s+<[\w\s,-]*>"
@@ -139,7 +139,7 @@ def _vf(piece: _Piece, lines: Lines) -> VfEntry:
 
 def _without_vlan_if_silent(entry: VfEntry) -> VfEntry:
     """iproute2 leaves VLAN 0 out, and prints VLANs before these two: where one of them is said, silence is no VLAN."""
-    said = {saying.attribute.fact for saying in entry.sayings}
+    said = {fact.attribute.fact for fact in entry.facts}
     return replace(entry, vlans=()) if entry.vlans is None and said & {"spoofchk", "link_state"} else entry
 
 
@@ -147,23 +147,23 @@ def _with_segment(entry: VfEntry, segment: str, line: int) -> VfEntry:
     head = _ADDRESS.match(segment)
     if head:
         said = ((MAC, head["address"]), (BROADCAST, head["brd"]))
-        sayings = tuple(Saying(attribute, value, line) for attribute, value in said if value)
-        entry = replace(entry, link_type=head["type"] or "", sayings=(*entry.sayings, *sayings))
+        facts = tuple(WrittenFact(attribute, value, line) for attribute, value in said if value)
+        entry = replace(entry, link_type=head["type"] or "", facts=(*entry.facts, *facts))
         return _with_rest(entry, segment[head.end() :])
     for row in _ROWS:
         found = row.pattern.match(segment)
         if found:
-            return _with_rest(_with_saying(entry, Saying(row, found[1], line)), segment[found.end() :])
+            return _with_rest(_with_fact(entry, WrittenFact(row, found[1], line)), segment[found.end() :])
     return _with_rest(entry, segment)
 
 
-def _with_saying(entry: VfEntry, saying: Saying) -> VfEntry:
-    if saying.attribute not in VLAN_PARTS:
-        return replace(entry, sayings=(*entry.sayings, saying))
+def _with_fact(entry: VfEntry, fact: WrittenFact) -> VfEntry:
+    if fact.attribute not in VLAN_PARTS:
+        return replace(entry, facts=(*entry.facts, fact))
     vlans = entry.vlans or ((),)
-    if any(part.attribute == saying.attribute for part in vlans[-1]):  # said again: the next VLAN of the list
-        return replace(entry, vlans=(*vlans, (saying,)))
-    return replace(entry, vlans=(*vlans[:-1], (*vlans[-1], saying)))
+    if any(part.attribute == fact.attribute for part in vlans[-1]):  # said again: the next VLAN of the list
+        return replace(entry, vlans=(*vlans, (fact,)))
+    return replace(entry, vlans=(*vlans[:-1], (*vlans[-1], fact)))
 
 
 def _with_rest(entry: VfEntry, rest: str) -> VfEntry:

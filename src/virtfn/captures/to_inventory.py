@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from virtfn.captures.attributes import NOT_ETHERNET, hardware_address, number
 from virtfn.captures.json_reader import is_document, read_document
-from virtfn.captures.printout import Fault, Lines, LinkEntry, Printout, Saying, VfEntry
+from virtfn.captures.printout import Fault, Lines, LinkEntry, Printout, VfEntry, WrittenFact
 from virtfn.captures.text_reader import read_words
 from virtfn.errors import SpecError, UsageError
 from virtfn.model.addresses import MacAddress, PciAddress
@@ -208,7 +208,7 @@ class _PfReader:
         return tuple(vfs[index] for index in sorted(vfs))
 
     def _vf(self, entry: VfEntry) -> VfState:
-        facts = self._facts(self._subject(entry), entry.sayings)
+        facts = self._facts(self._subject(entry), entry.facts)
         if entry.vlans is not None:
             facts["vlans"] = tuple(Vlan(**self._facts(self._subject(entry), parts)) for parts in entry.vlans)
         state: VfState = replace(VfState(entry.index), **facts)
@@ -219,18 +219,18 @@ class _PfReader:
     def _subject(self, entry: VfEntry) -> str:
         return f"{self.link.name} vf {entry.index}"
 
-    def _facts(self, subject: str, sayings: tuple[Saying, ...]) -> dict[str, Any]:
-        """Field and value of each saying. Two sayings may name one field, if they agree."""
-        facts: dict[str, Any] = {}
-        written: dict[str, str] = {}
-        for saying in sayings:
-            row = saying.attribute
-            value = self._converted(f"{subject}: {row.words}", saying.value, row.convert, saying.line)
-            if facts.setdefault(row.fact, value) != value:
-                words = f"{subject}: {row.words} is said to be {written[row.fact]!r} and {saying.value[:_QUOTED]!r}"
-                self._fault(saying.line, f"{words}; which one holds cannot be told")
-            written.setdefault(row.fact, saying.value[:_QUOTED])
-        return facts
+    def _facts(self, subject: str, written: tuple[WrittenFact, ...]) -> dict[str, Any]:
+        """Field and value of each fact. One field may be written twice, if both agree."""
+        values: dict[str, Any] = {}
+        first: dict[str, str] = {}
+        for fact in written:
+            row = fact.attribute
+            value = self._converted(f"{subject}: {row.words}", fact.value, row.convert, fact.line)
+            if values.setdefault(row.fact, value) != value:
+                words = f"{subject}: {row.words} is said to be {first[row.fact]!r} and {fact.value[:_QUOTED]!r}"
+                self._fault(fact.line, f"{words}; which one holds cannot be told")
+            first.setdefault(row.fact, fact.value[:_QUOTED])
+        return values
 
     def _converted(self, subject: str, text: str, convert: Callable[[str], T], line: int) -> Known[T]:
         try:

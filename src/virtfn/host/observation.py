@@ -11,7 +11,7 @@ from virtfn.host.netdev_fields import LINK_CODECS
 from virtfn.host.rtnetlink import RouteSocket
 from virtfn.host.sysfs import PfDevice, Sysfs
 from virtfn.host.vf_fields import not_reported
-from virtfn.host.vfinfo import Link, Place
+from virtfn.host.vfinfo import Link, VfLocation
 from virtfn.model.addresses import PciAddress
 from virtfn.model.fields import PF_FIELDS
 from virtfn.model.inventory import EswitchMode, Holder, Inventory, Known, PfState, Unknown, VfState
@@ -20,7 +20,7 @@ _MOST_VFS = 0xFFFF  # VF numbers have 16 bits in the SR-IOV capability (PCIe 5.0
 _SIMULATED = Unknown("a simulated VF has no PCI device")
 _LINK_FACTS = ("ifindex", "mac", "permanent_mac", "carrier", "promiscuous")
 _LINK_FIELDS = tuple(name for name in PF_FIELDS if name in LINK_CODECS)
-_NOWHERE = Place(_SIMULATED, _SIMULATED, _SIMULATED)
+_SIMULATED_LOCATION = VfLocation(_SIMULATED, _SIMULATED, _SIMULATED)
 
 
 def observe(
@@ -36,7 +36,7 @@ def observe(
     vfs = [vf for found in devices.values() for vf in found.values()]
     holders = find_holders(vfs, sysfs, lambda: _links(route))
     return Inventory(
-        pfs=tuple(_pf_state(sysfs, pf, route, devlink, _places(pf, devices[pf.address], holders)) for pf in pfs)
+        pfs=tuple(_pf_state(sysfs, pf, route, devlink, _locations(pf, devices[pf.address], holders)) for pf in pfs)
     )
 
 
@@ -65,29 +65,31 @@ def _vf_devices(sysfs: Sysfs, pf: PfDevice) -> Mapping[int, VfDevice]:
 
 
 @dataclass(frozen=True)
-class _Places:
+class _Locations:
     """Where the VFs of one PF are as devices, and which of them sysfs has; ``of`` answers for any other, too."""
 
-    known: Mapping[int, Place]
+    known: Mapping[int, VfLocation]
     simulated: bool
 
-    def of(self, index: int) -> Place:
-        """The place of one VF."""
+    def of(self, index: int) -> VfLocation:
+        """The location of one VF."""
         if index in self.known:
             return self.known[index]
         if self.simulated:
-            return _NOWHERE
+            return _SIMULATED_LOCATION
         absent = Unknown(f"there is no virtfn{index} link")
-        return Place(absent, absent, absent)
+        return VfLocation(absent, absent, absent)
 
 
-def _places(pf: PfDevice, devices: Mapping[int, VfDevice], holders: Mapping[PciAddress, Known[Holder]]) -> _Places:
+def _locations(
+    pf: PfDevice, devices: Mapping[int, VfDevice], holders: Mapping[PciAddress, Known[Holder]]
+) -> _Locations:
     not_looked_for = Unknown("its holder was not looked for")
-    known = {index: Place(vf.pci, vf.driver, holders.get(vf.pci, not_looked_for)) for index, vf in devices.items()}
-    return _Places(known, simulated=pf.bus != "pci")
+    known = {index: VfLocation(vf.pci, vf.driver, holders.get(vf.pci, not_looked_for)) for index, vf in devices.items()}
+    return _Locations(known, simulated=pf.bus != "pci")
 
 
-def _read_link(name: Known[str | None], ifindex: int, route: Known[RouteSocket], places: _Places) -> Known[Link]:
+def _read_link(name: Known[str | None], ifindex: int, route: Known[RouteSocket], locations: _Locations) -> Known[Link]:
     if isinstance(name, Unknown):
         return name
     if name is None:
@@ -95,7 +97,7 @@ def _read_link(name: Known[str | None], ifindex: int, route: Known[RouteSocket],
     if isinstance(route, Unknown):
         return route
     try:
-        return route.get_link(ifindex, name=name, place_of=places.of)
+        return route.get_link(ifindex, name=name, location_of=locations.of)
     except VirtfnError as error:
         return Unknown(str(error))
 
@@ -107,13 +109,13 @@ def _read_eswitch(sysfs: Sysfs, pf: PfDevice, devlink: Known[DevlinkSocket]) -> 
 
 
 def _pf_state(
-    sysfs: Sysfs, pf: PfDevice, route: Known[RouteSocket], devlink: Known[DevlinkSocket], places: _Places
+    sysfs: Sysfs, pf: PfDevice, route: Known[RouteSocket], devlink: Known[DevlinkSocket], locations: _Locations
 ) -> PfState:
     netdevs = sysfs.netdevs(pf)
     name, ifindex = _named(sysfs, pf, netdevs)
-    link = _read_link(name, ifindex, route, places)
+    link = _read_link(name, ifindex, route, locations)
     num_vfs = sysfs.num_vfs(pf)
-    vfs, problems = _vf_states(link, num_vfs, places)
+    vfs, problems = _vf_states(link, num_vfs, locations)
     facts = PfState(
         device=pf.address,
         name=name,
@@ -145,7 +147,9 @@ def _link_problems(link: Known[Link], netdevs: list[str]) -> Iterator[str]:
         yield f"it has {len(netdevs)} netdevs ({', '.join(netdevs)}); what is shown is {netdevs[0]}'s"
 
 
-def _vf_states(link: Known[Link], num_vfs: Known[int], places: _Places) -> tuple[tuple[VfState, ...], tuple[str, ...]]:
+def _vf_states(
+    link: Known[Link], num_vfs: Known[int], locations: _Locations
+) -> tuple[tuple[VfState, ...], tuple[str, ...]]:
     """Every VF that sysfs or netlink knows, and where the two do not agree."""
     told = {vf.index: vf for vf in link.vfs} if isinstance(link, Link) else {}
     untold = _untold(link)
@@ -154,8 +158,8 @@ def _vf_states(link: Known[Link], num_vfs: Known[int], places: _Places) -> tuple
     if isinstance(link, Link) and isinstance(num_vfs, int) and link.num_vfs not in (None, num_vfs):
         problems.append(f"sriov_numvfs says {num_vfs} VFs, the kernel's link message {link.num_vfs}: it just changed")
     states = [
-        told.get(index) or _without_link_facts(index, untold, places.of(index))
-        for index in sorted({*expected, *told, *places.known})
+        told.get(index) or _without_link_facts(index, untold, locations.of(index))
+        for index in sorted({*expected, *told, *locations.known})
     ]
     return tuple(states), tuple(problems)
 
@@ -166,5 +170,5 @@ def _untold(link: Known[Link]) -> Unknown:
     return Unknown(link.problems[0] if link.problems else "the driver does not report this VF")
 
 
-def _without_link_facts(index: int, why: Unknown, place: Place) -> VfState:
-    return VfState(index, pci=place.pci, driver=place.driver, holder=place.holder, **not_reported(why))
+def _without_link_facts(index: int, why: Unknown, location: VfLocation) -> VfState:
+    return VfState(index, pci=location.pci, driver=location.driver, holder=location.holder, **not_reported(why))

@@ -13,7 +13,7 @@ from typing import Self
 
 from virtfn.host.kernel_errors import Attempt
 from virtfn.host.netlink import NetlinkSocket, attribute, text_attribute, u32_attribute
-from virtfn.host.vfinfo import Link, PlaceOf, decode_link, nowhere
+from virtfn.host.vfinfo import Link, LocationOf, decode_link, no_location
 from virtfn.model.addresses import MacAddress
 
 _RTM_GETLINK, _RTM_SETLINK = 18, 19
@@ -45,17 +45,17 @@ class RouteSocket:
         """Give the socket back; closing twice is allowed."""
         self._netlink.close()
 
-    def get_link(self, ifindex: int, *, name: str = "", place_of: PlaceOf = nowhere) -> Link:
+    def get_link(self, ifindex: int, *, name: str = "", location_of: LocationOf = no_location) -> Link:
         """One link with its VFs, without statistics; by ``name`` where ``ifindex`` is 0. ``ip -d link show NAME``.
 
-        ``place_of`` gives what its VFs are as devices.
+        ``location_of`` gives what its VFs are as devices.
         """
         shown = name or f"ifindex {ifindex}"
         attempt = Attempt(where=shown, call="RTM_GETLINK", command=f"ip -d link show dev {name}" if name else "")
         mask = u32_attribute(_IFLA_EXT_MASK, _RTEXT_FILTER_VF | _RTEXT_FILTER_SKIP_STATS)
         wanted = b"" if ifindex else text_attribute(_IFLA_IFNAME, name)
         answer = self._netlink.ask(_RTM_GETLINK, _ifinfomsg(ifindex) + mask + wanted, attempt)
-        return decode_link(answer, place_of)
+        return decode_link(answer, location_of)
 
     def links(self) -> tuple[Link, ...]:
         """All links of the namespace, without VFs and statistics. ``ip -d link show``."""

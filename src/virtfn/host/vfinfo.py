@@ -77,7 +77,7 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Place:
+class VfLocation:
     """Where a VF is as a device. A link message says nothing of it; it comes from sysfs."""
 
     pci: Known[PciAddress] = NOT_CAPTURED
@@ -85,12 +85,12 @@ class Place:
     holder: Known[Holder] = NOT_CAPTURED
 
 
-PlaceOf: TypeAlias = Callable[[int], Place]
-"""The place of the VF with this index."""
-_NOT_LOOKED_FOR = Place()
+LocationOf: TypeAlias = Callable[[int], VfLocation]
+"""The location of the VF with this index."""
+_NOT_LOOKED_FOR = VfLocation()
 
 
-def nowhere(_: int) -> Place:
+def no_location(_: int) -> VfLocation:
     """For who needs what the link message says, and nothing else."""
     return _NOT_LOOKED_FOR
 
@@ -108,10 +108,10 @@ class _VfList:
     confirmed: bool
 
 
-def decode_link(message: bytes, place_of: PlaceOf = nowhere) -> Link:
+def decode_link(message: bytes, location_of: LocationOf = no_location) -> Link:
     """The link in ``message``, an RTM_NEWLINK without its nlmsghdr: struct ifinfomsg, then attributes.
 
-    ``place_of`` gives what its VFs are as devices.
+    ``location_of`` gives what its VFs are as devices.
     What is wrong with the message is told in ``problems``; raises BackendUnreachable only where there is no header.
     Equivalent: ``ip -d link show``.
     """
@@ -121,7 +121,7 @@ def decode_link(message: bytes, place_of: PlaceOf = nowhere) -> Link:
     problems: list[str] = []
     facts, vf_list = _top_level(message, problems)
     num_vfs = _number(facts.get(_IFLA_NUM_VF))
-    vfs = _vf_states(message, vf_list, num_vfs, problems, lambda parts: _vf_state(parts, link_type, place_of))
+    vfs = _vf_states(message, vf_list, num_vfs, problems, lambda parts: _vf_state(parts, link_type, location_of))
     return Link(
         name=text(facts.get(_IFLA_IFNAME, b"")),
         ifindex=ifindex,
@@ -225,7 +225,7 @@ def _numbered(states: list[VfState], num_vfs: int | None, problems: list[str]) -
     return tuple(good)
 
 
-def _vf_state(parts: Parts, link_type: int, place_of: PlaceOf) -> VfState | None:
+def _vf_state(parts: Parts, link_type: int, location_of: LocationOf) -> VfState | None:
     """The VF of one entry; None where the parts of the entry do not name the same VF."""
     index = vf_number(parts)
     if index is None:
@@ -233,8 +233,8 @@ def _vf_state(parts: Parts, link_type: int, place_of: PlaceOf) -> VfState | None
     facts = decode_vf(parts)
     if link_type != ARPHRD_ETHER:
         facts["mac"] = facts["broadcast"] = _NOT_ETHERNET
-    place = place_of(index)
-    return VfState(index=index, pci=place.pci, driver=place.driver, holder=place.holder, **facts)
+    location = location_of(index)
+    return VfState(index=index, pci=location.pci, driver=location.driver, holder=location.holder, **facts)
 
 
 def _link_mac(octets: bytes, link_type: int) -> Known[MacAddress]:

@@ -13,7 +13,7 @@ from virtfn.spec.document import read
 from virtfn.spec.host_format import HostEntry
 from virtfn.spec.problems import CONFLICT, OTHER_FORMAT, SYNTAX, Findings, Path, Placed, Position, quoted, refusal
 from virtfn.spec.pydantic_errors import kind_of, place_of, worded
-from virtfn.spec.rules import MAX_NAMED, differences, settle
+from virtfn.spec.rules import MAX_NAMED, desired_pf, differences
 from virtfn.spec.yaml_nodes import Refused
 
 _ROUNDS = 12
@@ -69,7 +69,7 @@ def _file(file: str, text: str) -> tuple[list[_Read], list[Placed]]:
     entries = []
     for number, entry in enumerate(host.pfs):
         path: Path = ("pfs", number)
-        pf = settle(entry, path, findings, budget)
+        pf = desired_pf(entry, path, findings, budget)
         if number not in draft.without_match:
             entries.append(_Read(pf, file, findings.line(path), f"pfs[{number}]"))
     return entries, findings.found

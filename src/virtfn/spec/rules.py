@@ -20,7 +20,7 @@ MAX_NAMED = MAX_NUM_VFS + 1
 
 
 @dataclass(frozen=True)
-class Said:
+class Placed:
     """A value of a VF and where it stands."""
 
     value: Any
@@ -31,9 +31,9 @@ class Said:
 class Layer:
     """The values of VFs by index and field, from entries that go before each other in no way."""
 
-    values: dict[int, dict[str, Said]] = field(default_factory=dict)
+    values: dict[int, dict[str, Placed]] = field(default_factory=dict)
 
-    def add(self, selection: Selection, said: Mapping[str, Said]) -> Iterator[tuple[Said, Said, int]]:
+    def add(self, selection: Selection, said: Mapping[str, Placed]) -> Iterator[tuple[Placed, Placed, int]]:
         """Put in what an entry says; yields each value that contradicts an earlier one, that one, and the VF."""
         for index in selection.indexes:
             values = self.values.setdefault(index, {})
@@ -43,7 +43,7 @@ class Layer:
                     yield one, earlier, index
 
 
-def settle(entry: PfKeys, path: Path, findings: Findings, budget: list[int]) -> DesiredPf:
+def desired_pf(entry: PfKeys, path: Path, findings: Findings, budget: list[int]) -> DesiredPf:
     """The PF as the model has it; what does not go together is noted in ``findings``.
 
     ``budget`` holds the number of VFs that ranges may still name in this file, and is drawn on.
@@ -62,11 +62,11 @@ def settle(entry: PfKeys, path: Path, findings: Findings, budget: list[int]) -> 
     )
 
 
-def _said(vf: DesiredVf, path: Path) -> dict[str, Said]:
-    return {name: Said(value, (*path, name)) for name, value in vars(vf).items() if value is not UNSET}
+def _said(vf: DesiredVf, path: Path) -> dict[str, Placed]:
+    return {name: Placed(value, (*path, name)) for name, value in vars(vf).items() if value is not UNSET}
 
 
-def _spread(entry: PfKeys, path: Path, findings: Findings, budget: list[int]) -> dict[int, dict[str, Said]]:
+def _spread(entry: PfKeys, path: Path, findings: Findings, budget: list[int]) -> dict[int, dict[str, Placed]]:
     """What each VF under ``vfs`` gets, the entry of one VF before ranges."""
     ranges, singles = Layer(), Layer()
     clashes: dict[tuple[Path, Path], list[int]] = {}
@@ -74,7 +74,7 @@ def _spread(entry: PfKeys, path: Path, findings: Findings, budget: list[int]) ->
         selection, place = Selection.parse(key), (*path, "vfs", key)
         if len(selection) > budget[0]:
             findings.add(
-                place, f"the ranges name more than {MAX_NAMED} VFs", "say what all VFs shall be in each", TOO_BIG
+                place, f"the ranges name more than {MAX_NAMED} VFs", "put what is for all VFs under each", TOO_BIG
             )
             continue
         budget[0] -= len(selection)
@@ -101,7 +101,7 @@ def _check_indexes(entry: PfKeys, path: Path, findings: Findings) -> None:
             findings.add((*path, "vfs", key), what, remedy, CONFLICT)
 
 
-def _check_rates(each: Mapping[str, Said], vfs: Mapping[int, Mapping[str, Said]], findings: Findings) -> None:
+def _check_rates(each: Mapping[str, Placed], vfs: Mapping[int, Mapping[str, Placed]], findings: Findings) -> None:
     """A limit below the guarantee is refused by the kernel: net/core/rtnetlink.c, rtnl_set_vf_rate."""
     seen: set[tuple[Path, Path]] = set()
     for said in chain((each,), ({**each, **own} for own in vfs.values())):
@@ -114,7 +114,11 @@ def _check_rates(each: Mapping[str, Said], vfs: Mapping[int, Mapping[str, Said]]
 
 
 def _check_macs(
-    entry: PfKeys, each: Mapping[str, Said], vfs: Mapping[int, Mapping[str, Said]], path: Path, findings: Findings
+    entry: PfKeys,
+    each: Mapping[str, Placed],
+    vfs: Mapping[int, Mapping[str, Placed]],
+    path: Path,
+    findings: Findings,
 ) -> None:
     several = [each["mac"].path] if "mac" in each and not each["mac"].value.is_zero else []
     for key, vf in entry.vfs.items():

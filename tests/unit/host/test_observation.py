@@ -9,7 +9,7 @@ from virtfn.host.kernel import KernelHost
 from virtfn.host.observation import observe
 from virtfn.host.rtnetlink import RouteSocket
 from virtfn.host.sysfs import Sysfs
-from virtfn.host.vfinfo import Link, PlaceOf, nowhere
+from virtfn.host.vfinfo import Link, LocationOf, no_location
 from virtfn.model.addresses import MacAddress, PciAddress
 from virtfn.model.inventory import (
     EswitchMode,
@@ -31,11 +31,11 @@ class Route(RouteSocket):
     def __init__(self, *links: Link) -> None:
         self._prepared = {link.ifindex: link for link in links}
 
-    def get_link(self, ifindex: int, *, name: str = "", place_of: PlaceOf = nowhere) -> Link:
+    def get_link(self, ifindex: int, *, name: str = "", location_of: LocationOf = no_location) -> Link:
         if ifindex not in self._prepared:
             raise KernelRefused("RTM_GETLINK was refused: No such device (ENODEV)", where=name)
         link = self._prepared[ifindex]
-        return replace(link, vfs=tuple(replace(vf, **vars(place_of(vf.index))) for vf in link.vfs))
+        return replace(link, vfs=tuple(replace(vf, **vars(location_of(vf.index))) for vf in link.vfs))
 
     def links(self) -> tuple[Link, ...]:
         return tuple(self._prepared.values())

@@ -13,11 +13,11 @@ def counted(number: int) -> str:
     return "1 VF" if number == 1 else f"{number} VFs"
 
 
-def vf_impact(work: PfChanges, index: int, field: str) -> tuple[Impact, str]:
+def vf_impact(changes: PfChanges, index: int, field: str) -> tuple[Impact, str]:
     """Who notices that this field of an existing VF is set: its user, where it has one."""
-    vf = work.pf.vf(index)
+    vf = changes.pf.vf(index)
     user = user_of(vf) if vf else ""
-    disturbs, reset = VF_FIELDS[field].disturbs, _reset_note(work, field)
+    disturbs, reset = VF_FIELDS[field].disturbs, _reset_note(changes, field)
     if not user:
         return Impact.NOBODY, reset
     if not disturbs and not reset:
@@ -25,8 +25,8 @@ def vf_impact(work: PfChanges, index: int, field: str) -> tuple[Impact, str]:
     return Impact.PARTY, "; ".join(filter(None, (f"{user} {disturbs or 'notices'}", reset)))
 
 
-def _reset_note(work: PfChanges, field: str) -> str:
-    facts = work.facts
+def _reset_note(changes: PfChanges, field: str) -> str:
+    facts = changes.facts
     if facts is None:
         return ""
     if field == "mac" and facts.admin_mac is AdminMacEffect.RESETS_VF:
@@ -36,10 +36,10 @@ def _reset_note(work: PfChanges, field: str) -> str:
     return ""
 
 
-def mac_note(work: PfChanges, index: int, mac: Value) -> str:
+def mac_note(changes: PfChanges, index: int, mac: Value) -> str:
     """What remains to be done until a VF that is bound now uses its new MAC; "" where nothing does."""
-    vf = work.pf.vf(index)
-    facts = work.facts
+    vf = changes.pf.vf(index)
+    facts = changes.facts
     if vf is None or facts is None or not facts.mac_needs_reload or not is_held_natively(vf):
         return ""
     netdev = vf.netdev

@@ -24,14 +24,14 @@ _LOST_IN_ORDER = sorted(_ROWS, key=lambda row: (row.name != "driver", row.name =
 """A rollback restores the last step first: trust, then the others in the order of writes, the driver last."""
 
 
-def losses(work: PfChanges) -> Iterator[Step]:
-    """What goes with the VFs, as IMPLIED steps before the one that destroys them: the way back puts it back."""
-    for vf in work.pf.vfs:
-        known = _worth_keeping(work, vf)
+def losses(changes: PfChanges) -> Iterator[Step]:
+    """What goes with the VFs, as IMPLIED steps before the one that destroys them: a rollback restores it."""
+    for vf in changes.pf.vfs:
+        known = _worth_keeping(changes, vf)
         for row in _LOST_IN_ORDER:
             if row.name in known:
                 yield Step(
-                    work.vf_target(vf.index),
+                    changes.vf_target(vf.index),
                     row.name,
                     known[row.name],
                     None,
@@ -40,26 +40,26 @@ def losses(work: PfChanges) -> Iterator[Step]:
                 )
 
 
-def fresh_values(work: PfChanges, index: int) -> Mapping[str, Value]:
-    """What is written into VF ``index`` once it is made: what the spec names, and else what it had before.
+def fresh_values(changes: PfChanges, index: int) -> Mapping[str, Value]:
+    """What is written into VF ``index`` once it is created: what the spec names, and else what it had before.
 
     A value that a fresh VF has anyway is left out where the driver has no way to set the field.
     """
-    vf = work.pf.vf(index)
-    wanted = {field: one.after for field, one in work.vfs.get(index, {}).items()}
-    kept = _worth_keeping(work, vf) if vf else {}
-    values = {field: value for field, value in {**kept, **wanted}.items() if not _needless(work, field, value)}
+    vf = changes.pf.vf(index)
+    wanted = {field: one.after for field, one in changes.vfs.get(index, {}).items()}
+    kept = _worth_keeping(changes, vf) if vf else {}
+    values = {field: value for field, value in {**kept, **wanted}.items() if not _needless(changes, field, value)}
     now = vf.driver if vf and not isinstance(vf.driver, Unknown) else None
     driver = wanted.get("driver", now)
-    if _probed_too_early(work, values) and is_native(driver):
+    if _probed_too_early(changes, values) and is_native(driver):
         values["driver"] = driver
     return values
 
 
-def fresh_steps(work: PfChanges, index: int, values: Mapping[str, Value]) -> Iterator[Step]:
+def fresh_steps(changes: PfChanges, index: int, values: Mapping[str, Value]) -> Iterator[Step]:
     """The steps that write these values into VF ``index`` once it is created."""
-    target, named = work.vf_target(index), work.vfs.get(index, {})
-    early = _probed_too_early(work, values)
+    target, named = changes.vf_target(index), changes.vfs.get(index, {})
+    early = _probed_too_early(changes, values)
     if early and is_native(values.get("driver")):
         why = "the kernel bound it as it was created, before its MAC was set; it is bound again below"
         yield Step(target, "driver", None, None, why, writing=Writing.FRESH)
@@ -77,10 +77,10 @@ def fresh_steps(work: PfChanges, index: int, values: Mapping[str, Value]) -> Ite
         )
 
 
-def not_restored(work: PfChanges) -> Iterator[str]:
-    """What no way back can restore, in sentences."""
-    for vf in work.pf.vfs:
-        label = f"{work.pf.label}/{vf.index}"
+def not_restored(changes: PfChanges) -> Iterator[str]:
+    """What no rollback can restore, in sentences."""
+    for vf in changes.pf.vfs:
+        label = f"{changes.pf.label}/{vf.index}"
         unknown = [field for field in _TOLD if isinstance(VF_FIELDS[field].read(vf), Unknown)]
         if unknown:
             yield f"What {label} has as {', '.join(unknown)} could not be read, so it is lost with the VF."
@@ -91,35 +91,35 @@ def not_restored(work: PfChanges) -> Iterator[str]:
 _TOLD = ("mac", "vlan", "spoofchk", "trust")
 
 
-def _worth_keeping(work: PfChanges, vf: VfState) -> dict[str, Value]:
-    """The known values of a VF that one just made would not have."""
+def _worth_keeping(changes: PfChanges, vf: VfState) -> dict[str, Value]:
+    """The known values of a VF that a new one would not have."""
     kept: dict[str, Value] = {}
     for row in _ROWS:
         value = row.read(vf)
-        if not isinstance(value, Unknown) and value != _at_first(work, row.name):
+        if not isinstance(value, Unknown) and value != _at_first(changes, row.name):
             kept[row.name] = value
     return kept
 
 
-def _at_first(work: PfChanges, field: str) -> Value | Unknown:
-    """What a VF has that was just made; Unknown where that cannot be said."""
+def _at_first(changes: PfChanges, field: str) -> Value | Unknown:
+    """What a new VF has; Unknown where that is not known."""
     if field == "driver":
-        return default_driver(work.pf, work.final_autoprobe)
-    known = work.facts.spoofchk_at_first if work.facts and field == "spoofchk" else None
+        return default_driver(changes.pf, changes.final_autoprobe)
+    known = changes.facts.spoofchk_at_first if changes.facts and field == "spoofchk" else None
     if known is not None:
         return known
     fresh = VF_FIELDS[field].fresh
     return Unknown(f"what {field} a new VF has here is not known") if fresh is UNSET else fresh
 
 
-def _needless(work: PfChanges, field: str, value: Value) -> bool:
+def _needless(changes: PfChanges, field: str, value: Value) -> bool:
     """Whether a fresh VF has this value, and the driver could not set it: nothing is to be written."""
-    if value != _at_first(work, field):
+    if value != _at_first(changes, field):
         return False
-    driver = work.pf.driver if isinstance(work.pf.driver, str) else None
-    return bool(limits_on(driver, field, value, mode=work.final_mode))
+    driver = changes.pf.driver if isinstance(changes.pf.driver, str) else None
+    return bool(limits_on(driver, field, value, mode=changes.final_mode))
 
 
-def _probed_too_early(work: PfChanges, values: Mapping[str, Value]) -> bool:
-    slow = bool(work.facts and work.facts.mac_needs_reload)
-    return slow and "mac" in values and values["mac"] != NO_MAC and work.final_autoprobe is True
+def _probed_too_early(changes: PfChanges, values: Mapping[str, Value]) -> bool:
+    slow = bool(changes.facts and changes.facts.mac_needs_reload)
+    return slow and "mac" in values and values["mac"] != NO_MAC and changes.final_autoprobe is True
