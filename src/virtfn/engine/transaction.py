@@ -102,9 +102,7 @@ class Transactions:
         Raises what ``run`` raises, after rollback; ConflictError where it is not open.
         """
         if transaction.status is not Status.OPEN:
-            raise ConflictError(
-                f"it is {transaction.status.value}, there is nothing to resume", where=f"transaction {transaction.id}"
-            )
+            raise ConflictError(f"{transaction}: there is nothing to resume")
         left = [number for number in range(len(transaction.plan.steps)) if number not in transaction.done]
         return self._advance(transaction, left, NO_HOOKS)
 
