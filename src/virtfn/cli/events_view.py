@@ -8,15 +8,14 @@ from rich.text import Text
 from virtfn.engine import events as engine
 from virtfn.engine.events import Event
 from virtfn.engine.rollback import Restore
-from virtfn.model.cloud import Kind
 from virtfn.model.plan import DEFINITION, Step, Target
-from virtfn.model.proposal import Recovery
 from virtfn.model.value_format import say_change
 from virtfn.services import events as services
 
 _ONE_BY_ONE = 16
 _LONGEST = 200
-_RECOVERIES = {Recovery.ROLLBACK: "rolling it back", Recovery.FINISH: "all of it is there: finishing it"}
+_RECOVERIES = {"rollback": "rolling it back", "finish": "all of it is there: finishing it"}
+"""By the value of a Recovery."""
 
 
 class EventsView:
@@ -56,7 +55,7 @@ def event_lines(event: Event, names: Mapping[str, str]) -> Iterator[str]:
         case services.InterruptedFound(number, title, recovery):
             yield f"transaction {number} ({title}) was interrupted: {_RECOVERIES[recovery]}"
         case services.ConfirmationOverdue(number, title, failure):
-            outcome = failure or _RECOVERIES[Recovery.ROLLBACK]
+            outcome = failure or _RECOVERIES["rollback"]
             yield f"transaction {number} ({title}) was not confirmed in time: {outcome}"
         case services.ModesCorrected(paths):
             more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
@@ -104,6 +103,8 @@ def _range(targets: Sequence[Target]) -> str:
 
 
 def _deletes_a_server(restore: Restore) -> bool:
+    from virtfn.model.cloud import Kind
+
     return restore.target.kind == Kind.SERVER and restore.field == DEFINITION and restore.value is None
 
 

@@ -22,7 +22,7 @@ def ignore(_event: Event) -> None:
 
 @dataclass(frozen=True)
 class TransactionStarted(Event):
-    """The plan is in the journal under this id; nothing is written yet."""
+    """The plan is in the journal under this id; its steps begin now, or are resumed."""
 
     id: int
     plan: Plan

@@ -103,6 +103,7 @@ class Transactions:
         """
         if transaction.status is not Status.OPEN:
             raise ConflictError(f"{transaction}: there is nothing to resume")
+        self._sink(TransactionStarted(transaction.id, transaction.plan))
         left = [number for number in range(len(transaction.plan.steps)) if number not in transaction.done]
         return self._advance(transaction, left, NO_HOOKS)
 

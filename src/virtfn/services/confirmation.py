@@ -7,7 +7,7 @@ from virtfn.engine.events import EventSink
 from virtfn.engine.interfaces import Journal
 from virtfn.engine.rollback import Foreign
 from virtfn.engine.transaction import Transactions
-from virtfn.errors import ConflictError, LockHeld, PermissionDenied, RollbackIncomplete, UsageError, VirtfnError
+from virtfn.errors import ConflictError, LockHeld, PermissionDenied, UsageError, VirtfnError
 from virtfn.model.finding import Action, UseCase
 from virtfn.model.subject import HostSubject
 from virtfn.model.transaction import Status, Summary, Transaction
@@ -50,7 +50,7 @@ class Confirmations:
     def roll_back_overdue(self) -> None:
         """Roll back what was to be confirmed by now and whose watchdog has not done it.
 
-        A transaction that this user cannot roll back is reported by an event only.
+        Where that fails, an event says so and the work goes on.
         """
         one = overdue(self._journal)
         if one is None:
@@ -59,7 +59,7 @@ class Confirmations:
             with self._journal.lock():
                 self._sink(ConfirmationOverdue(one.id, one.title))
                 self._roll_back(one.id)
-        except (LockHeld, PermissionDenied, RollbackIncomplete) as fault:
+        except VirtfnError as fault:
             self._sink(ConfirmationOverdue(one.id, one.title, fault))
 
     def watch(self, number: int, within_s: float, *, sleep: Callable[[float], None] = time.sleep) -> Transaction:
@@ -70,10 +70,10 @@ class Confirmations:
         """
         end = time.monotonic() + within_s + _LONGEST_S
         while time.monotonic() < end:
-            entry = self._journal.load(number)
-            if _is_settled(entry):
-                return entry
-            if entry.status is not Status.COMMITTED or _is_overdue(self._journal, entry.summary):
+            now = self._summary(number)
+            if _is_settled(now):
+                break
+            if now.status is not Status.COMMITTED or _is_overdue(self._journal, now):
                 try:
                     with self._journal.lock():
                         return self._roll_back(number)
@@ -82,19 +82,24 @@ class Confirmations:
             sleep(_POLL_S)
         return self._journal.load(number)
 
+    def _summary(self, number: int) -> Summary:
+        """The newest one costs no reading of its plan, and it is that while it is watched."""
+        newest = self._journal.newest()
+        return newest if newest and newest.id == number else self._journal.load(number).summary
+
     def _roll_back(self, number: int) -> Transaction:
         """Restore all that can be, as nobody is there to decide, and report it. The caller holds the lock."""
-        entry = self._journal.load(number)
-        if _is_settled(entry) or (entry.status is Status.COMMITTED and not _is_overdue(self._journal, entry.summary)):
-            return entry
-        why = "was not confirmed in time" if entry.status is Status.COMMITTED else "was left by its process"
-        what = f"transaction {number} ({entry.plan.title}) {why}"
         try:
+            entry = self._journal.load(number)
+            is_due = entry.status is not Status.COMMITTED or _is_overdue(self._journal, entry.summary)
+            if _is_settled(entry.summary) or not is_due:
+                return entry
             done = self._engine.rollback(entry, foreign=Foreign.KEEP)
         except VirtfnError as failure:
-            self._report(f"{what}; its rollback is incomplete: {failure}")
+            self._report(f"transaction {number} was not confirmed; its rollback is incomplete: {failure}")
             raise
-        self._report(f"{what}: rolled back")
+        why = "was not confirmed in time" if entry.status is Status.COMMITTED else "was left by its process"
+        self._report(f"transaction {number} ({entry.plan.title}) {why}: rolled back")
         return done
 
 
@@ -133,7 +138,7 @@ def _actions(journal: Journal, number: int, *use_cases: UseCase) -> tuple[Action
     return tuple(Action(use_case, (str(number),), journal.place) for use_case in use_cases)
 
 
-def _is_settled(entry: Transaction) -> bool:
+def _is_settled(entry: Summary) -> bool:
     return entry.confirmed or entry.status in (Status.ROLLED_BACK, Status.ENDED, Status.INCOMPLETE)
 
 

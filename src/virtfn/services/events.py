@@ -1,11 +1,14 @@
 """Events of the use cases, beside those of the engine."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from virtfn.engine.events import Event
 from virtfn.errors import VirtfnError
-from virtfn.model.probe import Leg
-from virtfn.model.proposal import Recovery
+
+if TYPE_CHECKING:
+    from virtfn.model.probe import Leg
+    from virtfn.model.proposal import Recovery
 
 
 @dataclass(frozen=True)
@@ -14,7 +17,7 @@ class InterruptedFound(Event):
 
     id: int
     title: str
-    recovery: Recovery
+    recovery: "Recovery"
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class ServerProgress(Event):
 class BurstJudged(Event):
     """One burst of probe frames was sent, captured and judged."""
 
-    leg: Leg
+    leg: "Leg"
 
 
 @dataclass(frozen=True)
