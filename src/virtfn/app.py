@@ -122,10 +122,10 @@ class App:
 
     def boot_unit(self, root: Path = Path("/")) -> "BootUnit":
         """The boot unit of this machine, or of the image whose root this is."""
-        from virtfn.host.boot_files import BootFilesBelow
+        from virtfn.host.boot_files import BootFiles
         from virtfn.services.boot_unit import BootUnit
 
-        return BootUnit(BootFilesBelow(root))
+        return BootUnit(BootFiles(root))
 
     def cloud_mirrors(self, os_cloud: str | None) -> "CloudMirrors":
         """Mirrors between ports of the cloud of this name in clouds.yaml (None: OS_... variables). Reads only."""

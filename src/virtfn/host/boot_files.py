@@ -11,8 +11,8 @@ _UNITS = Path("/etc/systemd/system")
 _HOST = Path("/")
 
 
-class BootFilesBelow:
-    """Implements the BootFiles protocol. Only for ``/`` is systemd told of changes; an image is linked by hand."""
+class BootFiles:
+    """Those of the host or image with this root. systemd is told of changes for ``/`` only."""
 
     def __init__(self, root: Path = _HOST) -> None:
         self._root = root

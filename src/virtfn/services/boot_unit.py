@@ -4,10 +4,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from virtfn.errors import UsageError
-from virtfn.spec import decoded, load
+
+if TYPE_CHECKING:
+    from virtfn.host.boot_files import BootFiles
 
 UNIT = "virtfn-apply.service"
 DROP_INS = Path("/etc/virtfn/host.d")
@@ -39,31 +41,6 @@ _WAIT_S = 60
 _TIMEOUT_S = 300
 
 
-class BootFiles(Protocol):
-    """systemd's units and the folder of specs, of this host or of an image."""
-
-    def check(self) -> None:
-        """Raises BackendUnreachable where units cannot be installed, before anything is written."""
-
-    def write_spec(self, path: Path, data: bytes) -> None:
-        """Write a spec to this path of the host."""
-
-    def specs(self, folder: Path) -> tuple[str, ...]:
-        """The names of the specs in this folder of the host."""
-
-    def install(self, unit: str, text: str) -> None:
-        """Write a unit and enable it."""
-
-    def remove(self, unit: str) -> None:
-        """Disable and delete a unit."""
-
-    def where(self, unit: str) -> Path:
-        """The file of a unit."""
-
-    def is_installed(self, unit: str) -> bool:
-        """Whether there is such a unit."""
-
-
 @dataclass(frozen=True)
 class BootUnitStatus:
     """Whether the unit is installed (in the file ``unit``), and the specs in ``folder`` that it applies."""
@@ -82,7 +59,7 @@ def unit_text(virtfn: str, folder: Path) -> str:
 class BootUnit:
     """The boot unit of this host, or of an image."""
 
-    def __init__(self, files: BootFiles) -> None:
+    def __init__(self, files: "BootFiles") -> None:
         self._files = files
 
     def install(self, specs: Sequence[tuple[str, bytes]] = (), *, command: str = "") -> BootUnitStatus:
@@ -91,6 +68,8 @@ class BootUnit:
         ``command``: the virtfn that the unit runs; by default the one that runs now. Raises SpecError (a spec with
         faults), UsageError (a name that is not read at boot), BackendUnreachable (no systemd), PermissionDenied.
         """
+        from virtfn.spec import decoded, load
+
         for name, _ in specs:
             if Path(name).suffix != ".yaml":
                 raise UsageError("only *.yaml is read at boot", where=name, hint="rename it")
