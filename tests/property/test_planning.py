@@ -17,7 +17,7 @@ from virtfn.eswitch.drivers import ModeChange, facts_of
 from virtfn.eswitch.limits import limits_on
 from virtfn.model.addresses import MacAddress, PciAddress, VfRef
 from virtfn.model.desired import UNSET, DesiredHost, DesiredPf, DesiredVf, PfMatch
-from virtfn.model.fields import VF_FIELDS
+from virtfn.model.fields import PF_FIELDS, VF_FIELDS
 from virtfn.model.finding import refusals
 from virtfn.model.inventory import EswitchMode, Inventory, Unknown, VfLinkState, Vlan, VlanProtocol
 from virtfn.model.plan import Plan, Target, Value, Writing
@@ -25,6 +25,7 @@ from virtfn.planning.host.diff import diff
 from virtfn.planning.host.guards import GUARDS, HostDependencies, guard_findings
 from virtfn.planning.host.plan import plan_host
 from virtfn.testing import FakeHost, FakePf, FakeVf, MemoryJournal
+from virtfn.testing.fake_pf import OTHER_FIELDS
 
 DRIVERS = ("igb", "ixgbe", "i40e", "ice", "mlx5_core", "bnxt_en", "netdevsim")
 MACS = [f"02:00:00:00:00:{number:02x}" for number in range(1, 9)]
@@ -33,6 +34,16 @@ QUIET = HostDependencies()
 LAWS = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
+
+
+def others(driver: str) -> dict[str, st.SearchStrategy[Any]]:
+    """The fields on which no frame depends, of those that the driver takes."""
+    rows = [VF_FIELDS[name] for name in OTHER_FIELDS]
+    return {
+        row.name: st.booleans() if isinstance(row.example, bool) else st.sampled_from([row.fresh, row.example])
+        for row in rows
+        if takes(driver, row.name, row.example)
+    }
 
 
 def takes(driver: str, field: str, value: Value) -> bool:
@@ -68,7 +79,7 @@ def fake_vfs(draw: st.DrawFn, driver: str, mac: str, *, used: bool) -> FakeVf:
         link_state=link if takes(driver, "link_state", str(link)) else VfLinkState.AUTO,
         min_tx_rate_mbps=low,
         max_tx_rate_mbps=draw(st.sampled_from([0, 500])) if fast else 0,
-        settings={"rss_query": draw(st.booleans())} if driver in ("ixgbe", "netdevsim") else {},
+        settings={name: draw(values) for name, values in others(driver).items()},
         driver=None if simulated else draw(st.sampled_from(["native", None, "vfio-pci"])),
         place=draw(st.sampled_from(["host", "vm"])) if used else "host",
         reachable=simulated or not used or draw(st.booleans()),
@@ -126,7 +137,7 @@ def desired_vfs(draw: st.DrawFn, driver: str, macs: list[str]) -> DesiredVf:
         "link_state": link if link is UNSET or takes(driver, "link_state", str(link)) else UNSET,
         "min_tx_rate_mbps": draw(maybe(st.sampled_from([0, 50]))) if floor and rates else UNSET,
         "max_tx_rate_mbps": draw(maybe(st.sampled_from([0, 800]))) if rates else UNSET,
-        "rss_query": draw(maybe(st.booleans())) if driver in ("ixgbe", "netdevsim") else UNSET,
+        **{name: draw(maybe(values)) for name, values in others(driver).items()},
         "driver": draw(maybe(st.sampled_from(["native", None, "vfio-pci"]))) if driver != "netdevsim" else UNSET,
     }
     return DesiredVf(**wanted)
@@ -153,6 +164,7 @@ def desired_for(draw: st.DrawFn, host: FakeHost) -> DesiredHost:
             "num_vfs": num_vfs,
             "mtu": draw(maybe(st.sampled_from([1500, 9000]))),
             "up": draw(maybe(st.booleans())),
+            "promisc": draw(maybe(st.booleans())),
             "eswitch_mode": draw(maybe(modes)) if switched else UNSET,
             "autoprobe": draw(maybe(st.booleans())),
             "vfs": tuple(vfs),
@@ -176,11 +188,7 @@ def facts(inventory: Inventory) -> object:
     return [
         (
             pf.device,
-            pf.num_vfs,
-            pf.autoprobe,
-            pf.eswitch_mode,
-            pf.mtu,
-            pf.up,
+            [row.read(pf) for row in PF_FIELDS.values()],
             [[row.read(vf) for row in VF_FIELDS.values()] for vf in pf.vfs],
         )
         for pf in inventory.pfs
