@@ -57,7 +57,6 @@ class VirtfnError(Exception):
     """
 
     exit_code = ExitCode.FAILED
-    causes: tuple[object, ...] = ()
 
     def __init__(
         self,
@@ -152,8 +151,9 @@ class VerifyFailed(VirtfnError):
         where: str = "",
         hint: str = "",
         mismatches: tuple[tuple[str, str, str], ...] = (),
+        findings: "tuple[Finding, ...]" = (),
     ) -> None:
-        super().__init__(message, where=where, hint=hint)
+        super().__init__(message, where=where, hint=hint, findings=findings)
         self.mismatches = mismatches
 
 
@@ -190,8 +190,10 @@ class Interrupted(VirtfnError):
 class CloudError(VirtfnError):
     """The cloud refused: the message is its own. ``status`` is HTTP's, 0 where it came in another way."""
 
-    def __init__(self, message: str, *, where: str = "", hint: str = "", status: int = 0) -> None:
-        super().__init__(message, where=where, hint=hint)
+    def __init__(
+        self, message: str, *, where: str = "", hint: str = "", status: int = 0, findings: "tuple[Finding, ...]" = ()
+    ) -> None:
+        super().__init__(message, where=where, hint=hint, findings=findings)
         self.status = status
 
 

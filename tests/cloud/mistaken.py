@@ -48,7 +48,7 @@ class Mistaken:
 
     def up(self, *parts: str, **how: Any) -> list[Said]:
         """The causes of a failed ``up``."""
-        return list(self.failure(*parts, **how)["causes"])
+        return list(self.failure(*parts, **how)["findings"])
 
     def failure(self, *parts: str, cloud: str = CLOUD, exits: ExitCode = ExitCode.FAILED, timeout_s: int = 300) -> Said:
         """What the document of a failed ``up`` tells, and the text as well; the cloud is as it was before."""
@@ -62,10 +62,10 @@ class Mistaken:
         assert "Traceback" not in said.err
         document = json.loads(said.out)
         assert (document["kind"], document["exit_code"]) == ("cloud-failure", exits)
-        for cause in document["causes"]:
+        for cause in document["findings"]:
             assert cause["what"] in said.err
-            assert all(f"seen: {line}" in said.err for line in cause["seen"])
-            assert f"do: {cause['do']}" in said.err
+            assert all(f"seen: {line}" in said.err for line in cause["evidence"])
+            assert f"{cause['fix']}\n" in said.err
         return dict(document)
 
     def refused(self, *parts: str, cloud: str = CLOUD, exits: ExitCode = ExitCode.BAD_SPEC) -> str:

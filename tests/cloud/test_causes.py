@@ -64,39 +64,39 @@ def test_a_disabled_host_is_out_of_service(mistaken: Mistaken, connection: "Conn
     with disabled(connection):
         (any_host,) = mistaken.up(server(THEIRS))
         (this_host,) = mistaken.up(server(THEIRS, more=f", host: {HOST}"))
-    assert any_host["kind"] == this_host["kind"] == "host_out_of_service"
+    assert any_host["id"] == this_host["id"] == "host-out-of-service"
     assert any_host["what"] == "no compute host takes servers"
     assert this_host["what"] == f"host {HOST} takes no servers"
-    assert this_host["seen"] == [f"nova-compute on {HOST} (zone nova): up, disabled"]
-    assert "openstack compute service set --enable" in this_host["do"]
+    assert this_host["evidence"] == [f"nova-compute on {HOST} (zone nova): up, disabled"]
+    assert "openstack compute service set --enable" in this_host["fix"]
 
 
 def test_a_member_boots_no_image_from_a_flavor_without_disk(mistaken: Mistaken, member: str, theirs: str) -> None:
     diskless = server(THEIRS)
     assert any(f"boot an image from flavor {FLAVOR} (disk 0)" in note for note in mistaken.plan(diskless, cloud=member))
     (cause,) = mistaken.up(diskless, cloud=member, exits=ExitCode.NO_PERMISSION)
-    assert cause["kind"] == "diskless_flavor"
-    assert cause["seen"] == ["HTTP 403: Only volume-backed servers are allowed for flavors with zero disk."]
-    assert cause["do"] == "name a flavor with a disk"
+    assert cause["id"] == "diskless-flavor"
+    assert cause["evidence"] == ["HTTP 403: Only volume-backed servers are allowed for flavors with zero disk."]
+    assert cause["fix"] == "name a flavor with a disk"
 
 
 def test_more_servers_than_vfs(mistaken: Mistaken, cloud: ControlPlane, theirs: str) -> None:
     """Servers that begin at once may all pass the scheduler; for one that comes later it finds no host."""
     with cloud.use_up_vfs(theirs, but=1):
         said = mistaken.failure(several(2, server(THEIRS)))
-    (cause,) = said["causes"]
-    assert cause["kind"] == "no_free_vf"
-    assert cause["seen"][1] == f"VFs of physnet1 in use: {VFS_A_PF} on {HOST}"
+    (cause,) = said["findings"]
+    assert cause["id"] == "no-free-vf"
+    assert cause["evidence"][1] == f"VFs of physnet1 in use: {VFS_A_PF} on {HOST}"
     if said["error"] == "No valid host was found. There are not enough hosts available.":
         assert cause["what"] == "no VF of physnet1 is free on a host that it may run on"
-        assert cause["seen"][0] == "by exclusion, as no API tells how many VFs there are"
+        assert cause["evidence"][0] == "by exclusion, as no API tells how many VFs there are"
     else:
         assert "Exhausted all hosts available for retrying build failures for instance " in said["error"]
         assert cause["what"] == (
             f"perhaps no VF of physnet1 was left on {HOST} when the server was built there, "
             "its port could not be bound, or nova-compute could not build it"
         )
-        assert cause["seen"][0] == f"nova chose a host and could not build the server there: {HOST}"
+        assert cause["evidence"][0] == f"nova chose a host and could not build the server there: {HOST}"
 
 
 def test_a_vf_that_the_host_keeps_is_not_seen_by_the_agent(
@@ -105,23 +105,23 @@ def test_a_vf_that_the_host_keeps_is_not_seen_by_the_agent(
     with cloud.vfs_kept_by_the_host("physnet1"):
         said = mistaken.failure(server(THEIRS), exits=ExitCode.NOT_PROVEN, timeout_s=WE_WAIT_S)
     assert said["error"] == f"not ready after {WE_WAIT_S} s: port vm-1-0 is DOWN"
-    (cause,) = said["causes"]
-    assert cause["kind"] == "vf_not_seen"
-    assert cause["seen"] == [
+    (cause,) = said["findings"]
+    assert cause["id"] == "vf-not-seen"
+    assert cause["evidence"] == [
         f"bound on {HOST} and DOWN: port vm-1-0",
         f"NIC Switch agent on {HOST}: answers, physnet1 on ens1f0; physnet2 on ens1f1",
         "it sees 0 VFs in use",
     ]
-    assert "no netdev of it" in cause["do"]
+    assert "no netdev of it" in cause["fix"]
 
 
 def test_nova_gives_up_a_vf_that_the_agent_excludes(mistaken: Mistaken, second_host: str, theirs: str) -> None:
     said = mistaken.failure(server(THEIRS, more=f", host: {second_host}"))
     assert "Failed to allocate the network(s), not rescheduling." in said["error"]
-    (cause,) = said["causes"]
-    assert cause["kind"] == "vf_not_seen"
+    (cause,) = said["findings"]
+    assert cause["id"] == "vf-not-seen"
     assert cause["what"].startswith(f"perhaps the NIC Switch agent on {second_host} has not seen the server's VFs ")
-    assert "exclude_devices" in cause["do"]
+    assert "exclude_devices" in cause["fix"]
 
 
 def test_a_zone_whose_host_is_disabled_is_refused_at_once(
@@ -146,13 +146,13 @@ def test_a_zone_whose_host_is_down_is_available_to_nova(
         assert any(note.startswith(f"no host of zone {ZONE} takes servers; ") for note in mistaken.plan(in_zone))
         (zone,) = mistaken.up(in_zone)
         (host,) = mistaken.up(on_host)
-    assert (zone["kind"], host["kind"]) == ("zone_without_hosts", "host_out_of_service")
+    assert (zone["id"], host["id"]) == ("zone-without-hosts", "host-out-of-service")
     assert (zone["what"], host["what"]) == (
         f"no host of zone {ZONE} takes servers",
         f"host {second_host} takes no servers",
     )
-    assert zone["seen"] == host["seen"] == [f"nova-compute on {second_host} (zone {ZONE}): down, enabled"]
-    assert zone["do"].startswith("start nova-compute there")
+    assert zone["evidence"] == host["evidence"] == [f"nova-compute on {second_host} (zone {ZONE}): down, enabled"]
+    assert zone["fix"].startswith("start nova-compute there")
 
 
 def test_a_host_that_hangs_leaves_a_server_in_build(
@@ -173,12 +173,12 @@ def test_a_host_that_hangs_leaves_a_server_in_build(
         )
         assert there.result()
     assert said["error"] == f"not ready after {WE_WAIT_S} s: server vm-1 is BUILD; port vm-1-0 is not bound"
-    (cause,) = said["causes"]
-    assert (cause["kind"], cause["what"]) == (
-        "host_out_of_service",
+    (cause,) = said["findings"]
+    assert (cause["id"], cause["what"]) == (
+        "host-out-of-service",
         f"nova has given it to a host that does not answer: {second_host}",
     )
-    assert cause["seen"] == ["server vm-1: BUILD", f"nova-compute on {second_host} (zone nova): down, enabled"]
+    assert cause["evidence"] == ["server vm-1: BUILD", f"nova-compute on {second_host} (zone nova): down, enabled"]
 
 
 def test_a_group_with_more_servers_than_hosts_that_take_them(
@@ -189,13 +189,13 @@ def test_a_group_with_more_servers_than_hosts_that_take_them(
     with disabled(connection, second_host):
         assert any(note.startswith("group apart has 2 servers that ") for note in mistaken.plan(apart))
         (cause,) = mistaken.up(apart)
-    assert (cause["kind"], cause["what"]) == (
-        "group_too_large",
+    assert (cause["id"], cause["what"]) == (
+        "group-too-large",
         "group apart has 2 servers that never share a host, and 1 host takes servers",
     )
     for line in (
         f"nova-compute on {HOST} (zone nova): up, enabled",
         f"nova-compute on {second_host} (zone nova): up, disabled",
     ):
-        assert line in cause["seen"]
-    assert cause["do"] == "take fewer servers or more hosts, or leave anti_affinity out"
+        assert line in cause["evidence"]
+    assert cause["fix"] == "take fewer servers or more hosts, or leave anti_affinity out"

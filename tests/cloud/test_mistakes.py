@@ -18,8 +18,18 @@ from tests.cloud.proxy import Faulty, in_front_of
 
 from virtfn.api import Cloud
 from virtfn.errors import CloudError, ExitCode
-from virtfn.model.cloud.causes import Cause, CauseKind
-from virtfn.planning.cloud.diagnosis.api_errors import meaning_of
+from virtfn.model.finding import FindingKind
+from virtfn.planning.cloud.api_errors import (
+    NETWORK_INCOMPLETE,
+    NO_PROJECT_NETWORKS,
+    NOT_ALLOWED,
+    PHYSICAL_NETWORK_TAKEN,
+    PHYSICAL_NETWORK_UNKNOWN,
+    QUOTA_EXCEEDED,
+    SEGMENT_TAKEN,
+    TYPE_OFF,
+    api_error,
+)
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -45,30 +55,30 @@ def test_what_no_network_can_be_is_refused_by_the_spec_itself(mistaken: Mistaken
 @pytest.mark.parametrize(
     ("asked", "kind"),
     [
-        ({"type": "gre", "physical_network": None}, CauseKind.TYPE_OFF),
-        ({"type": "flat", "physical_network": "physnet9"}, CauseKind.PHYSICAL_NETWORK_UNKNOWN),
-        ({"type": "vlan", "physical_network": "physnet9"}, CauseKind.PHYSICAL_NETWORK_UNKNOWN),
-        ({"type": "flat", "physical_network": "physnet1"}, CauseKind.PHYSICAL_NETWORK_TAKEN),
-        ({"type": "flat", "physical_network": None}, CauseKind.NETWORK_INCOMPLETE),
-        ({"type": "flat", "physical_network": "physnet2", "segmentation_id": 7}, CauseKind.NETWORK_INCOMPLETE),
-        ({"type": None, "physical_network": None}, CauseKind.NO_PROJECT_NETWORKS),
+        ({"type": "gre", "physical_network": None}, TYPE_OFF),
+        ({"type": "flat", "physical_network": "physnet9"}, PHYSICAL_NETWORK_UNKNOWN),
+        ({"type": "vlan", "physical_network": "physnet9"}, PHYSICAL_NETWORK_UNKNOWN),
+        ({"type": "flat", "physical_network": "physnet1"}, PHYSICAL_NETWORK_TAKEN),
+        ({"type": "flat", "physical_network": None}, NETWORK_INCOMPLETE),
+        ({"type": "flat", "physical_network": "physnet2", "segmentation_id": 7}, NETWORK_INCOMPLETE),
+        ({"type": None, "physical_network": None}, NO_PROJECT_NETWORKS),
     ],
 )
 def test_neutrons_words_about_networks_are_understood(
-    connection: "Connection", theirs: str, asked: dict[str, object], kind: CauseKind
+    connection: "Connection", theirs: str, asked: dict[str, object], kind: FindingKind
 ) -> None:
     sdk: Any = connection
     fields = {f"provider_{name if name != 'type' else 'network_type'}": value for name, value in asked.items() if value}
-    assert _meaning(lambda: sdk.network.create_network(name="wrong", **fields)) is kind
+    assert _meaning(lambda: sdk.network.create_network(name="wrong", **fields)) == kind.id
 
 
 def test_other_words_of_the_services_are_understood(connection: "Connection", theirs: str) -> None:
     sdk: Any = connection
     profile = {"network_id": theirs, "binding_vnic_type": "direct", "binding_profile": {"trusted": "true"}}
-    assert _meaning(lambda: sdk.network.create_port(**profile)) is CauseKind.NOT_ALLOWED
+    assert _meaning(lambda: sdk.network.create_port(**profile)) == NOT_ALLOWED.id
     provider_network(sdk, "a vlan", "physnet1", provider_network_type="vlan", provider_segmentation_id=150)
     again = {"provider_network_type": "vlan", "provider_segmentation_id": 150}
-    assert _meaning(lambda: provider_network(sdk, "again", "physnet1", **again)) is CauseKind.SEGMENT_TAKEN
+    assert _meaning(lambda: provider_network(sdk, "again", "physnet1", **again)) == SEGMENT_TAKEN.id
 
 
 def test_a_network_that_neutron_refuses_names_the_option(mistaken: Mistaken) -> None:
@@ -76,11 +86,11 @@ def test_a_network_that_neutron_refuses_names_the_option(mistaken: Mistaken) -> 
     assert any(note.startswith("no NIC Switch agent serves physnet9") for note in notes)
     assert any("physnet9 may carry flat networks (no API tells" in note for note in notes)
     (flat,) = mistaken.up(network("physnet9"), server())
-    assert (flat["kind"], flat["seen"][0].partition(":")[0]) == ("physical_network_unknown", "HTTP 400")
-    assert "[ml2_type_flat] flat_networks" in flat["do"]
+    assert (flat["id"], flat["evidence"][0].partition(":")[0]) == ("physical-network-unknown", "HTTP 400")
+    assert "[ml2_type_flat] flat_networks" in flat["fix"]
     (vlan,) = mistaken.up(network("physnet9", ", type: vlan"), server())
-    assert vlan["kind"] == "physical_network_unknown"
-    assert "network_vlan_ranges" in vlan["do"]
+    assert vlan["id"] == "physical-network-unknown"
+    assert "network_vlan_ranges" in vlan["fix"]
 
 
 def test_a_taken_physical_network_names_who_has_it(mistaken: Mistaken, connection: "Connection", theirs: str) -> None:
@@ -103,9 +113,8 @@ def test_somebody_quicker_on_the_physical_network_is_said_by_neutron(
         quicker = provider_network(sdk, "quicker", "physnet1")
         with pytest.raises(CloudError) as caught:
             cloud.apply(plan)
-    (cause,) = caught.value.causes
-    assert isinstance(cause, Cause)
-    assert cause.kind is CauseKind.PHYSICAL_NETWORK_TAKEN
+    (cause,) = caught.value.findings
+    assert cause.id == PHYSICAL_NETWORK_TAKEN.id
     assert [one.id for one in sdk.network.networks()] == [quicker.id]
 
 
@@ -149,10 +158,9 @@ def test_a_quota_that_is_used_up_meanwhile_is_said_by_nova(
                 cloud.apply(plan)
         finally:
             sdk.compute.update_quota_set(project, instances=limit)
-    (cause,) = caught.value.causes
-    assert isinstance(cause, Cause)
-    assert (cause.kind, caught.value.exit_code) == (CauseKind.QUOTA, ExitCode.FAILED)
-    assert cause.seen == ("HTTP 403: Quota exceeded for instances: Requested 1, but already used 0 of 0 instances",)
+    (cause,) = caught.value.findings
+    assert (cause.id, caught.value.exit_code) == (QUOTA_EXCEEDED.id, ExitCode.FAILED)
+    assert cause.evidence == ("HTTP 403: Quota exceeded for instances: Requested 1, but already used 0 of 0 instances",)
 
 
 def test_no_room_on_any_host_is_told_from_no_vf(
@@ -161,12 +169,14 @@ def test_no_room_on_any_host_is_told_from_no_vf(
     vast = server(THEIRS, flavor="vast")
     assert any(note.startswith("no host has room for flavor vast; ") for note in mistaken.plan(vast))
     (cause,) = mistaken.up(vast)
-    assert cause["kind"] == "flavor_fits_nowhere"
-    assert cause["seen"] == ["Placement: no resource provider has 1 vCPU, 64 MiB of memory and 9999 GiB of disk free"]
+    assert cause["id"] == "flavor-fits-nowhere"
+    assert cause["evidence"] == [
+        "Placement: no resource provider has 1 vCPU, 64 MiB of memory and 9999 GiB of disk free"
+    ]
     guess = mistaken.failure(vast, cloud=member)
     assert guess["error"].rstrip().endswith("No valid host was found.")
-    (cause,) = guess["causes"]
-    assert cause["kind"] == "flavor_fits_nowhere"
+    (cause,) = guess["findings"]
+    assert cause["id"] == "flavor-fits-nowhere"
     assert cause["what"].startswith("Placement offers no host: perhaps no host has room for flavor vast, or ")
     with disabled(connection):
         assert any(note.startswith("no compute host takes servers; ") for note in mistaken.plan(server(THEIRS)))
@@ -176,19 +186,19 @@ def test_no_free_vf_and_no_pf_are_told_with_who_has_them(
     mistaken: Mistaken, cloud: ControlPlane, theirs: str, member: str, flavors: None
 ) -> None:
     (whole,) = mistaken.up(server(THEIRS, port=", vnic_type: direct-physical"))
-    assert whole["kind"] == "no_free_pf"
+    assert whole["id"] == "no-free-pf"
     assert whole["what"].startswith("no PF of physnet1 is free")
     with cloud.use_up_vfs(theirs):
         in_use = f"VFs of physnet1 in use: {VFS_A_PF} on {HOST}"
         assert any(note.endswith(in_use) for note in mistaken.plan(server(THEIRS)))
         (cause,) = mistaken.up(server(THEIRS))
-        assert (cause["kind"], cause["what"]) == (
-            "no_free_vf",
+        assert (cause["id"], cause["what"]) == (
+            "no-free-vf",
             "no VF of physnet1 is free on a host that it may run on",
         )
-        assert cause["seen"][1:] == [in_use, f"takes servers: {HOST}", f"has room for flavor {FLAVOR}: {HOST}"]
+        assert cause["evidence"][1:] == [in_use, f"takes servers: {HOST}", f"has room for flavor {FLAVOR}: {HOST}"]
         (guess,) = mistaken.up(server(THEIRS, flavor="disk"), cloud=member)
-        assert guess["kind"] == "no_free_vf"
+        assert guess["id"] == "no-free-vf"
         assert guess["what"] == "perhaps no VF of its network is free, or no host fits the flavor"
 
 
@@ -197,7 +207,7 @@ def test_a_member_is_told_what_is_for_administrators(mistaken: Mistaken, member:
     assert any("perhaps not allowed with your roles (member, reader)" in note for note in notes)
     assert any(note.startswith("not checked: NIC Switch agents, compute hosts, ") for note in notes)
     (cause,) = mistaken.up(network(), server(flavor="disk"), cloud=member, exits=ExitCode.NO_PERMISSION)
-    assert cause["kind"] == "not_allowed"
+    assert cause["id"] == "not-allowed"
     assert "type and physical network of a network: that is for administrators" in cause["what"]
     said = mistaken.refused(server("nowhere", flavor="disk"), cloud=member)
     assert "there is no network nowhere" in said
@@ -212,25 +222,25 @@ def test_a_dead_agent_and_one_with_other_mappings_are_named(
     try:
         assert any(note.startswith(f"{dead}; start ") for note in mistaken.plan(server(THEIRS)))
         (cause,) = mistaken.up(server(THEIRS))
-        assert (cause["kind"], cause["what"]) == ("agent_dead", dead)
-        assert f"NIC Switch agent on {HOST}: does not answer (last heard of " in cause["seen"][0]
-        assert f"nova chose a host and could not build the server there: {HOST}" in cause["seen"]
-        assert cause["do"].startswith(f"start neutron-sriov-nic-agent on {HOST}")
+        assert (cause["id"], cause["what"]) == ("agent-dead", dead)
+        assert f"NIC Switch agent on {HOST}: does not answer (last heard of " in cause["evidence"][0]
+        assert f"nova chose a host and could not build the server there: {HOST}" in cause["evidence"]
+        assert cause["fix"].startswith(f"start neutron-sriov-nic-agent on {HOST}")
         (guess,) = mistaken.up(server(THEIRS, flavor="disk"), cloud=member)
-        assert guess["kind"] == "binding_failed"
-        assert "NIC Switch agents: not known (the cloud tells it to administrators only)" in guess["seen"]
+        assert guess["id"] == "binding-failed"
+        assert "NIC Switch agents: not known (the cloud tells it to administrators only)" in guess["evidence"]
         witness = _bound_to_the_dead(sdk, theirs, "witness").id
         marked = _bound_to_the_dead(sdk, theirs, "vm-1-0", description="virtfn:wrong")
         sdk.network.set_tags(marked, ["virtfn:wrong"])
         state = mistaken.show(server(THEIRS), exits=ExitCode.DIFFERENT)
         assert state["failed"][0][1] == f"port vm-1-0: Neutron could not bind it (binding_failed) on host {HOST}"
-        assert [one["kind"] for one in state["causes"]] == ["agent_dead"]
+        assert [one["id"] for one in state["findings"]] == ["agent-dead"]
         sdk.network.delete_port(marked)
         with cloud.agent_with(physical_device_mappings="physnet2:ens1f1"):
             (cause,) = mistaken.up(server(THEIRS))
-            assert cause["kind"] == "no_agent"
-            assert cause["seen"][0] == f"NIC Switch agent on {HOST}: answers, physnet2 on ens1f1"
-            assert "physical_device_mappings" in cause["do"]
+            assert cause["id"] == "no-agent"
+            assert cause["evidence"][0] == f"NIC Switch agent on {HOST}: answers, physnet2 on ens1f1"
+            assert "physical_device_mappings" in cause["fix"]
     finally:
         cloud.start_agent()
     assert sdk.network.get_port(witness).binding_vif_type == "binding_failed", "it does not heal by itself"
@@ -243,13 +253,13 @@ def test_what_only_neutron_knows_of_types_and_physical_networks(
     vlans = "physnet1:100:199,physnet3:100:199"
     with cloud.neutron_with(type_drivers="vlan,local,vxlan", network_vlan_ranges=vlans):
         (off,) = mistaken.up(network(), server())
-        assert (off["kind"], off["what"]) == (
-            "type_off",
+        assert (off["id"], off["what"]) == (
+            "type-off",
             "Neutron makes no networks of type flat: its type driver is off",
         )
-        assert "type_drivers" in off["do"]
+        assert "type_drivers" in off["fix"]
         unmapped, no_vf = mistaken.up(network("physnet3", ", type: vlan"), server())
-        assert (unmapped["kind"], no_vf["kind"]) == ("no_agent", "no_free_vf")
+        assert (unmapped["id"], no_vf["id"]) == ("no-agent", "no-free-vf")
         assert unmapped["what"].startswith("no NIC Switch agent serves physnet3")
         for kind, more in (("local", {}), ("vxlan", {"provider_segmentation_id": 5001})):
             made = provider_network(connection, kind, None, provider_network_type=kind, **more)
@@ -259,7 +269,7 @@ def test_what_only_neutron_knows_of_types_and_physical_networks(
                 (unbound,) = mistaken.up(server(kind))
             finally:  # now, as only a Neutron with its type driver gives a segment back
                 sdk.network.delete_network(made)
-            assert (unbound["kind"], unbound["what"]) == ("type_not_bound", what)
+            assert (unbound["id"], unbound["what"]) == ("type-not-bound", what)
 
 
 def test_wrong_credentials_are_about_permission(
@@ -311,10 +321,10 @@ def _bound_to_the_dead(sdk: Any, network_id: str, name: str, **fields: Any) -> A
     return made
 
 
-def _meaning(ask: Any) -> CauseKind | None:
+def _meaning(ask: Any) -> str | None:
     from openstack.exceptions import HttpException
 
     with pytest.raises(HttpException) as refused:
         ask()
-    found = meaning_of(str(refused.value.details), int(refused.value.status_code or 0))
-    return found.kind if found else None
+    found = api_error("it", str(refused.value.details), int(refused.value.status_code or 0)).findings
+    return found[0].id if found else None

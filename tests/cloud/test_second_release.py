@@ -84,18 +84,18 @@ def test_a_server_that_finds_no_vf_is_told_why_and_taken_back(
     with cloud.use_up_vfs(theirs):
         before = _ids(operator)
         (cause,) = _causes(operator, capsys, "virtfn: cloud/1\nname: other" + ONE)
-        assert (cause["kind"], cause["what"]) == (
-            "no_free_vf",
+        assert (cause["id"], cause["what"]) == (
+            "no-free-vf",
             "no VF of physnet1 is free on a host that it may run on",
         )
-        assert f"VFs of physnet1 in use: {VFS_A_PF} on {HOST}" in cause["seen"]
+        assert f"VFs of physnet1 in use: {VFS_A_PF} on {HOST}" in cause["evidence"]
         assert _ids(operator) == before
 
 
 def test_neutrons_refusal_of_a_network_is_understood(operator: Operator, capsys: pytest.CaptureFixture[str]) -> None:
     before = operator.everything()
     (cause,) = _causes(operator, capsys, NETWORKS.replace("physnet1", "physnet9"))
-    assert (cause["kind"], cause["what"]) == ("physical_network_unknown", "Neutron lets no flat network onto physnet9")
+    assert (cause["id"], cause["what"]) == ("physical-network-unknown", "Neutron lets no flat network onto physnet9")
     assert operator.everything() == before
 
 
@@ -117,4 +117,4 @@ def _causes(operator: Operator, capsys: pytest.CaptureFixture[str], spec: str) -
     """What a failed ``up`` tells."""
     capsys.readouterr()
     assert operator.virtfn("up", "-f", operator.spec(spec), "--yes", "-q", "-o", "json") == ExitCode.FAILED
-    return list(json.loads(capsys.readouterr().out)["causes"])
+    return list(json.loads(capsys.readouterr().out)["findings"])

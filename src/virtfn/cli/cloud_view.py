@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
-from virtfn.cli.causes import cause_lines
+from virtfn.cli.findings_view import finding_lines
 from virtfn.cli.output import grid, print_table
 from virtfn.model.cloud.observed import (
     O,
@@ -111,8 +111,8 @@ def _print_remarks(out: Console, view: CloudView) -> None:
         out.print(Text(f"  ! {line}", style="yellow"), soft_wrap=True)
     for where, word in view.readiness.failed:
         out.print(Text(f"  ! {where}: {word}", style="red"), soft_wrap=True)
-    for line in cause_lines(view.readiness.causes):
-        out.print(Text(f"    {line}"), soft_wrap=True)
+    for line, style in finding_lines(view.readiness.findings):
+        out.print(Text(f"    {line}", style=style), soft_wrap=True)
 
 
 def _rows(objects: Sequence[ObservedObject]) -> Iterator[_Row]:

@@ -142,10 +142,6 @@ def _print_failure(failure: VirtfnError) -> None:
 
 def _details(failure: VirtfnError) -> Iterator[str]:
     """Why it failed; of one finding whose sentence is the error's own, what was seen and what to do."""
-    if failure.causes:
-        from virtfn.cli.causes import cause_lines
-
-        yield from cause_lines(failure.causes)
     if not failure.findings:
         return
     from virtfn.cli.findings_view import details, finding_lines, override

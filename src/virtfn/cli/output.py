@@ -2,7 +2,8 @@
 
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from virtfn.cli.streams import rows, width_of
+from virtfn.errors import VirtfnError
 
 FORMAT = 1
 _WIDEST, _HEIGHT = 1000, 25
@@ -124,6 +126,19 @@ def print_document(
     import json
 
     click.echo(json.dumps(document, indent=2))
+
+
+@contextmanager
+def document_on_failure(output: OutputFormat) -> Iterator[None]:
+    """Where a document is asked for, an error that has findings prints one with them, and goes on."""
+    try:
+        yield
+    except VirtfnError as failure:
+        if output.is_document and failure.findings:
+            error = {"error": failure.message, "where": failure.where, "exit_code": int(failure.exit_code)}
+            state = list(getattr(failure, "__notes__", ()))
+            print_document("cloud-failure", {**error, "state": state, "findings": failure.findings}, output)
+        raise
 
 
 def grid(*headings: str) -> Table:

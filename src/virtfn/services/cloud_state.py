@@ -18,7 +18,7 @@ from virtfn.model.plan import Plan, Step, Target, Value
 from virtfn.model.proposal import CloudProposal, CloudRequest, InterruptedRun, Receipt, Recovery, WaitPolicy
 from virtfn.model.subject import CloudAction, CloudSubject
 from virtfn.model.transaction import Status, Transaction
-from virtfn.planning.cloud.diagnosis.causes import diagnosis
+from virtfn.planning.cloud.diagnosis.server_failures import diagnosis
 from virtfn.planning.cloud.name_resolution import kept, meant_by_id, settled, spoken
 from virtfn.planning.cloud.plan import differences, once_restored, plan_down, plan_up, steps_up
 from virtfn.planning.cloud.readiness import Readiness, placement, progress, readiness
@@ -265,7 +265,7 @@ class CloudService:
         state = readiness(desired, observed)
         if state.is_ready:
             return state
-        return replace(state, causes=diagnosis(desired, observed, self._cloud.survey(desired, observed)))
+        return replace(state, findings=diagnosis(desired, observed, self._cloud.survey(desired, observed)))
 
     def _tell_changes(self, before: Mapping[str, str], now: Mapping[str, str]) -> Mapping[str, str]:
         for server, text in now.items():
@@ -307,16 +307,13 @@ def _view(desired: DesiredCloud, observed: ObservedCloud, state: Readiness) -> C
 def _failed(state: Readiness) -> VirtfnError:
     where, word = state.failed[0]
     more = f" (and {len(state.failed) - 1} more)" if len(state.failed) > 1 else ""
-    error = CloudError(word + more, where=where)
-    error.causes = state.causes
-    return error
+    return CloudError(word + more, where=where, findings=state.findings)
 
 
 def _too_late(state: Readiness, waited_s: float) -> VirtfnError:
-    error = VerifyFailed(
+    return VerifyFailed(
         f"not ready after {waited_s:g} s: " + "; ".join(state.waiting),
         where="servers",
-        hint="" if state.causes else "give it more time with --timeout, or look at nova-compute's log on its host",
+        hint="" if state.findings else "wait longer, or look at nova-compute's log on its host",
+        findings=state.findings,
     )
-    error.causes = state.causes
-    return error

@@ -30,7 +30,7 @@ from virtfn.model.cloud.survey import (
 )
 from virtfn.model.inventory import Unknown
 from virtfn.model.plan import Value
-from virtfn.planning.cloud.diagnosis.api_errors import meaning_of
+from virtfn.planning.cloud.api_errors import api_error
 
 _ADMIN_ONLY = Unknown("the cloud tells it to administrators only")
 
@@ -195,7 +195,4 @@ def _tuples(value: Any) -> Any:
 
 
 def _invalid(what: str) -> CloudError:
-    word = f"Invalid input for operation: {what}"
-    error = CloudError(word, where="network", status=400)
-    error.causes = tuple(cause for cause in [meaning_of(word, 400)] if cause)
-    return error
+    return api_error("network", f"Invalid input for operation: {what}", 400)

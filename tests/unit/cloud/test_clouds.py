@@ -16,12 +16,12 @@ from virtfn.errors import (
     VirtfnError,
 )
 from virtfn.model.cloud import Kind, cloud_target
-from virtfn.model.cloud.causes import Cause, CauseKind
 from virtfn.model.cloud.observed import NicAgent
-from virtfn.model.finding import UseCase
+from virtfn.model.finding import Finding, UseCase
 from virtfn.model.plan import Target, Value
 from virtfn.model.proposal import WaitPolicy
 from virtfn.model.transaction import Status
+from virtfn.planning.cloud.causes import NO_FREE_VF
 from virtfn.testing import FakeCloud, FakeRules
 
 
@@ -30,8 +30,8 @@ def rig() -> Rig:
     return Rig()
 
 
-def causes_of(failure: VirtfnError) -> list[Cause]:
-    return [cause for cause in failure.causes if isinstance(cause, Cause)]
+def causes_of(failure: VirtfnError) -> list[Finding]:
+    return list(failure.findings)
 
 
 def test_up_makes_the_field_notes_network_and_servers_on_their_vfs(rig: Rig) -> None:
@@ -151,7 +151,7 @@ def test_no_free_vf_takes_everything_back_and_says_why() -> None:
     rig = Rig(FakeCloud(FakeRules(vfs=[("compute1", "physnet1", "0000:3b:02.0")])))
     with pytest.raises(CloudError, match="No valid host was found") as caught:
         rig.up()
-    assert [cause.kind for cause in causes_of(caught.value)] == [CauseKind.NO_FREE_VF]
+    assert [cause.id for cause in causes_of(caught.value)] == [NO_FREE_VF.id]
     assert rig.cloud.everything() == ()
     assert rig.journal.load(1).status is Status.ROLLED_BACK
 

@@ -142,10 +142,11 @@ def test_a_fault_says_the_clouds_word_the_state_and_the_cause(
     rig.cloud.rules.vfs.clear()
     assert main(["cloud", "up", "-f", spec, "--yes", "-q"]) == ExitCode.FAILED
     said = capsys.readouterr().err
+    what = "no VF of physnet1 is free on a host that it may run on"
     assert "error: server vm-1: No valid host was found. There are not enough hosts available." in said
     assert "state: All that was changed has been put back and read back." in said
-    assert "  cause: no VF of physnet1 is free on a host that it may run on\n    seen: by exclusion" in said
-    assert "    do: free VFs, or give nova more" in said
+    assert f"  - server vm-1, server vm-2: {what}\n      seen: by exclusion" in said
+    assert "      fix: free VFs, or give nova more" in said
 
 
 def test_a_network_that_others_use_is_named_and_stays(rig: Rig, spec: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -242,4 +243,4 @@ def test_the_sdks_log_stays_off_stderr(tmp_path: Path) -> None:
         ExitCode.UNREACHABLE,
         True,
     )
-    assert [line.split(":")[0] for line in rest] == ["  next"]
+    assert [line.split(":")[0] for line in rest] == ["  - cloud"]

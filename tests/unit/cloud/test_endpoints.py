@@ -70,7 +70,7 @@ def test_credentials_that_are_missing_are_said(command: Command) -> None:
     command.clouds.write_text('{"clouds": {"stub": {"auth": {"auth_url": "http://127.0.0.1:1/v3"}}}}')
     code, said = command.plan()
     assert code == ExitCode.UNREACHABLE
-    assert "next: see clouds.yaml" in said
+    assert "check clouds.yaml" in said
 
 
 def test_nobody_at_the_address_is_unreachable(command: Command) -> None:
@@ -79,7 +79,7 @@ def test_nobody_at_the_address_is_unreachable(command: Command) -> None:
         write_clouds_yaml(command.clouds, f"http://127.0.0.1:{held.getsockname()[1]}/v3")
         code, said = command.plan()
     assert code == ExitCode.UNREACHABLE
-    assert "next: is the cloud up, and its address in clouds.yaml right?" in said
+    assert "check that the cloud is up, and that its address in clouds.yaml is right" in said
 
 
 def test_no_answer_in_time_is_unreachable(command: Command) -> None:

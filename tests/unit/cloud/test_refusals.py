@@ -7,7 +7,7 @@ import pytest
 from virtfn.cloud.connection import connect
 from virtfn.cloud.sdk_errors import refusals
 from virtfn.errors import BackendUnreachable, CloudDenied, CloudError, CloudUnreachable, ExitCode, VirtfnError
-from virtfn.model.cloud.causes import Cause, CauseKind
+from virtfn.planning.cloud.api_errors import NO_PROJECT_NETWORKS, QUOTA_EXCEEDED
 
 pytest.importorskip("openstack")
 pytestmark = pytest.mark.filterwarnings("ignore:The 'http_status' parameter")
@@ -47,7 +47,7 @@ def test_policy_and_credentials_are_about_permission() -> None:
     denied = [leaves(ForbiddenException(http_status=403)), leaves(Unauthorized())]
     assert [type(error) for error in denied] == [CloudDenied, CloudDenied]
     assert {error.exit_code for error in denied} == {ExitCode.NO_PERMISSION}
-    assert all(error.hint for error in denied)
+    assert [error.findings[0].id for error in denied] == ["not-allowed", "not-signed-in"]
 
 
 def test_a_quota_is_no_matter_of_permission_though_nova_answers_403() -> None:
@@ -56,7 +56,7 @@ def test_a_quota_is_no_matter_of_permission_though_nova_answers_403() -> None:
     word = "Quota exceeded for ram: Requested 64000000, but already used 0 of 51200 ram"
     error = leaves(ForbiddenException(details=word, http_status=403))
     assert type(error) is CloudError
-    assert [cause.kind for cause in error.causes if isinstance(cause, Cause)] == [CauseKind.QUOTA]
+    assert [cause.id for cause in error.findings] == [QUOTA_EXCEEDED.id]
 
 
 def test_a_503_that_says_what_neutron_lacks_is_no_silence() -> None:
@@ -65,7 +65,7 @@ def test_a_503_that_says_what_neutron_lacks_is_no_silence() -> None:
     word = "Unable to create the network. No project network is available for allocation."
     error = leaves(HttpException(details=word, http_status=503))
     assert type(error) is CloudError
-    assert [cause.kind for cause in error.causes if isinstance(cause, Cause)] == [CauseKind.NO_PROJECT_NETWORKS]
+    assert [cause.id for cause in error.findings] == [NO_PROJECT_NETWORKS.id]
     assert isinstance(leaves(HttpException(details="<html>busy</html>", http_status=503)), CloudUnreachable)
 
 
@@ -83,10 +83,9 @@ def test_a_policy_that_forbids_is_named() -> None:
     for word, part in words.items():
         error = leaves(ForbiddenException(details=word, http_status=403))
         assert isinstance(error, CloudDenied)
-        (cause,) = error.causes
-        assert isinstance(cause, Cause)
+        (cause,) = error.findings
         assert part in cause.what
-        assert cause.seen == (f"HTTP 403: {word}",)
+        assert cause.evidence == (f"HTTP 403: {word}",)
 
 
 def test_a_cloud_that_does_not_answer_is_unreachable() -> None:

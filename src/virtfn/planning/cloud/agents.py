@@ -14,9 +14,10 @@ from virtfn.model.cloud import (
     NetworkType,
     VnicType,
 )
-from virtfn.model.cloud.causes import Cause, CauseKind
 from virtfn.model.cloud.observed import NicAgent, ObservedCloud
 from virtfn.model.desired import UNSET
+from virtfn.model.finding import Finding
+from virtfn.planning.cloud.causes import AGENT_DEAD, NO_AGENT, TYPE_NOT_BOUND
 from virtfn.planning.cloud.wanted_objects import other_network_of
 
 LIST_AGENTS = "openstack network agent list --agent-type nic --long"
@@ -24,7 +25,7 @@ LIST_AGENTS = "openstack network agent list --agent-type nic --long"
 
 def agent_causes(
     port: DesiredPort, physical: str, agents: Iterable[NicAgent], hosts: tuple[str, ...] = ()
-) -> Iterator[Cause]:
+) -> Iterator[Finding]:
     """Why no agent binds this port; nothing where one can. ``hosts``: only those count, all where it is empty."""
     known = [one for one in agents if not hosts or one.host in hosts]
     serving = [one for one in known if physical in one.physical_networks]
@@ -36,16 +37,15 @@ def agent_causes(
         yield _missing(physical, known, hosts)
 
 
-def network_causes(port: DesiredPort, desired: DesiredCloud, observed: ObservedCloud) -> Iterator[Cause]:
+def network_causes(port: DesiredPort, desired: DesiredCloud, observed: ObservedCloud) -> Iterator[Finding]:
     """A network of others whose type (a tunnel) no agent binds; nothing where the type is not told."""
     network = other_network_of(port, desired, observed)
     kind = network.type if network else None
     if network and isinstance(kind, str) and kind not in tuple(NetworkType):
-        yield Cause(
-            CauseKind.TYPE_NOT_BOUND,
+        yield TYPE_NOT_BOUND.at(
+            "",
             f"network {network.label} is of type {kind}: Neutron's sriovnicswitch binds VFs on flat and vlan only",
-            (f"network {network.name} ({network.id}): type {kind}",),
-            "put the port on a flat or vlan network of a physical network that an agent serves",
+            evidence=(f"network {network.name} ({network.id}): type {kind}",),
         )
 
 
@@ -54,7 +54,7 @@ def asked_hosts(server: DesiredServer) -> tuple[str, ...]:
     return () if server.host is UNSET else (server.host,)
 
 
-def said_of(agent: NicAgent) -> str:
+def agent_line(agent: NicAgent) -> str:
     """An agent in a line: ``agent on compute1: does not answer (last heard of ...), physnet1 on ens1f0``."""
     heard = f" (last heard of {agent.last_seen} UTC)" if agent.last_seen and not agent.alive else ""
     mapped = (
@@ -64,22 +64,22 @@ def said_of(agent: NicAgent) -> str:
     return f"NIC Switch agent on {agent.host}: {'answers' if agent.alive else 'does not answer'}{heard}, {serves}"
 
 
-def _dead(physical: str, serving: list[NicAgent]) -> Cause:
+def _dead(physical: str, serving: list[NicAgent]) -> Finding:
     hosts = ", ".join(one.host for one in serving)
-    return Cause(
-        CauseKind.AGENT_DEAD,
+    return AGENT_DEAD.at(
+        "",
         f"the NIC Switch agent for {physical} does not answer (on {hosts}): its VFs cannot be bound",
-        tuple(map(said_of, serving)),
-        f"start neutron-sriov-nic-agent on {hosts}; it is well when `{LIST_AGENTS}` shows it alive",
+        evidence=tuple(map(agent_line, serving)),
+        fix=f"start neutron-sriov-nic-agent on {hosts}, until `{LIST_AGENTS}` shows it alive",
     )
 
 
-def _missing(physical: str, known: list[NicAgent], hosts: tuple[str, ...]) -> Cause:
+def _missing(physical: str, known: list[NicAgent], hosts: tuple[str, ...]) -> Finding:
     where = f" on {', '.join(hosts)}" if hosts else ""
-    return Cause(
-        CauseKind.NO_AGENT,
+    return NO_AGENT.at(
+        "",
         f"no NIC Switch agent{where} serves {physical}: its VFs cannot be bound (physical_device_mappings)",
-        tuple(map(said_of, known)) or (f"Neutron lists no NIC Switch agent{where}",),
-        f"map {physical} to the PF in [sriov_nic] physical_device_mappings of the agent and restart it, "
+        evidence=tuple(map(agent_line, known)) or (f"Neutron lists no NIC Switch agent{where}",),
+        fix=f"map {physical} to the PF in [sriov_nic] physical_device_mappings of the agent and restart it, "
         "or name a physical network that one serves",
     )

@@ -57,7 +57,7 @@ def plan_up(
     steps = steps_up(desired, observed)
     notes = [*_strays(wanted, observed), *_broken(desired, observed)]
     if steps:
-        notes += [f"{doubt.what}; {doubt.do}" for doubt in doubts(desired, observed, survey)]
+        notes += [f"{doubt.what}; {doubt.fix}" for doubt in doubts(desired, observed, survey)]
         notes += not_known(wanted, desired, observed, survey)
         notes += _shared_names(desired, observed)
     title = f"cloud {observed.cloud}: {desired.name}"

@@ -6,17 +6,18 @@ that is freed) is a doubt, and what no API tells is said once, not guessed.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from virtfn.errors import GuardRefused
 from virtfn.model.cloud import DesiredCloud, DesiredServer, Kind, NetworkType
-from virtfn.model.cloud.causes import Cause
 from virtfn.model.cloud.observed import ObservedCloud, ObservedNetwork
 from virtfn.model.cloud.survey import QUOTAS, CloudSurvey
 from virtfn.model.desired import UNSET
-from virtfn.model.finding import FindingKind, Severity
+from virtfn.model.finding import Finding, FindingKind, Severity
 from virtfn.model.inventory import Unknown
 from virtfn.planning.cloud.agents import agent_causes, asked_hosts, network_causes
-from virtfn.planning.cloud.diagnosis.no_valid_host import out_of_service, said_uses, too_many, too_small
+from virtfn.planning.cloud.causes import about, merged
+from virtfn.planning.cloud.diagnosis.no_valid_host import out_of_service, too_many, too_small, uses_line
 from virtfn.planning.cloud.wanted_objects import WantedObject, physical_network_of, physical_networks
 
 QUOTA = FindingKind(
@@ -48,10 +49,14 @@ def check_quota(wanted: Sequence[WantedObject], observed: ObservedCloud, survey:
         )
 
 
-def doubts(desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey) -> tuple[Cause, ...]:
-    """What will keep servers of the spec from starting, if it is still so by then."""
-    found = (cause for server in _to_make(desired, observed) for cause in _doubts(server, desired, observed, survey))
-    return tuple(dict.fromkeys(found))
+def doubts(desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey) -> tuple[Finding, ...]:
+    """What will keep servers of the spec from starting, if it is still so by then; as warnings."""
+    found = (
+        replace(one, severity=Severity.WARNING)
+        for server in _to_make(desired, observed)
+        for one in about(f"server {server.name}", _doubts(server, desired, observed, survey))
+    )
+    return merged(found)
 
 
 def not_known(
@@ -83,7 +88,7 @@ def _to_make(desired: DesiredCloud, observed: ObservedCloud) -> list[DesiredServ
 
 def _doubts(
     server: DesiredServer, desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey
-) -> Iterator[Cause]:
+) -> Iterator[Finding]:
     yield from out_of_service(server, survey)
     yield from too_small(server, survey)
     yield from too_many(server, desired, survey)
@@ -113,7 +118,7 @@ def _untold_by_any_api(
         )
     if any(one.kind is Kind.SERVER for one in new):
         for physical in sorted(physical_networks(desired, observed)):
-            used = "" if isinstance(survey.uses, Unknown) else f"; {said_uses(physical, survey)}"
+            used = "" if isinstance(survey.uses, Unknown) else f"; {uses_line(physical, survey)}"
             yield f"not known beforehand: how many VFs of {physical} are free (no API tells){used}"
 
 

@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from virtfn.model.cloud import DesiredCloud, DesiredPort, DesiredServer
-from virtfn.model.cloud.causes import Cause
 from virtfn.model.cloud.fields import CHOSEN_BY_THE_CLOUD
 from virtfn.model.cloud.observed import ObservedCloud, ObservedServer
 from virtfn.model.desired import UNSET
+from virtfn.model.finding import Finding
 from virtfn.model.inventory import Unknown
 from virtfn.model.plan import Value
 
-BINDING_FAILED = "binding_failed"
+VIF_BINDING_FAILED = "binding_failed"
+"""``binding:vif_type`` of a port that Neutron could not bind."""
 _ACTIVE = "ACTIVE"
 _ERROR = "ERROR"
 _BUILD = "BUILD"
@@ -20,11 +21,11 @@ _UNBOUND = ("unbound", "")
 
 @dataclass(frozen=True)
 class Readiness:
-    """What is still waited for, what has failed for good (object, the cloud's word), and why that may be."""
+    """What is not ready yet, what has failed for good (object, the cloud's word), and what was found about why."""
 
     waiting: tuple[str, ...] = ()
     failed: tuple[tuple[str, str], ...] = ()
-    causes: tuple[Cause, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def is_ready(self) -> bool:
@@ -113,7 +114,7 @@ def _port_state(port: DesiredPort, server: DesiredServer, observed: ObservedClou
     found = observed.port(port.name)
     if found is None:
         return f"port {port.name} is not there", False
-    if found.vif_type == BINDING_FAILED:
+    if found.vif_type == VIF_BINDING_FAILED:
         holder = observed.server(server.name)
         is_final = holder is None or holder.status != _BUILD
         return f"port {port.name}: Neutron could not bind it (binding_failed) on host {found.host}", is_final

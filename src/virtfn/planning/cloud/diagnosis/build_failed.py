@@ -6,14 +6,16 @@ not be bound, or the hypervisor failed, so that several causes stay possible.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from virtfn.model.cloud import DesiredCloud, DesiredServer
-from virtfn.model.cloud.causes import Cause, CauseKind
 from virtfn.model.cloud.observed import NicAgent, ObservedCloud
 from virtfn.model.cloud.survey import CloudSurvey
+from virtfn.model.finding import Finding
 from virtfn.model.inventory import Unknown
-from virtfn.planning.cloud.agents import LIST_AGENTS, agent_causes, network_causes, said_of
-from virtfn.planning.cloud.diagnosis.no_valid_host import GIVE_VFS, said_uses, too_many
+from virtfn.planning.cloud.agents import LIST_AGENTS, agent_causes, agent_line, network_causes
+from virtfn.planning.cloud.causes import BINDING_FAILED, NO_FREE_VF
+from virtfn.planning.cloud.diagnosis.no_valid_host import too_many, uses_line
 from virtfn.planning.cloud.wanted_objects import physical_network_of
 
 _WORDS = ("Exceeded maximum number of retries", "Exceeded max scheduling attempts", "Exhausted all hosts")
@@ -21,7 +23,6 @@ _NOT_CLAIMED = "Claim pci failed"
 _NOT_BOUND = "Binding failed for port"
 _NOT_TOLD = "its network"
 _NO_BUILD = "nova-compute could not build it"
-_SEE_NEUTRON = "see Neutron's log for `Failed to bind port` (is sriovnicswitch in mechanism_drivers?)"
 
 
 def is_of_a_build(fault: str) -> bool:
@@ -37,7 +38,7 @@ def hosts_that_tried(server: DesiredServer, survey: CloudSurvey) -> tuple[str, .
 
 def not_built_causes(
     server: DesiredServer, desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey
-) -> Iterator[Cause]:
+) -> Iterator[Finding]:
     """What is wrong with its group, the agents or the network, and nova's last exception; else what it may have been.
 
     Servers of a group that begin at once pass the scheduler together: the second is then refused by the host.
@@ -53,42 +54,40 @@ def not_built_causes(
     causes = [cause for port, _ in on for cause in network_causes(port, desired, observed)]
     if not isinstance(survey.agents, Unknown):
         causes += [one for port, name in on if name for one in agent_causes(port, name, agents, hosts)]
-    yield from (Cause(one.kind, one.what, (*one.seen, seen), one.do) for one in (*group, *causes))
-    said = tuple(said_of(one) for one in agents if not hosts or one.host in hosts)
+    yield from (replace(one, evidence=(*one.evidence, seen)) for one in (*group, *causes))
+    said = tuple(agent_line(one) for one in agents if not hosts or one.host in hosts)
     if _NOT_CLAIMED in fault:
         gone = f"no VF of {', '.join(names)} was left{_on_last(hosts)} when the server was built there"
-        yield Cause(
-            CauseKind.NO_FREE_VF, f"{gone}: others had taken them", (seen, *_uses(names, survey), *said), GIVE_VFS
-        )
+        yield NO_FREE_VF.at("", f"{gone}: others had taken them", evidence=(seen, *_uses(names, survey), *said))
     elif _NOT_BOUND in fault and not causes:
         what = f"its port could not be bound{_on_last(hosts)}{_although(names, hosts, agents)}"
-        yield Cause(CauseKind.BINDING_FAILED, what, (seen, *said), _SEE_NEUTRON)
+        yield BINDING_FAILED.at("", what, evidence=(seen, *said))
     elif not causes and not group:
         yield _perhaps(names, hosts, (seen, *said), survey)
 
 
-def _perhaps(names: Sequence[str], hosts: Sequence[str], seen: tuple[str, ...], survey: CloudSurvey) -> Cause:
+def _perhaps(names: Sequence[str], hosts: Sequence[str], seen: tuple[str, ...], survey: CloudSurvey) -> Finding:
     """All that it may have been. VFs in use are no proof: nobody tells how many there are."""
     physical, there = ", ".join(names), _on(hosts)
     if isinstance(survey.agents, Unknown):
-        return Cause(
-            CauseKind.BINDING_FAILED,
+        return BINDING_FAILED.at(
+            "",
             f"perhaps its port could not be bound, its VF was gone by then, or {_NO_BUILD} "
             f"(physical network: {physical})",
-            (*seen, f"NIC Switch agents: not known ({survey.agents.reason})"),
-            f"ask an administrator for `{LIST_AGENTS}`: one on that host must be alive and map the physical network; "
-            "and for nova-compute's log there",
+            evidence=(*seen, f"NIC Switch agents: not known ({survey.agents.reason})"),
+            fix=f"ask an administrator for `{LIST_AGENTS}`: one on that host must be alive and map the physical "
+            "network; and for nova-compute's log there",
         )
     if _is_unused(names, hosts, survey):
         although = _although(names, hosts, survey.agents)
         what = f"perhaps its port could not be bound{there}{although}, or {_NO_BUILD}"
-        return Cause(CauseKind.BINDING_FAILED, what, seen, f"{_SEE_NEUTRON}, and nova-compute's{there}")
-    return Cause(
-        CauseKind.NO_FREE_VF,
+        return BINDING_FAILED.at("", what, evidence=seen, fix=f"{BINDING_FAILED.fix}, and nova-compute's{there}")
+    return NO_FREE_VF.at(
+        "",
         f"perhaps no VF of {physical} was left{there} when the server was built there, "
         f"its port could not be bound, or {_NO_BUILD}",
-        (*seen[:1], *_uses(names, survey), *seen[1:]),
-        f"nova-compute's log{there} says which; where it has `{_NOT_CLAIMED}`: {GIVE_VFS}",
+        evidence=(*seen[:1], *_uses(names, survey), *seen[1:]),
+        fix=f"nova-compute's log{there} says which; where it has `{_NOT_CLAIMED}`: {NO_FREE_VF.fix}",
     )
 
 
@@ -100,7 +99,7 @@ def _is_unused(names: Sequence[str], hosts: Sequence[str], survey: CloudSurvey) 
 
 
 def _uses(names: Sequence[str], survey: CloudSurvey) -> tuple[str, ...]:
-    return tuple(said_uses(name, survey) for name in names)
+    return tuple(uses_line(name, survey) for name in names)
 
 
 def _although(names: Sequence[str], hosts: Sequence[str], agents: Sequence[NicAgent]) -> str:

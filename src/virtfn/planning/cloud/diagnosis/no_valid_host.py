@@ -8,27 +8,31 @@ with room for the flavor that is not disabled (nova, scheduler/manager.py; tried
 from collections.abc import Iterator
 
 from virtfn.model.cloud import DesiredCloud, DesiredServer, VnicType
-from virtfn.model.cloud.causes import Cause, CauseKind
 from virtfn.model.cloud.observed import ObservedCloud
 from virtfn.model.cloud.survey import CloudSurvey, ComputeHost, Flavor
 from virtfn.model.desired import UNSET
+from virtfn.model.finding import Finding
 from virtfn.model.inventory import Known, Unknown
 from virtfn.planning.cloud.agents import agent_causes, asked_hosts, network_causes
+from virtfn.planning.cloud.causes import (
+    FLAVOR_FITS_NOWHERE,
+    GROUP_TOO_LARGE,
+    HOST_OUT_OF_SERVICE,
+    NO_AGENT,
+    NO_FREE_PF,
+    NO_FREE_VF,
+    ZONE_WITHOUT_HOSTS,
+)
 from virtfn.planning.cloud.wanted_objects import physical_network_of
 
-GIVE_VFS = (
-    "free VFs, or give nova more: its [pci] device_spec must name the NIC with this physical_network, "
-    "and sriov_numvfs of the PF makes them"
-)
 _BUILD = "BUILD"
 _WITHOUT_REASON = "No valid host was found."
 _BY_FILTERS = "There are not enough hosts available."
-_GIVE_PFS = "free a PF, or give nova one without VFs: its [pci] device_spec must name it with this physical_network"
 
 
 def no_host_causes(
     server: DesiredServer, desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey
-) -> Iterator[Cause]:
+) -> Iterator[Finding]:
     """Why no host takes the server: all that is known not to fit, or, where all that is known fits, its VFs."""
     small = [*too_small(server, survey)]
     known = [*out_of_service(server, survey), *too_many(server, desired, survey)]
@@ -56,33 +60,33 @@ def _word(server: DesiredServer, observed: ObservedCloud) -> str:
     return found.fault.rstrip() if found else ""
 
 
-def _no_candidate(server: DesiredServer, survey: CloudSurvey) -> Cause:
+def _no_candidate(server: DesiredServer, survey: CloudSurvey) -> Finding:
     """What Placement may have missed, less what is known to be there. No VF: it knows of none."""
     may = ["image, flavor or zone ask for what no host has (traits, aggregates)"]
     if isinstance(survey.hosts, Unknown):
         may.insert(0, "the hosts are disabled")
     if isinstance(survey.room_for(server.flavor), Unknown):
         may.insert(0, f"no host has room for flavor {server.flavor}")
-    return Cause(
-        CauseKind.FLAVOR_FITS_NOWHERE,
+    return FLAVOR_FITS_NOWHERE.at(
+        "",
         f"Placement offers no host: perhaps {', or '.join(may)}",
-        ("nova's word gives no reason: its scheduler did not come to look at VFs", *_fitting(server, survey)),
-        "take another flavor, or ask an administrator what Placement has free and which hosts are disabled",
+        evidence=("nova gives no reason: its scheduler did not come to look at VFs", *_fitting(server, survey)),
+        fix="take another flavor, or ask an administrator what Placement has free and which hosts are disabled",
     )
 
 
 def _unmapped(
     server: DesiredServer, desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey
-) -> Iterator[Cause]:
+) -> Iterator[Finding]:
     """A physical network that no agent has heard of is often misspelt, and then nova has no VF for it either."""
     agents = () if isinstance(survey.agents, Unknown) else survey.agents
     for port in server.ports:
         physical = physical_network_of(port, desired, observed)
         causes = agent_causes(port, physical, agents, asked_hosts(server)) if physical and agents else ()
-        yield from (cause for cause in causes if cause.kind is CauseKind.NO_AGENT)
+        yield from (cause for cause in causes if cause.id == NO_AGENT.id)
 
 
-def out_of_service(server: DesiredServer, survey: CloudSurvey) -> Iterator[Cause]:
+def out_of_service(server: DesiredServer, survey: CloudSurvey) -> Iterator[Finding]:
     """The host, or all hosts of the zone, that the server may go to do not answer or take no servers."""
     if isinstance(survey.hosts, Unknown):
         return
@@ -90,18 +94,16 @@ def out_of_service(server: DesiredServer, survey: CloudSurvey) -> Iterator[Cause
     if any(one.up and one.enabled for one in allowed):
         return
     if server.host is not UNSET:
-        kind, what = CauseKind.HOST_OUT_OF_SERVICE, f"host {server.host} takes no servers"
+        kind, what = HOST_OUT_OF_SERVICE, f"host {server.host} takes no servers"
     elif server.availability_zone is not UNSET:
-        kind, what = CauseKind.ZONE_WITHOUT_HOSTS, f"no host of zone {server.availability_zone} takes servers"
+        kind, what = ZONE_WITHOUT_HOSTS, f"no host of zone {server.availability_zone} takes servers"
     else:
-        kind, what = CauseKind.HOST_OUT_OF_SERVICE, "no compute host takes servers"
-    seen = tuple(map(_said, allowed)) or ("nova lists no nova-compute there",)
-    yield Cause(
-        kind, what, seen, "start nova-compute there, or `openstack compute service set --enable HOST nova-compute`"
-    )
+        kind, what = HOST_OUT_OF_SERVICE, "no compute host takes servers"
+    seen = tuple(map(_host_line, allowed)) or ("nova lists no nova-compute there",)
+    yield kind.at("", what, evidence=seen)
 
 
-def not_taken_up(server: DesiredServer, observed: ObservedCloud, survey: CloudSurvey) -> Iterator[Cause]:
+def not_taken_up(server: DesiredServer, observed: ObservedCloud, survey: CloudSurvey) -> Iterator[Finding]:
     """The server stays in BUILD, as no host that it can be on answers.
 
     nova believes in a host for a minute ([DEFAULT] service_down_time), and what it has given to one stays there. Where
@@ -112,40 +114,35 @@ def not_taken_up(server: DesiredServer, observed: ObservedCloud, survey: CloudSu
         return
     its = [one for one in allowed_hosts(server, survey.hosts) if not found.host or one.name == found.host]
     if its and not any(one.up for one in its):
-        yield Cause(
-            CauseKind.HOST_OUT_OF_SERVICE,
+        yield HOST_OUT_OF_SERVICE.at(
+            "",
             f"nova has given it to a host that does not answer: {', '.join(one.name for one in its)}",
-            (f"server {server.name}: {_BUILD}", *map(_said, its)),
-            "start nova-compute there: it then builds what it was given",
+            evidence=(f"server {server.name}: {_BUILD}", *map(_host_line, its)),
+            fix="start nova-compute there: it then builds what it was given",
         )
 
 
-def too_small(server: DesiredServer, survey: CloudSurvey) -> Iterator[Cause]:
+def too_small(server: DesiredServer, survey: CloudSurvey) -> Iterator[Finding]:
     """No host has the vCPUs, memory and disk of the flavor free, by Placement."""
     if survey.room_for(server.flavor):
         return
     size = _size(server.flavor, survey.flavors)
-    yield Cause(
-        CauseKind.FLAVOR_FITS_NOWHERE,
-        f"no host has room for flavor {server.flavor}",
-        (f"Placement: no resource provider has {size} free",),
-        "delete servers, add a host, or take a smaller flavor",
-    )
+    evidence = (f"Placement: no resource provider has {size} free",)
+    yield FLAVOR_FITS_NOWHERE.at("", f"no host has room for flavor {server.flavor}", evidence=evidence)
 
 
-def too_many(server: DesiredServer, desired: DesiredCloud, survey: CloudSurvey) -> Iterator[Cause]:
+def too_many(server: DesiredServer, desired: DesiredCloud, survey: CloudSurvey) -> Iterator[Finding]:
     """The server's group has more members than there are hosts that take servers."""
     if server.anti_affinity is UNSET or isinstance(survey.hosts, Unknown):
         return
     members = sum(one.anti_affinity == server.anti_affinity for one in desired.servers)
     usable = [one for one in survey.hosts if one.up and one.enabled]
     if members > len(usable):
-        yield Cause(
-            CauseKind.GROUP_TOO_LARGE,
+        yield GROUP_TOO_LARGE.at(
+            "",
             f"group {server.anti_affinity} has {members} servers that never share a host, and {len(usable)} "
             f"host{'' if len(usable) == 1 else 's'} take{'s' if len(usable) == 1 else ''} servers",
-            tuple(map(_said, survey.hosts)),
-            "take fewer servers or more hosts, or leave anti_affinity out",
+            evidence=tuple(map(_host_line, survey.hosts)),
         )
 
 
@@ -159,7 +156,7 @@ def allowed_hosts(server: DesiredServer, hosts: tuple[ComputeHost, ...]) -> list
     ]
 
 
-def said_uses(physical: str, survey: CloudSurvey) -> str:
+def uses_line(physical: str, survey: CloudSurvey) -> str:
     """``VFs of physnet1 in use: 3 on compute1``; what is not told is said."""
     if isinstance(survey.uses, Unknown):
         return f"VFs of {physical} in use: not known ({survey.uses.reason})"
@@ -168,23 +165,22 @@ def said_uses(physical: str, survey: CloudSurvey) -> str:
     return f"VFs of {physical} in use: {shown}"
 
 
-def _no_vf(server: DesiredServer, desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey) -> Cause:
+def _no_vf(server: DesiredServer, desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey) -> Finding:
     """By exclusion: no API tells how many VFs there are (nova reports none with a physical network to Placement)."""
     whole = [port for port in server.ports if port.vnic_type is VnicType.DIRECT_PHYSICAL]
     names = dict.fromkeys(
         physical_network_of(port, desired, observed) or "its network" for port in whole or server.ports
     )
     physical = ", ".join(names)
-    what, kind = ("PF", CauseKind.NO_FREE_PF) if whole else ("VF", CauseKind.NO_FREE_VF)
-    used = [said_uses(name, survey) for name in names if not whole]
+    what, kind = ("PF", NO_FREE_PF) if whole else ("VF", NO_FREE_VF)
+    used = [uses_line(name, survey) for name in names if not whole]
     fits = [*_fitting(server, survey)]
     unknown = [*_unknown(server, survey)]
     what_else = f", or no host fits {' and '.join(unknown)}" if unknown else " on a host that it may run on"
-    return Cause(
-        kind,
+    return kind.at(
+        "",
         f"{'perhaps ' if unknown else ''}no {what} of {physical} is free{what_else}",
-        (f"by exclusion, as no API tells how many {what}s there are", *used, *fits),
-        _GIVE_PFS if whole else GIVE_VFS,
+        evidence=(f"by exclusion, as no API tells how many {what}s there are", *used, *fits),
     )
 
 
@@ -208,7 +204,7 @@ def _unknown(server: DesiredServer, survey: CloudSurvey) -> Iterator[str]:
         yield from (f"the {what}" for what, value in named.items() if value is not UNSET)
 
 
-def _said(host: ComputeHost) -> str:
+def _host_line(host: ComputeHost) -> str:
     return f"nova-compute on {host.name} (zone {host.zone}): {'up' if host.up else 'down'}, " + (
         "enabled" if host.enabled else "disabled"
     )

@@ -8,11 +8,12 @@ faults of a network (nova, compute/manager.py).
 from collections.abc import Iterator, Sequence
 
 from virtfn.model.cloud import DesiredCloud, DesiredServer, VnicType
-from virtfn.model.cloud.causes import Cause, CauseKind
 from virtfn.model.cloud.observed import NicAgent, ObservedCloud, ObservedPort
 from virtfn.model.cloud.survey import CloudSurvey
+from virtfn.model.finding import Finding
 from virtfn.model.inventory import Unknown
-from virtfn.planning.cloud.agents import LIST_AGENTS, said_of
+from virtfn.planning.cloud.agents import LIST_AGENTS, agent_line
+from virtfn.planning.cloud.causes import AGENT_DEAD, VF_NOT_SEEN
 from virtfn.planning.cloud.diagnosis.build_failed import hosts_that_tried
 from virtfn.planning.cloud.wanted_objects import physical_network_of
 
@@ -28,7 +29,7 @@ def is_of_plugging(fault: str) -> bool:
 
 def unplugged_causes(
     server: DesiredServer, desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey
-) -> Iterator[Cause]:
+) -> Iterator[Finding]:
     """What kept the server's ports down until nova gave up, as far as the agents there tell."""
     plugged = [port for port in server.ports if port.vnic_type is not VnicType.DIRECT_PHYSICAL]
     if not plugged:  # a whole PF needs no agent
@@ -39,28 +40,27 @@ def unplugged_causes(
     where = f" on {', '.join(hosts)}" if hosts else ""
     seen = f"nova gave up the server's network{where}, as it does when a port stays DOWN for vif_plugging_timeout"
     if isinstance(survey.agents, Unknown):
-        yield Cause(
-            CauseKind.VF_NOT_SEEN,
+        yield VF_NOT_SEEN.at(
+            "",
             f"perhaps nobody has set up the server's VFs{where} in the time that nova waits for them",
-            (seen, f"NIC Switch agents: not known ({survey.agents.reason})"),
-            f"ask an administrator for `{LIST_AGENTS}` and for nova-compute's log{where}",
+            evidence=(seen, f"NIC Switch agents: not known ({survey.agents.reason})"),
+            fix=f"ask an administrator for `{LIST_AGENTS}` and for nova-compute's log{where}",
         )
         return
     agents = [one for one in survey.agents if not hosts or one.host in hosts]
     dead = [one for one in agents if one.host in hosts and not one.alive]
     if dead:
-        what, do = _of_the_dead(physical, dead)
-        yield Cause(CauseKind.AGENT_DEAD, what, (*map(said_of, dead), seen), do)
+        yield _agents_dead("", physical, dead, (*map(agent_line, dead), seen))
         return
-    yield Cause(
-        CauseKind.VF_NOT_SEEN,
+    yield VF_NOT_SEEN.at(
+        "",
         f"perhaps the NIC Switch agent{where} has not seen the server's VFs in the time that nova waits for them",
-        (seen, *_said(agents)),
-        f"{_look(', '.join(hosts) or 'its host')}; where it is so, nova-compute's log{where} says more",
+        evidence=(seen, *_agent_lines(agents)),
+        fix=f"{_look(', '.join(hosts) or 'its host')}; where it is so, nova-compute's log{where} says more",
     )
 
 
-def silence_causes(desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey) -> Iterator[Cause]:
+def silence_causes(desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey) -> Iterator[Finding]:
     """Of ports that are bound and stay DOWN."""
     down: dict[tuple[str, str], list[str]] = {}
     for server in desired.servers:
@@ -77,32 +77,34 @@ def _is_silent(port: ObservedPort) -> bool:
     return port.vif_type in _BOUND and port.status == "DOWN"
 
 
-def _not_seen(physical: str, host: str, ports: Sequence[str], survey: CloudSurvey) -> Cause:
+def _not_seen(physical: str, host: str, ports: Sequence[str], survey: CloudSurvey) -> Finding:
     agents = [] if isinstance(survey.agents, Unknown) else [one for one in survey.agents if one.host == host]
-    bound = f"bound on {host} and DOWN: port {', '.join(ports)}"
+    subject = f"port {', '.join(ports)}"
+    bound = f"bound on {host} and DOWN: {subject}"
     dead = [one for one in agents if not one.alive]
     if dead:
-        what, do = _of_the_dead(physical, dead)
-        return Cause(CauseKind.AGENT_DEAD, what, (bound, *map(said_of, dead)), do)
-    return Cause(
-        CauseKind.VF_NOT_SEEN,
+        return _agents_dead(subject, physical, dead, (bound, *map(agent_line, dead)))
+    return VF_NOT_SEEN.at(
+        subject,
         f"the NIC Switch agent on {host} has not seen the VFs of ports that are bound there",
-        (bound, *_said(agents)),
-        f"wait a few seconds, as it looks in turns; where it stays so, {_look(host)}",
+        evidence=(bound, *_agent_lines(agents)),
+        fix=f"wait a few seconds, as it looks in turns; where it stays so, {_look(host)}",
     )
 
 
-def _of_the_dead(physical: str, dead: Sequence[NicAgent]) -> tuple[str, str]:
+def _agents_dead(subject: str, physical: str, dead: Sequence[NicAgent], evidence: tuple[str, ...]) -> Finding:
     hosts = ", ".join(one.host for one in dead)
-    return (
+    return AGENT_DEAD.at(
+        subject,
         f"the NIC Switch agent for {physical} does not answer (on {hosts}): nobody sets up the VFs there",
-        f"start neutron-sriov-nic-agent on {hosts}; ports that are bound then become ACTIVE by themselves",
+        evidence=evidence,
+        fix=f"start neutron-sriov-nic-agent on {hosts}; ports that are bound then become ACTIVE by themselves",
     )
 
 
-def _said(agents: Sequence[NicAgent]) -> tuple[str, ...]:
+def _agent_lines(agents: Sequence[NicAgent]) -> tuple[str, ...]:
     counts = (f"it sees {one.vfs_in_use} VFs in use" for one in agents if one.vfs_in_use is not None)
-    return (*map(said_of, agents), *counts)
+    return (*map(agent_line, agents), *counts)
 
 
 def _look(host: str) -> str:
