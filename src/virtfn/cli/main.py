@@ -137,7 +137,7 @@ def _print_failure(failure: VirtfnError) -> None:
     if failure.actions:
         from virtfn.cli.actions import advice
 
-        _say(f"  next: {advice(failure.actions)}")
+        _say(f"  {'run' if failure.hint else 'next'}: {advice(failure.actions)}")
 
 
 def _details(failure: VirtfnError) -> Iterator[str]:
