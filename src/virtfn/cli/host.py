@@ -189,7 +189,9 @@ def verify(files: tuple[str, ...], exit_code: bool, output: str) -> None:
 def _hosts(quiet: bool) -> Iterator[tuple[HostService, Interrupts]]:
     tell = progress(quiet)
     with interruptible(tell) as stop:
-        yield App().hosts(EventsView(tell), stop), stop
+        with stop.held():  # what was not confirmed in time is rolled back first
+            hosts = App().hosts(EventsView(tell), stop)
+        yield hosts, stop
 
 
 def _read(files: tuple[str, ...]) -> "DesiredHost":

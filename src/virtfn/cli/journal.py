@@ -135,10 +135,16 @@ Examples:
 def ls(cloud: bool, os_cloud: str | None, output: str) -> None:
     """List all transactions, oldest first; of this host, and below it which clouds have a journal of their own."""
     how = OutputFormat(output)
-    app, of_cloud = App(), bool(cloud or os_cloud)
-    kept = app.cloud_journal(_named(os_cloud)) if of_cloud else app.settled_journal(EventsView(progress(quiet=False)))
-    found = tuple(kept.summaries())
-    others = () if of_cloud else _cloud_journals()
+    of_cloud, tell = bool(cloud or os_cloud), progress(quiet=False)
+    with interruptible(tell) as stop:
+        if of_cloud:
+            quieten_sdk()
+            kept = App().cloud_journal(_named(os_cloud))
+        else:
+            with stop.held():
+                kept = App().settled_journal(EventsView(tell))
+        found = tuple(kept.summaries())
+        others = () if of_cloud else _cloud_journals()
     if how.is_document:
         listed = {"transactions": [_brief(entry) for entry in found], "clouds": [asdict(one) for one in others]}
         print_document("transactions", listed, how)
@@ -315,7 +321,9 @@ def _records(*, quiet: bool, cloud: bool = False, os_cloud: str | None = None) -
             quieten_sdk()
             yield App().cloud_records(_named(os_cloud), EventsView(tell), stop), stop
         else:
-            yield App().records(EventsView(tell), stop), stop
+            with stop.held():  # what was not confirmed in time is rolled back first
+                records = App().records(EventsView(tell), stop)
+            yield records, stop
 
 
 def _named(os_cloud: str | None) -> str | None:

@@ -195,7 +195,9 @@ def rm(name: str, copy: str | None, probe_from: tuple[str, ...], frames: int, qu
 def _mirrors(probe_from: tuple[str, ...], frames: int, quiet: bool) -> Iterator[tuple[MirrorService, Interrupts]]:
     tell = progress(quiet)
     with interruptible(tell) as stop:
-        yield App().mirrors(EventsView(tell), stop, frames=frames, probe_from=probe_from), stop
+        with stop.held():  # what was not confirmed in time is rolled back first
+            mirrors = App().mirrors(EventsView(tell), stop, frames=frames, probe_from=probe_from)
+        yield mirrors, stop
 
 
 @contextmanager

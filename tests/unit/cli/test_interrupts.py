@@ -17,10 +17,13 @@ import pytest
 from virtfn.app import App, Settings
 from virtfn.cli.interrupts import interruptible
 from virtfn.cli.main import main
+from virtfn.engine.events import ignore
+from virtfn.engine.transaction import Hooks, Transactions
 from virtfn.errors import ExitCode
 from virtfn.model.plan import Plan, Step, Target
 from virtfn.model.subject import HostSubject
 from virtfn.model.transaction import Status
+from virtfn.testing import field_note_host
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SPEC = "virtfn: cloud/1\nname: x\nnetworks: [{name: a, physical_network: physnet1}]\n"
@@ -124,3 +127,28 @@ def test_the_handlers_that_were_there_come_back() -> None:
     with interruptible(print) as stop, stop.held():
         pass
     assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+@pytest.mark.parametrize("command", [["journal", "ls"], ["journal", "show", "1"], ["mirror", "ls"], ["confirm"]])
+def test_what_is_overdue_is_rolled_back_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    """Ctrl-C at the first write of a rollback that nobody asked for."""
+    monkeypatch.setenv("VIRTFN_STATE_DIR", str(tmp_path))
+    host, journal = field_note_host(), App(Settings(tmp_path)).journal()
+    monkeypatch.setattr(App, "host", lambda _app: host)
+    steps = tuple(
+        Step(Target("vf", f"0000:01:00.0/{index}", f"p2p1/{index}"), "trust", before=False, after=True, reason="wanted")
+        for index in (1, 2)
+    )
+    before = host.observe()
+    Transactions(host, journal, sink=ignore).run(Plan(HostSubject(), "this host", steps), Hooks(confirm_within_s=0.0))
+
+    def interrupt(action: str, *_: object) -> None:
+        if action == "write":
+            signal.raise_signal(signal.SIGINT)
+
+    host.hook = interrupt
+    main(command)
+    assert journal.load(1).status is Status.ROLLED_BACK
+    assert host.observe() == before
