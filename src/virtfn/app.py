@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from virtfn.services.history import History
     from virtfn.services.host_state import HostService
     from virtfn.services.mirrors import MirrorService
+    from virtfn.store.mirrors import FileMirrorStore
 
 _CLOUD_SETTLES = (30.0, 0.5)
 """How long what was written may take to be read in a cloud, and how often it is looked at, in seconds."""
@@ -80,10 +81,16 @@ class App:
         journal = self.journal(sink)
         return Confirmations(journal, Transactions(self.host(), journal, sink=sink), sink=sink, report=report)
 
+    def mirror_store(self) -> "FileMirrorStore":
+        """The declared mirrors below the state folder."""
+        from virtfn.store.mirrors import FileMirrorStore
+
+        return FileMirrorStore(self.settings.state)
+
     def mirrors(
         self, sink: "EventSink", cancelled: "Cancelled", *, frames: int = 20, probe_from: tuple[str, ...] = ()
     ) -> "MirrorService":
-        """The mirrors of this machine. ``frames`` is the number of probe frames a leg."""
+        """The mirrors of this machine. ``frames`` is the number of probe frames per leg."""
         import secrets
 
         from virtfn.engine.transaction import Transactions
@@ -94,18 +101,18 @@ class App:
         from virtfn.services.prover import Probing, Prover
 
         host, journal = self.host(), self.settled_journal(sink)
-        vantage = ProbeOrigins.parse(probe_from or self.settings.probe_from)
         return MirrorService(
             host,
             journal,
             Transactions(host, journal, sink=sink, cancelled=cancelled),
+            self.mirror_store(),
             Prover(
                 PacketProber(),
                 Probing(lambda: secrets.token_bytes(8), frames),
                 sink=sink,
                 cancelled=cancelled,
             ),
-            vantage,
+            ProbeOrigins.parse(probe_from or self.settings.probe_from),
             sink=sink,
             physnets=physical_networks,
         )
@@ -114,11 +121,13 @@ class App:
         """This machine from a declared state."""
         from virtfn.engine.transaction import Transactions
         from virtfn.host.host_dependencies import host_dependencies
+        from virtfn.services.declared_mirrors import mirrored_vfs
         from virtfn.services.host_state import HostService
 
-        host, journal = self.host(), self.settled_journal(sink)
+        host, journal, store = self.host(), self.settled_journal(sink), self.mirror_store()
         engine = Transactions(host, journal, sink=sink, cancelled=cancelled)
-        return HostService(host, journal, engine, host_dependencies, self._start_watchdog)
+        dependencies = lambda: replace(host_dependencies(), mirrors=mirrored_vfs(store, journal))  # noqa: E731
+        return HostService(host, journal, engine, dependencies, self._start_watchdog)
 
     def boot_unit(self, root: Path = Path("/")) -> "BootUnit":
         """The boot unit of this machine, or of the image whose root this is."""

@@ -83,7 +83,7 @@ def test_vfs_are_named_by_pci_address_too(capsys: pytest.CaptureFixture[str]) ->
 def test_two_mirrors_of_one_source_removed_one_by_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "mirror", "add", "p2p1/3", "p2p1/2", "--yes")[0] == 0
     assert run(capsys, "mirror", "add", "p2p1/3", "p2p1/1", "--yes")[0] == 0
-    assert [one["state"] for one in run(capsys, "mirror", "ls")[1]["mirrors"]] == ["standing", "standing"]
+    assert [one["status"]["health"] for one in run(capsys, "mirror", "ls")[1]["mirrors"]] == ["healthy", "healthy"]
     assert run(capsys, "mirror", "rm", "1")[0] == 0
     assert run(capsys, "mirror", "prove", "2")[1]["proven"]
     assert run(capsys, "mirror", "rm", "2")[0] == 0
@@ -153,7 +153,7 @@ def test_each_guard_refuses_on_the_real_driver(capsys: pytest.CaptureFixture[str
     assert code == ExitCode.FAILED
     assert "error:" in said
     assert main(["mirror", "ls"]) == 0
-    assert "No mirror stands" in capsys.readouterr().out
+    assert "This host has no mirror" in capsys.readouterr().out
 
 
 def wait_until_quiet() -> None:
@@ -188,11 +188,28 @@ def test_a_mirror_that_somebody_changed_is_not_overwritten(capsys: pytest.Captur
     assert run(capsys, "mirror", "add", "p2p1/3", "p2p1/2", "--yes")[0] == 0
     vf(2, "mac", "02:00:00:00:00:07")
     try:
-        assert run(capsys, "mirror", "ls")[1]["mirrors"][0]["state"] == "drifted"
+        assert run(capsys, "mirror", "ls")[1]["mirrors"][0]["status"]["health"] == "lost"
         assert run(capsys, "mirror", "prove", "1")[0] == ExitCode.NOT_PROVEN
         assert run(capsys, "mirror", "rm", "1")[0] == ExitCode.FAILED
     finally:
         vf(2, "mac", SOURCE_MAC)
+    assert run(capsys, "mirror", "rm", "1")[0] == 0
+
+
+def test_a_plan_judges_every_strategy_and_changes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    code, plan = run(capsys, "mirror", "plan", "p2p1/3", "p2p1/2")
+    assert code == 0
+    assert [one["strategy"] for one in plan["attempts"]] == ["twin-mac"]
+    assert [one["strategy"] for one in plan["rejections"]] == ["field-note"]
+    assert plan["points"]["copy"]["meter"] == "captured-frames"
+    code, plan = run(capsys, "mirror", "plan", "p2p1/3", "p2p1/2", "--direction", "both")
+    assert (code, plan["attempts"]) == (ExitCode.FAILED, [])
+
+
+def test_a_report_names_the_meters(capsys: pytest.CaptureFixture[str]) -> None:
+    _, report = run(capsys, "mirror", "add", "p2p1/3", "p2p1/2", "--yes")
+    assert {(one["label"], one["strength"]) for one in report["meters"][:2]} == {("p2p1/3", "seen"), ("p2p1/2", "seen")}
+    assert [one["label"] for one in report["unmetered"]] == ["p2p1/0"]
     assert run(capsys, "mirror", "rm", "1")[0] == 0
 
 

@@ -19,6 +19,7 @@ More, with every error: docs/how-to/use-the-library.md.
 
 from virtfn.api.cloud import Cloud
 from virtfn.api.host import Host
+from virtfn.api.mirrors import Mirrors
 from virtfn.api.specs import Spec
 
-__all__ = ["Cloud", "Host", "Spec"]
+__all__ = ["Cloud", "Host", "Mirrors", "Spec"]

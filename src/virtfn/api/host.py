@@ -10,13 +10,11 @@ from virtfn.app import App, Settings
 from virtfn.engine.events import EventSink, ignore
 from virtfn.model.desired import DesiredHost
 from virtfn.model.inventory import Inventory
-from virtfn.model.mirror import Mirror, MirrorReceipt
 from virtfn.model.proposal import HostRequest, Proposal, Receipt, WaitPolicy
 from virtfn.model.transaction import Transaction
 from virtfn.planning.host.diff import Difference
 from virtfn.services.host_state import HostService
 from virtfn.services.inventory import inventory_of
-from virtfn.services.mirrors import MirrorService
 
 
 class Host:
@@ -45,7 +43,7 @@ class Host:
     def stop(self) -> None:
         """Ask a method at work in another thread to finish its step, roll back and raise Interrupted.
 
-        It stays stopped, as after a ``with`` block: apply and add_mirror raise Interrupted and change nothing.
+        It stays stopped, as after a ``with`` block: apply raises Interrupted and changes nothing.
         """
         self._stopped = True
 
@@ -90,36 +88,8 @@ class Host:
         """The journal, oldest first."""
         return self._app.records(self._sink).all()
 
-    def mirrors(self) -> tuple[Mirror, ...]:
-        """The mirrors that stand, have drifted, or were never finished."""
-        return self._mirrors().standing()
-
-    def add_mirror(
-        self,
-        source: str,
-        copy: str,
-        *,
-        strategy: str = "",
-        force: Iterable[str] = (),
-        probe_from: Iterable[str] = (),
-        frames: int = 20,
-    ) -> MirrorReceipt:
-        """Mirror to ``copy`` what reaches ``source``, and prove it. VFs as ``PF/INDEX`` or PCI address.
-
-        Raises GuardRefused, CapabilityError, ProofFailed (with the report), LockHeld, PermissionDenied.
-        """
-        mirrors = self._mirrors(tuple(probe_from), frames)
-        return mirrors.add(source, copy, strategy=strategy, forced=frozenset(force))
-
-    def remove_mirror(self, mirror: int, *, probe_from: Iterable[str] = (), frames: int = 20) -> MirrorReceipt:
-        """Put back what a mirror changed, and prove that the copy gets nothing any more. Raises ProofFailed."""
-        return self._mirrors(tuple(probe_from), frames).remove(str(mirror))
-
     def _hosts(self) -> HostService:
         return self._app.hosts(self._sink, self._is_stopped)
-
-    def _mirrors(self, probe_from: tuple[str, ...] = (), frames: int = 20) -> MirrorService:
-        return self._app.mirrors(self._sink, self._is_stopped, frames=frames, probe_from=probe_from)
 
     def _is_stopped(self) -> bool:
         return self._stopped

@@ -16,6 +16,7 @@ _ROWS = {
     UseCase.CONFIRM: ("", "keeps what it changed"),
     UseCase.JOURNAL_LIST: ("", "lists the transactions"),
     UseCase.JOURNAL_SHOW: ("TX", "shows it"),
+    UseCase.MIRROR_PLAN: ("SOURCE COPY", "shows what it takes to add it"),
     UseCase.MIRROR_ADD: ("SOURCE COPY", "adds a mirror"),
     UseCase.MIRROR_LIST: ("", "lists the mirrors"),
     UseCase.MIRROR_REMOVE: ("ID", "removes the mirror and puts everything back"),

@@ -1,4 +1,4 @@
-"""``virtfn mirror add|ls|prove|rm``."""
+"""``virtfn mirror plan|add|ls|prove|rm``."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,13 +22,18 @@ from virtfn.cli.output import (
     progress,
 )
 from virtfn.cli.plan_view import print_plan
-from virtfn.cli.proof_view import print_proof
+from virtfn.cli.proof_view import metered, print_proof
 from virtfn.errors import ProofFailed, UsageError
-from virtfn.model.mirror import Choice, MirrorReceipt, MirrorState
-from virtfn.model.probe import ProofReport
+from virtfn.model.mirror import MirrorHealth, MirrorProposal, MirrorReceipt, MirrorRequest
+from virtfn.model.probe import Direction, ProofReport
 from virtfn.services.mirrors import MirrorService
 
 F = TypeVar("F", bound=Callable[..., Any])
+_DIRECTIONS = {
+    "to-source": (Direction.TO_SOURCE,),
+    "from-source": (Direction.FROM_SOURCE,),
+    "both": (Direction.TO_SOURCE, Direction.FROM_SOURCE),
+}
 
 
 @click.group()
@@ -42,7 +47,7 @@ def mirror() -> None:
 def _probe_options(command: F) -> F:
     command = click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")(command)
     command = click.option(
-        "--frames", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Probe frames a leg."
+        "--frames", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Probe frames per leg."
     )(command)
     return click.option(
         "--probe-from",
@@ -50,6 +55,64 @@ def _probe_options(command: F) -> F:
         metavar="WHERE",
         help="Send probe frames from: pf, sibling, NETDEV or NETNS:NETDEV outside the NIC. Repeatable. [default: pf]",
     )(command)
+
+
+def _request_options(command: F) -> F:
+    command = click.option("--explain", is_flag=True, help="Show the equivalent `ip` commands.")(command)
+    command = click.option(
+        "--force", "forced", multiple=True, metavar="GUARD", help="Override this guard. Repeatable."
+    )(command)
+    command = click.option(
+        "--literal",
+        is_flag=True,
+        help="field-note: also take the PF down and up, as the note does. Cuts off all its VFs.",
+    )(command)
+    command = click.option(
+        "--strategy", default="", metavar="NAME", help="twin-mac or field-note. [default: what fits the NIC]"
+    )(command)
+    command = click.option(
+        "--direction",
+        type=click.Choice(list(_DIRECTIONS)),
+        default="to-source",
+        show_default=True,
+        help="Which traffic to copy: what is sent to the source, from it, or both.",
+    )(command)
+    return click.argument("source")(click.argument("copy")(command))
+
+
+@mirror.command(
+    epilog="""\b
+Examples:
+  virtfn mirror plan p2p1/3 p2p1/2
+  virtfn mirror plan p2p1/3 p2p1/2 --explain
+  virtfn mirror plan 0000:01:10.3 0000:01:10.2 --direction both -o json
+"""
+)
+@_request_options
+@_probe_options
+@output_option
+def plan(
+    source: str,
+    copy: str,
+    direction: str,
+    strategy: str,
+    literal: bool,
+    forced: tuple[str, ...],
+    explain: bool,
+    probe_from: tuple[str, ...],
+    frames: int,
+    quiet: bool,
+    output: str,
+) -> None:
+    """Show what it takes to mirror to COPY what reaches SOURCE: every strategy judged, the steps, the meters.
+
+    Changes nothing and sends nothing. The exit code is that of `mirror add` where it would be refused.
+    """
+    request = _request(source, copy, direction, strategy, literal, forced)
+    with _mirrors(probe_from, frames, quiet) as (mirrors, _):
+        proposal = mirrors.propose(request)
+        _print_proposal(proposal, OutputFormat(output), explain=explain)
+        mirrors.refuse(proposal)
 
 
 @mirror.command(
@@ -61,26 +124,20 @@ Examples:
   virtfn mirror add p2p1/3 p2p1/2 --strategy field-note --literal --yes
 """
 )
-@click.argument("source")
-@click.argument("copy")
-@click.option("--strategy", default="", metavar="NAME", help="twin-mac or field-note. [default: what fits the NIC]")
-@click.option(
-    "--literal", is_flag=True, help="field-note: also take the PF down and up, as the note does. Cuts off all its VFs."
-)
-@click.option("--force", "forced", multiple=True, metavar="GUARD", help="Override this guard. Repeatable.")
-@click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
-@click.option("--explain", is_flag=True, help="Show the equivalent `ip` commands.")
+@_request_options
+@click.option("--dry-run", is_flag=True, help="Show what `mirror plan` shows and stop.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @_probe_options
 @output_option
 def add(
     source: str,
     copy: str,
+    direction: str,
     strategy: str,
     literal: bool,
     forced: tuple[str, ...],
-    dry_run: bool,
     explain: bool,
+    dry_run: bool,
     yes: bool,
     probe_from: tuple[str, ...],
     frames: int,
@@ -90,21 +147,24 @@ def add(
     """Mirror to COPY what reaches SOURCE, and prove it; otherwise leave everything as it was.
 
     Shown before anything is changed: the steps, and what the copy VF loses meanwhile. Nobody else on the NIC is
-    disturbed. `virtfn mirror rm` puts everything back.
+    disturbed. The mirror is declared until `virtfn mirror rm` removes it and puts everything back.
     """
     how = OutputFormat(output)
-    if literal and strategy != "field-note":
-        raise UsageError("--literal belongs to the field note's recipe", hint="add --strategy field-note")
+    request = _request(source, copy, direction, strategy, literal, forced)
     with _mirrors(probe_from, frames, quiet) as (mirrors, stop):
-        options: dict[str, Any] = {"strategy": strategy, "literal": literal, "forced": frozenset(forced)}
-        choice = mirrors.propose(source, copy, **options)
+        if not dry_run:
+            with stop.held():
+                mirrors.recover()
+        proposal = mirrors.propose(request)
         if dry_run:
-            _print_choice(choice, how, explain=explain)
+            _print_proposal(proposal, how, explain=explain)
+        mirrors.refuse(proposal)
+        if dry_run:
             return
-        plan = choice.proposals[0].plan
-        ask(lambda: print_plan(error_console(), plan, explain=explain), yes=yes, quiet=quiet, hint=LOOK_FIRST)
+        shown = proposal.plan
+        ask(lambda: print_plan(error_console(), shown, explain=explain), yes=yes, quiet=quiet, hint=LOOK_FIRST)
         with stop.held(), _proof_on_failure(how):
-            receipt = mirrors.add(source, copy, **options)
+            receipt = mirrors.carry_out(proposal)
         _print_receipt(receipt, how)
 
 
@@ -117,39 +177,42 @@ Examples:
 )
 @output_option
 def ls(output: str) -> None:
-    """List the mirrors of this host, each compared with the host as it is now.
+    """List the declared mirrors of this host, each with its status as observed now.
 
-    standing: as virtfn left it. drifted: somebody changed it since. at work: another virtfn process is working on it.
-    unfinished: virtfn was killed; `mirror rm` finishes.
+    healthy: set as virtfn left it, and proven. degraded: something it needs was changed. lost: it copies nothing any
+    more. unproven: the last proof failed. in progress: another virtfn process is working on it. unfinished: virtfn was
+    killed; `mirror rm` finishes.
     """
     how = OutputFormat(output)
     with _mirrors((), 20, True) as (mirrors, _):
-        found = mirrors.standing()
+        found = mirrors.all()
     if how.is_document:
         print_document("mirrors", {"mirrors": found}, how)
         return
     if not found:
-        console().print("No mirror stands on this host.")
+        console().print("This host has no mirror.")
         return
-    table = grid("ID", "SOURCE", "COPY", "STRATEGY", "MAC", "STATE", "LAST PROOF", "SINCE")
+    table = grid("ID", "SOURCE", "COPY", "STRATEGY", "MAC", "STATUS", "LAST PROOF", "SINCE")
     for one in found:
-        style = "green" if one.state is MirrorState.STANDING else "bold red"
+        style = "green" if one.status.health is MirrorHealth.HEALTHY else "bold red"
         proven = "none" if one.last_proof is None else "proven" if one.last_proof.proven else "FAILED"
-        state = Text(one.state.value, style=style)
         table.add_row(
             str(one.id),
             one.source_label,
             one.copy_label,
             one.strategy,
-            str(one.mac),
-            state,
+            str(one.mac or ""),
+            Text(one.status.health.value, style=style),
             proven,
-            one.transaction.started,
+            one.since,
         )
     print_table(console(), table)
     for one in found:
-        for drift in one.drift:
-            console().print(f"mirror {one.id}: {drift}", soft_wrap=True)
+        for reason in one.status.reasons:
+            console().print(f"mirror {one.id}: {reason}", soft_wrap=True)
+        if one.status.health is MirrorHealth.LOST:
+            again = f"`virtfn mirror add {one.source_label} {one.copy_label}`"
+            console().print(f"mirror {one.id}: {again} makes it again", soft_wrap=True)
 
 
 @mirror.command(
@@ -164,7 +227,7 @@ Examples:
 @_probe_options
 @output_option
 def prove(name: str, copy: str | None, probe_from: tuple[str, ...], frames: int, quiet: bool, output: str) -> None:
-    """Prove a standing mirror again. The mirror is left as it is, whatever the result."""
+    """Prove a mirror again. The mirror is left as it is, whatever the result."""
     how = OutputFormat(output)
     with _mirrors(probe_from, frames, quiet) as (mirrors, stop), stop.held(), _proof_on_failure(how):
         _print_receipt(mirrors.prove(name, copy), how)
@@ -184,7 +247,7 @@ Examples:
 def rm(name: str, copy: str | None, probe_from: tuple[str, ...], frames: int, quiet: bool, output: str) -> None:
     """Remove a mirror: put back exactly what was there, and prove that the copy gets nothing any more.
 
-    Also finishes an `add` or `rm` that was killed.
+    Also finishes an `add` or `rm` that was killed, and forgets a mirror that a reboot has ended.
     """
     how = OutputFormat(output)
     with _mirrors(probe_from, frames, quiet) as (mirrors, stop), stop.held(), _proof_on_failure(how):
@@ -214,14 +277,32 @@ def _proof_on_failure(how: OutputFormat) -> Iterator[None]:
         raise
 
 
-def _print_choice(choice: Choice, how: OutputFormat, *, explain: bool) -> None:
+def _request(
+    source: str, copy: str, direction: str, strategy: str, literal: bool, forced: tuple[str, ...]
+) -> MirrorRequest:
+    if literal and strategy != "field-note":
+        raise UsageError("--literal belongs to the field note's recipe", hint="add --strategy field-note")
+    directions = _DIRECTIONS[direction]
+    return MirrorRequest(source, copy, directions, strategy, literal=literal, forced=frozenset(forced))
+
+
+def _print_proposal(proposal: MirrorProposal, how: OutputFormat, *, explain: bool) -> None:
     if how.is_document:
-        print_document("mirror-plan", choice, how)
+        shown = {name: getattr(proposal, name) for name in ("spec", "attempts", "rejections", "findings", "points")}
+        print_document("mirror-plan", shown, how)
         return
-    for proposal in choice.proposals:
-        print_plan(console(), proposal.plan, explain=explain)
-    for rejection in choice.rejections:
-        console().print(f"rejected {rejection.strategy}: {rejection.reason}", soft_wrap=True)
+    out = console()
+    if proposal.attempts:
+        print_plan(out, proposal.plan, explain=explain)
+    for number, attempt in enumerate(proposal.attempts, start=1):
+        out.print(f"strategy {number}: {attempt.strategy} (costs: {attempt.cost})", soft_wrap=True)
+    for rejection in proposal.rejections:
+        out.print(f"rejected {rejection.strategy}: {rejection.reason}", soft_wrap=True)
+    if proposal.points:
+        for line in metered((proposal.points.source, proposal.points.copy, *proposal.points.watchers)):
+            out.print(f"would be {line}", soft_wrap=True)
+        for gap in proposal.points.not_probed:
+            out.print(f"would not be probed from {gap}", soft_wrap=True)
 
 
 def _print_receipt(receipt: MirrorReceipt, how: OutputFormat) -> None:
@@ -229,10 +310,9 @@ def _print_receipt(receipt: MirrorReceipt, how: OutputFormat) -> None:
         print_document("proof", receipt.report, how, id=receipt.id, action=receipt.action, warnings=receipt.warnings)
         return
     out = console()
-    for report in receipt.failed:
+    for report in (*receipt.failed, receipt.report):
         print_proof(out, report)
-    print_proof(out, receipt.report)
     for warning in receipt.warnings:
         out.print(Text(f"  note: {warning}", style="yellow"), soft_wrap=True)
     if receipt.action == "add":
-        out.print(f"Mirror {receipt.id} stands. `virtfn mirror rm {receipt.id}` puts everything back.")
+        out.print(f"Mirror {receipt.id} is in place. `virtfn mirror rm {receipt.id}` removes it.")

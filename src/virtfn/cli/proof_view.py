@@ -1,11 +1,13 @@
 """What frames showed, as a table and sentences."""
 
+from collections.abc import Iterator, Sequence
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from virtfn.cli.output import grid, print_table
-from virtfn.model.probe import Direction, Leg, ProofReport
+from virtfn.model.probe import Direction, Leg, ProbePoint, ProofReport
 
 
 def print_proof(out: Console, report: ProofReport) -> None:
@@ -65,7 +67,7 @@ def _word(report: ProofReport) -> tuple[str, str]:
         return ("REMOVED: the copy gets nothing", "bold green") if report.proven else ("NOT CLEAN", "bold red")
     if report.legs:
         return ("PROVEN", "bold green") if report.proven else ("NOT PROVEN", "bold red")
-    return "CONTROL FAILED", "bold red"
+    return ("CONTROL FAILED", "bold red") if report.control_before else ("NOTHING TO REMOVE", "bold")
 
 
 def _remarks(report: ProofReport) -> list[str]:
@@ -80,16 +82,16 @@ def _remarks(report: ProofReport) -> list[str]:
     if last and last.copy == last.sent and any(leg.fault and not leg.copy.frames for leg in report.legs):
         remarks.append(f"the mirror worked until then ({last.copy} of {last.sent}): the recipe's last step ended it")
     remarks += [f"not probed from {gap}" for gap in report.not_probed]
-    remarks += _metered(report)
+    remarks += metered(report.meters)
+    if report.unmetered:
+        remarks.append(f"not watched, no meter: {', '.join(one.label for one in report.unmetered)}")
     return remarks
 
 
-def _metered(report: ProofReport) -> list[str]:
-    """Which meter counted where, one line per meter, and which VFs nobody could watch."""
+def metered(points: Sequence[ProbePoint]) -> Iterator[str]:
+    """Which meter counts where, one line per meter: ``seen by captured-frames at p2p1/3, p2p1/2``."""
     labels: dict[tuple[str, str], list[str]] = {}
-    for point in report.meters:
+    for point in points:
         labels.setdefault((point.strength.value, point.meter), []).append(point.label)
-    lines = [f"{strength} by {meter} at {', '.join(names)}" for (strength, meter), names in labels.items()]
-    if report.unmetered:
-        lines.append(f"not watched, no meter: {', '.join(one.label for one in report.unmetered)}")
-    return lines
+    for (strength, meter), names in labels.items():
+        yield f"{strength} by {meter} at {', '.join(names)}"

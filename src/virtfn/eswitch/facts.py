@@ -89,7 +89,8 @@ class DriverFacts:
     ``driver`` is the PF's; ``chip`` and ``device_ids`` (PCI ``vendor:device``) tell rows of one driver apart.
     ``max_vfs`` is per PF where the chip limits it. ``vf_driver`` is the kernel's own driver for its VFs.
     ``mac_needs_reload``: a VF's driver takes a new admin MAC only when it is reset or bound again.
-    ``spoofchk_at_first``: the spoof check of a new VF. ``limits`` has what a driver refuses. None: not known.
+    ``spoofchk_at_first``: the spoof check of a new VF. ``mirror_strategies``: the names of those to
+    try, best first. ``limits`` has what a driver refuses. None: not known.
     """
 
     driver: str
@@ -107,6 +108,7 @@ class DriverFacts:
     guest_mac: GuestMac = GuestMac.NOT_KNOWN
     chip: str = ""
     device_ids: frozenset[str] = frozenset()
+    mirror_strategies: tuple[str, ...] = ("twin-mac",)
 
     @property
     def label(self) -> str:

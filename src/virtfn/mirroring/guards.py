@@ -1,172 +1,152 @@
-"""What must not be mirrored, and why. Every guard is asked; all that refuse are told at once."""
+"""What must not be mirrored by any strategy, and why. All guards that refuse are reported at once. Pure."""
 
 from collections.abc import Callable, Iterator
 
 from virtfn.mirroring.context import MirrorContext
-from virtfn.model.inventory import EswitchMode, Unknown
-from virtfn.model.mirror import Objection
-from virtfn.model.physnets import differ
-
-Guard = Callable[[MirrorContext], Objection | None]
+from virtfn.model.finding import Action, Finding, FindingKind, Severity, UseCase
+from virtfn.model.mirror import SAME_VF, Mirror, MirrorHealth
+from virtfn.model.physnets import TWO_PHYSNETS, differ
 
 
-def objections(context: MirrorContext) -> tuple[Objection, ...]:
-    """All guards that refuse this request and are not forced, in the order of the table."""
-    return tuple(_objections(context))
+def _guard(id: str, meaning: str, fix: str, *, overridable: bool = False) -> FindingKind:
+    return FindingKind(id, Severity.REFUSAL, meaning, fix, overridable)
 
 
-def _objections(context: MirrorContext) -> Iterator[Objection]:
-    for guard in GUARDS:
-        objection = guard(context)
-        if objection and (objection.absolute or objection.guard not in context.request.forced):
-            yield objection
+INCOMPLETE_READING = _guard(
+    "incomplete-reading",
+    "A PF of the mirror could not be read completely.",
+    "fix what keeps it from being read, rather than override this",
+    overridable=True,
+)
+SOURCE_MAC = _guard(
+    "source-mac",
+    "The source has no MAC that is known here, or a group address: no frame can be said to be for it.",
+    "give it a MAC of its own, then load its driver again",
+)
+FOREIGN_MAC = _guard(
+    "foreign-mac",
+    "The source's MAC also belongs to somebody outside: a VF with that MAC receives every frame sent there.",
+    "give the source a MAC of its own",
+)
+IN_USE = _guard("in-use", "A VF of the mirror is part of another mirror already.", "remove that mirror first")
+PF_DOWN = _guard("pf-down", "The PF is down: its VFs receive nothing.", "set the PF up", overridable=True)
+SOURCE_DOWN = _guard(
+    "source-down",
+    "The source's netdev is down: its owner receives nothing while the copy would receive everything.",
+    "set it up first",
+    overridable=True,
+)
+COPY_DOWN = _guard(
+    "copy-down", "The copy's netdev is down: it cannot receive a copy.", "set it up first", overridable=True
+)
+UNFINISHED = _guard(
+    "unfinished-transaction",
+    "A transaction was cut short, or is at work: it has to be finished before a mirror is made.",
+    "finish it, or roll it back",
+)
+NO_METER = _guard(
+    "no-meter",
+    "What a VF of the mirror receives cannot be counted from this host, so nothing could be proven.",
+    "source and copy need a netdev that is up, on the host or in a network namespace",
+)
+
+Guard = Callable[[MirrorContext], Iterator[Finding]]
 
 
-def _same_vf(context: MirrorContext) -> Objection | None:
-    if context.request.source != context.request.copy:
-        return None
-    return Objection("same-vf", "source and copy are the same VF", "name two different VFs", absolute=True)
+def findings_of(context: MirrorContext) -> tuple[Finding, ...]:
+    """All that speaks against this mirror whatever its strategy, in the order of ``GUARDS``."""
+    return tuple(finding for guard in GUARDS for finding in guard(context))
 
 
-def _other_pf(context: MirrorContext) -> Objection | None:
-    if context.source_pf.device == context.copy_pf.device:
-        return None
-    return Objection(
-        "other-pf",
-        f"{context.source_label} and {context.copy_label} are on different PFs; "
-        "a NIC's switch copies only to its own VFs",
-        f"choose a copy among the VFs of {context.source_pf.label}",
-        absolute=True,
-    )
+def _same_vf(context: MirrorContext) -> Iterator[Finding]:
+    if context.spec.source == context.spec.copy:
+        yield SAME_VF.at(context.source_label, "source and copy are the same VF")
 
 
-def _incomplete_reading(context: MirrorContext) -> Objection | None:
-    if not context.pf.problems:
-        return None
-    return Objection("incomplete-reading", f"{context.pf.label} could not be read whole: {context.pf.problems[0]}")
+def _incomplete_reading(context: MirrorContext) -> Iterator[Finding]:
+    for pf in {one.device: one for one in (context.source_pf, context.copy_pf)}.values():
+        if pf.problems:
+            yield INCOMPLETE_READING.at(pf.label, f"{pf.label} could not be read completely: {pf.problems[0]}")
 
 
-def _switchdev(context: MirrorContext) -> Objection | None:
-    if context.pf.eswitch_mode in (EswitchMode.LEGACY,) or isinstance(context.pf.eswitch_mode, Unknown):
-        return None
-    return Objection(
-        "switchdev",
-        f"{context.pf.label} is in {context.pf.eswitch_mode} mode: its frames are forwarded by rules, not by MAC",
-        absolute=True,
-    )
-
-
-def _source_mac(context: MirrorContext) -> Objection | None:
-    mac = context.mac
+def _source_mac(context: MirrorContext) -> Iterator[Finding]:
+    label, mac = context.source_label, context.mac
     if mac is None or mac.is_zero:
-        return Objection(
-            "source-mac",
-            f"{context.source_label} has no MAC that is known here, so no frame can be said to be for it",
-            f"give it one: `ip link set dev {context.source_pf.label} vf {context.source.index} mac ...`",
-            absolute=True,
-        )
-    if mac.is_multicast:
-        return Objection("source-mac", f"{mac} of {context.source_label} is a group address", absolute=True)
-    return None
+        yield SOURCE_MAC.at(label, f"{label} has no MAC that is known here, so no frame can be said to be for it")
+    elif mac.is_multicast:
+        yield SOURCE_MAC.at(label, f"{mac} of {label} is a group address")
 
 
-def _foreign_mac(context: MirrorContext) -> Objection | None:
+def _foreign_mac(context: MirrorContext) -> Iterator[Finding]:
     origin = context.outside.get(context.mac) if context.mac else None
-    if origin is None:
-        return None
-    return Objection(
-        "foreign-mac",
-        f"{context.mac} of {context.source_label} also belongs to somebody outside ({origin}); a VF with that MAC "
-        f"draws in every frame that {context.pf.label} and its VFs send there",
-        "give the source a MAC of its own",
-        absolute=True,
-    )
+    if origin:
+        yield FOREIGN_MAC.at(
+            context.source_label,
+            f"{context.mac} of {context.source_label} also belongs to somebody outside ({origin}); a VF with that MAC "
+            f"receives every frame that {context.pf.label} and its VFs send there",
+        )
 
 
-def _in_use(context: MirrorContext) -> Objection | None:
-    request = context.request
-    for mirror in context.standing:
-        if mirror.copy == request.copy:
-            return Objection(
-                "in-use",
-                f"{context.copy_label} already is the copy of mirror {mirror.id} (of {mirror.source_label})",
-                f"remove mirror {mirror.id} first",
-                absolute=True,
-            )
-        if mirror.source == request.copy or mirror.copy == request.source:
-            return Objection(
-                "in-use",
-                f"mirror {mirror.id} ({mirror.source_label} to {mirror.copy_label}) uses one of the two the other way",
-                f"remove mirror {mirror.id} first",
-                absolute=True,
-            )
-    return None
+def _in_use(context: MirrorContext) -> Iterator[Finding]:
+    for mirror in context.declared:
+        if what := _conflict(context, mirror):
+            yield IN_USE.at(context.copy_label, what, actions=(Action(UseCase.MIRROR_REMOVE, (str(mirror.id),)),))
+            return
 
 
-def _vlan(context: MirrorContext) -> Objection | None:
-    source, copy = context.source.vlan, context.copy.vlan
-    if isinstance(source, Unknown) or isinstance(copy, Unknown):
-        return Objection("vlan", f"the VLANs of {context.source_label} and {context.copy_label} could not be read")
-    if source.id == copy.id:
-        return None
-    return Objection(
-        "vlan",
-        f"{context.source_label} is in VLAN {source.id}, {context.copy_label} in VLAN {copy.id} (0: none); "
-        "the NIC cuts the copy off after the MAC matched",
-        f"`ip link set dev {context.pf.label} vf {context.copy.index} vlan {source.id}`",
-    )
+def _conflict(context: MirrorContext, mirror: Mirror) -> str:
+    """How a declared mirror conflicts with the wanted one; "" where it does not. A lost one may be made again."""
+    ours, theirs = context.spec, mirror.spec
+    if (ours.source, ours.copy) == (theirs.source, theirs.copy) and mirror.status.health is MirrorHealth.LOST:
+        return ""
+    if ours.copy == theirs.copy:
+        return f"{context.copy_label} already is the copy of mirror {mirror.id} (of {mirror.source_label})"
+    if theirs.source == ours.copy or theirs.copy == ours.source:
+        pair = f"{mirror.source_label} to {mirror.copy_label}"
+        return f"mirror {mirror.id} ({pair}) uses one of the two VFs the other way"
+    return ""
 
 
-def _two_physnets(context: MirrorContext) -> Objection | None:
+def _two_physnets(context: MirrorContext) -> Iterator[Finding]:
     source = context.physnets.of_vf(context.source_pf, context.source)
     copy = context.physnets.of_vf(context.copy_pf, context.copy)
-    if source is None or copy is None or not differ((source, copy)):
-        return None
-    return Objection(
-        "two-physnets",
-        f"source and copy are handed out under two physical networks, {source} and {copy}: "
-        "who has the copy would read a network that it has no port on",
-        f"choose a copy among the VFs of {source.physical_network}",
-    )
+    if source and copy and differ((source, copy)):
+        yield TWO_PHYSNETS.at(
+            context.pair,
+            f"source and copy are handed out under two physical networks, {source} and {copy}: "
+            "the copy's user would read a network that it has no port on",
+            fix=f"choose a copy among the VFs of {source.physical_network}",
+        )
 
 
-def _pf_down(context: MirrorContext) -> Objection | None:
-    if context.pf.up is not False:
-        return None
-    return Objection(
-        "pf-down", f"{context.pf.label} is down: no VF of it gets frames", f"`ip link set dev {context.pf.label} up`"
-    )
+def _pf_down(context: MirrorContext) -> Iterator[Finding]:
+    for pf in {one.device: one for one in (context.source_pf, context.copy_pf)}.values():
+        if pf.up is False:
+            yield PF_DOWN.at(
+                pf.label, f"{pf.label} is down: no VF of it receives frames", fix=f"`ip link set dev {pf.label} up`"
+            )
 
 
-def _source_down(context: MirrorContext) -> Objection | None:
-    netdev = context.source.netdev
-    if netdev is None or netdev.up:
-        return None
-    return Objection(
-        "source-down",
-        f"{netdev} of {context.source_label} is down: its owner gets nothing while the copy would get all",
-        "set it up first",
-    )
+def _source_down(context: MirrorContext) -> Iterator[Finding]:
+    label, netdev = context.source_label, context.source.netdev
+    if netdev and not netdev.up:
+        yield SOURCE_DOWN.at(
+            label, f"{netdev} of {label} is down: its owner receives nothing while the copy would receive everything"
+        )
 
 
-def _copy_down(context: MirrorContext) -> Objection | None:
-    netdev = context.copy.netdev
-    if netdev is None or netdev.up:
-        return None
-    return Objection(
-        "copy-down", f"{netdev} of {context.copy_label} is down: it cannot receive a copy", "set it up first"
-    )
+def _copy_down(context: MirrorContext) -> Iterator[Finding]:
+    label, netdev = context.copy_label, context.copy.netdev
+    if netdev and not netdev.up:
+        yield COPY_DOWN.at(label, f"{netdev} of {label} is down: it cannot receive a copy")
 
 
 GUARDS: tuple[Guard, ...] = (
     _same_vf,
-    _other_pf,
     _incomplete_reading,
-    _switchdev,
     _source_mac,
     _foreign_mac,
     _in_use,
-    _vlan,
     _two_physnets,
     _pf_down,
     _source_down,

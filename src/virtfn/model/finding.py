@@ -36,6 +36,7 @@ class UseCase(StrEnum):
     CONFIRM = "confirm"
     JOURNAL_LIST = "journal ls"
     JOURNAL_SHOW = "journal show"
+    MIRROR_PLAN = "mirror plan"
     MIRROR_ADD = "mirror add"
     MIRROR_LIST = "mirror ls"
     MIRROR_REMOVE = "mirror rm"

@@ -1,50 +1,72 @@
-"""What a mirror is asked for, how it could be made, and one that stands."""
+"""A mirror: what the user asks for, what is declared in the store, what would be done, and what is observed of it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 from virtfn.model.addresses import MacAddress, VfRef
-from virtfn.model.finding import Finding, Severity
+from virtfn.model.finding import Finding, FindingKind, Severity
 from virtfn.model.plan import Plan
-from virtfn.model.probe import ProofReport
-from virtfn.model.transaction import Transaction
+from virtfn.model.probe import Direction, ProbePoints, ProofReport
+from virtfn.model.proposal import Proposal
+
+SAME_VF = FindingKind(
+    "same-vf",
+    Severity.REFUSAL,
+    "Source and copy of a mirror are the same VF; of two ports, both name it.",
+    "name two different VFs",
+)
+OTHER_PF = FindingKind(
+    "other-pf",
+    Severity.REFUSAL,
+    "Source and copy are on different PFs: a NIC's switch copies only to its own VFs.",
+    "choose a copy among the VFs of the source's PF",
+)
 
 
 @dataclass(frozen=True)
 class MirrorRequest:
-    """Copy to ``copy`` what reaches ``source``.
+    """Copy to ``copy`` what reaches ``source`` (``directions``); VFs as the user writes them.
 
-    ``strategy``: "" lets the driver table choose. ``literal`` keeps the PF down/up of the field note's recipe.
-    ``forced`` names guards that may be overridden.
+    ``strategy``: "" lets the driver table choose. ``vlans``: only these; empty: all. ``literal`` keeps the PF down/up
+    of the field note's recipe. ``forced`` names findings to override.
     """
 
-    source: VfRef
-    copy: VfRef
+    source: str
+    copy: str
+    directions: tuple[Direction, ...] = (Direction.TO_SOURCE,)
     strategy: str = ""
+    vlans: tuple[int, ...] = ()
     literal: bool = False
     forced: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
-class Objection:
-    """A guard that refuses, by name, with its reason; ``absolute`` ones cannot be forced."""
+class MirrorSpec:
+    """A mirror as it is declared. ``id`` is never used again; ``strategy``: "" lets the driver table choose."""
 
-    guard: str
-    reason: str
-    hint: str = ""
-    absolute: bool = False
-
-    def finding(self, subject: str) -> Finding:
-        """The same as a finding."""
-        return Finding(self.guard, Severity.REFUSAL, subject, self.reason, fix=self.hint, overridable=not self.absolute)
+    id: int
+    source: VfRef
+    copy: VfRef
+    directions: tuple[Direction, ...] = (Direction.TO_SOURCE,)
+    strategy: str = ""
+    vlans: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
-class Proposal:
-    """A strategy that fits this NIC: its plan, and the step numbers after which frames are looked at."""
+class DeclaredMirror:
+    """A mirror in the store, with the journal's number of the transaction that made it last."""
+
+    spec: MirrorSpec
+    transaction: int
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A strategy that fits: its plan, what it costs, and the step numbers after which frames are looked at."""
 
     strategy: str
     plan: Plan
+    cost: str
     waypoints: tuple[int, ...] = ()
 
 
@@ -53,54 +75,90 @@ class Rejection:
     """A strategy that does not fit, and why."""
 
     strategy: str
-    reason: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def reason(self) -> str:
+        """All its findings, in one line."""
+        return "; ".join(one.what for one in self.findings)
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether something keeps it from working; not that it was merely not asked for."""
+        return any(one.severity is not Severity.INFO for one in self.findings)
 
 
-@dataclass(frozen=True)
-class Choice:
-    """The strategies in the order in which they will be tried, and those that were rejected."""
+@dataclass(frozen=True, kw_only=True)
+class MirrorProposal(Proposal[MirrorRequest]):
+    """What adding a mirror would do: the attempts in the order in which they are tried until one is proven.
 
-    proposals: tuple[Proposal, ...]
-    rejections: tuple[Rejection, ...]
-
-
-class MirrorState(StrEnum):
-    """How a mirror stands.
-
-    STANDING: the host still is as we left it. DRIFTED: somebody changed it since. AT_WORK: another virtfn is making or
-    removing it. UNFINISHED: its process died, it is to be rolled back.
+    ``plan`` is the first attempt's; empty where no strategy fits. ``rejections``: every other strategy, judged.
+    ``points``: where frames will be sent and counted, by which meters; None where the mirror could not be proven.
     """
 
-    STANDING = "standing"
-    AT_WORK = "at work"
-    DRIFTED = "drifted"
+    spec: MirrorSpec
+    attempts: tuple[Attempt, ...]
+    rejections: tuple[Rejection, ...]
+    points: ProbePoints | None
+
+
+class MirrorHealth(StrEnum):
+    """How a declared mirror is now.
+
+    HEALTHY: the NIC is set as virtfn left it, and the last proof held. DEGRADED: something that it needs was changed.
+    LOST: it copies nothing any more. UNPROVEN: set as virtfn left it, but the last proof failed. IN_PROGRESS: another
+    virtfn process is working on it. UNFINISHED: the process that worked on it died.
+    """
+
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    LOST = "lost"
+    UNPROVEN = "unproven"
+    IN_PROGRESS = "in progress"
     UNFINISHED = "unfinished"
 
 
 @dataclass(frozen=True)
-class Mirror:
-    """A mirror in the journal, held against the host as it is now. ``drift`` says what differs."""
+class MirrorStatus:
+    """The observed state of a mirror, with the reasons where it is not healthy."""
 
-    transaction: Transaction
-    source: VfRef
-    copy: VfRef
+    health: MirrorHealth
+    reasons: tuple[str, ...] = ()
+
+
+HEALTHY = MirrorStatus(MirrorHealth.HEALTHY)
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """A declared mirror, or one whose making was cut short, with its observed status.
+
+    ``strategy`` and ``mac`` are those that it was made with, by ``transaction`` at ``since``; "" and None where the
+    journal has no such transaction any more.
+    """
+
+    spec: MirrorSpec
     source_label: str
     copy_label: str
-    strategy: str
-    mac: MacAddress
-    state: MirrorState
-    drift: tuple[str, ...] = ()
+    status: MirrorStatus
+    transaction: int
+    strategy: str = ""
+    mac: MacAddress | None = None
+    since: str = ""
     last_proof: ProofReport | None = None
 
     @property
     def id(self) -> int:
-        """The journal's number of the transaction that made it."""
-        return self.transaction.id
+        """The mirror's number in the store."""
+        return self.spec.id
 
 
 @dataclass(frozen=True)
 class MirrorReceipt:
-    """What ``add``, ``prove`` or ``rm`` did: the mirror's number, the plan, the proof, and what to know."""
+    """What ``add``, ``prove`` or ``rm`` did: the mirror's id, the plan, the proof, and what to know.
+
+    Where nothing was left to put back, as a boot had ended the mirror, ``report`` is empty, and not proven.
+    """
 
     id: int
     action: str

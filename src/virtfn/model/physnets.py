@@ -11,7 +11,16 @@ from dataclasses import dataclass, field
 from virtfn.errors import UsageError
 from virtfn.model.addresses import PciAddress
 from virtfn.model.device_spec import DeviceSpec, PciFunction, first_fit
+from virtfn.model.finding import FindingKind, Severity
 from virtfn.model.inventory import Known, PfState, Unknown, VfState
+
+TWO_PHYSNETS = FindingKind(
+    "two-physnets",
+    Severity.REFUSAL,
+    "OpenStack's services on this host give VFs of one PF, or source and copy of a mirror, to two physical networks.",
+    "let the agent's physical_device_mappings and nova's device_spec name one physical network for the PF",
+    overridable=True,
+)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import ClassVar, TypeAlias
 
 from virtfn.model.addresses import MacAddress, VfRef
+from virtfn.model.probe import Direction
 
 
 @dataclass(frozen=True)
@@ -21,13 +22,18 @@ class HostSubject:
 
 @dataclass(frozen=True)
 class MirrorSubject:
-    """A mirror: ``copy`` receives what is sent to ``source``, whose MAC is ``mac``. Labels are what the user sees."""
+    """The mirror with this id in the store: ``copy`` receives what is sent to ``source`` (``directions``).
+
+    ``mac`` is the source's. Labels are what the user sees.
+    """
 
     kind: ClassVar[str] = "mirror"
+    id: int
     source: VfRef
     copy: VfRef
     source_label: str
     copy_label: str
+    directions: tuple[Direction, ...]
     strategy: str
     mac: MacAddress
 

@@ -1,7 +1,7 @@
 """Mirrors between ports of a cloud: found, judged and laid out. Nothing is changed, neither there nor on a host."""
 
 from virtfn.model.cloud.mirror import CloudMirror, CloudPort, NameMatches
-from virtfn.planning.cloud.mirror import choose, objections, of_server, plan_mirror
+from virtfn.planning.cloud.mirror import choose, guard_findings, of_server, plan_mirror
 from virtfn.services.interfaces import CloudPorts
 from virtfn.services.refusal import refuse
 
@@ -19,8 +19,7 @@ class CloudMirrors:
         GuardRefused (with every reason), CloudError.
         """
         first, second = self._find(source), self._find(copy)
-        pair = f"{first.label} to {second.label}"
-        refuse([one.finding(pair) for one in objections(first, second, as_admin=as_admin)], pair)
+        refuse(guard_findings(first, second, as_admin=as_admin), f"{first.label} to {second.label}")
         return plan_mirror(first, second, self._ports.nic_agents(), as_admin=as_admin)
 
     def _find(self, word: str) -> CloudPort:

@@ -73,7 +73,7 @@ class History:
                 "a mirror is not resumed, as it would have to be proven",
                 where=f"transaction {entry.id}",
                 hint="remove it, then add it again",
-                actions=(Action(UseCase.MIRROR_REMOVE, (str(entry.id),)),),
+                actions=(Action(UseCase.MIRROR_REMOVE, (str(subject.id),)),),
             )
         if isinstance(subject, CloudSubject) and subject.action is CloudAction.UP:
             raise ConflictError(

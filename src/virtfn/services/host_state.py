@@ -6,13 +6,12 @@ from dataclasses import replace
 
 from virtfn.engine.interfaces import Journal
 from virtfn.engine.transaction import NO_HOOKS, Hooks, Transactions
-from virtfn.errors import ConflictError, PermissionDenied, SpecError, VerifyFailed
+from virtfn.errors import ConflictError, SpecError, VerifyFailed
 from virtfn.model.desired import DesiredHost
 from virtfn.model.finding import Finding, refusals
 from virtfn.model.inventory import Inventory
 from virtfn.model.plan import Plan, same_changes
 from virtfn.model.proposal import HostRequest, Proposal, Receipt, WaitPolicy
-from virtfn.model.subject import MirrorSubject
 from virtfn.planning.host.diff import Difference, diff
 from virtfn.planning.host.guards import HostDependencies, guard_findings
 from virtfn.planning.host.impact import remark
@@ -137,16 +136,7 @@ class HostService:
         )
 
     def _findings(self, plan: Plan, inventory: Inventory) -> tuple[Finding, ...]:
-        return guard_findings(plan, inventory, self._with_mirrors(self._host_dependencies()))
-
-    def _with_mirrors(self, host_dependencies: HostDependencies) -> HostDependencies:
-        """The dependencies with the VFs of mirrors that are committed."""
-        try:
-            subjects = [entry.plan.subject for entry in self._journal.committed(MirrorSubject)]
-        except PermissionDenied:  # only root can read the journal, and only root can carry out what is planned here
-            return host_dependencies
-        mirrors = (ref for one in subjects if isinstance(one, MirrorSubject) for ref in (one.source, one.copy))
-        return replace(host_dependencies, mirrors=(*host_dependencies.mirrors, *mirrors))
+        return guard_findings(plan, inventory, self._host_dependencies())
 
 
 def _remarks(failure: VerifyFailed, inventory: Inventory) -> Iterator[str]:

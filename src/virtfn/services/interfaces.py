@@ -10,6 +10,7 @@ from virtfn.model.cloud.mirror import NameMatches
 from virtfn.model.cloud.observed import NicAgent, ObservedCloud
 from virtfn.model.cloud.survey import CloudSurvey
 from virtfn.model.inventory import Inventory, Known
+from virtfn.model.mirror import DeclaredMirror
 from virtfn.model.probe import ProbeBurst, Tally
 
 
@@ -55,6 +56,22 @@ class CloudPorts(Protocol):
 
     def nic_agents(self) -> Known[tuple[NicAgent, ...]]:
         """Neutron's NIC Switch agents; Unknown where they are not told to us. Raises CloudError."""
+
+
+class MirrorStore(Protocol):
+    """The declared mirrors of one host. The caller of ``put`` and ``remove`` holds the lock of the host's journal."""
+
+    def all(self) -> tuple[DeclaredMirror, ...]:
+        """All declared mirrors by id. Raises SpecError, PermissionDenied."""
+
+    def next_id(self) -> int:
+        """The id for a new mirror; no other mirror ever had it."""
+
+    def put(self, mirror: DeclaredMirror) -> None:
+        """Add a mirror, or replace the one with its id; durable on return."""
+
+    def remove(self, mirror: int) -> None:
+        """Remove the mirror with this id, if there is one; durable on return."""
 
 
 class Prober(Protocol):

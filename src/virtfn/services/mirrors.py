@@ -1,6 +1,6 @@
-"""Mirrors: add with proof, list, prove again, remove with proof."""
+"""Mirrors: propose, carry out with proof, list, prove again, remove with proof."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from virtfn.engine.events import EventSink
@@ -8,25 +8,36 @@ from virtfn.engine.interfaces import Journal
 from virtfn.engine.transaction import Evidence, Hooks, Transactions
 from virtfn.errors import CapabilityError, ConflictError, ProofFailed, UsageError, VirtfnError
 from virtfn.mirroring import proof
-from virtfn.mirroring.context import MirrorContext, mirror_context
-from virtfn.mirroring.guards import objections
-from virtfn.mirroring.strategies import STRATEGIES, choose
+from virtfn.mirroring.context import MirrorContext, find
+from virtfn.mirroring.guards import NO_METER, UNFINISHED, findings_of
+from virtfn.mirroring.strategies.mac_filters import plan_of
+from virtfn.mirroring.strategies.registry import STRATEGIES, judge_all
 from virtfn.model.addresses import MacAddress, VfRef
-from virtfn.model.finding import Action, UseCase
+from virtfn.model.finding import Action, Finding, Severity, UseCase, refusals
 from virtfn.model.inventory import Inventory
-from virtfn.model.mirror import Choice, Mirror, MirrorReceipt, MirrorRequest, MirrorState, Proposal
+from virtfn.model.mirror import (
+    Attempt,
+    DeclaredMirror,
+    Mirror,
+    MirrorHealth,
+    MirrorProposal,
+    MirrorReceipt,
+    MirrorRequest,
+    MirrorSpec,
+)
 from virtfn.model.physnets import PhysicalNetworks
-from virtfn.model.plan import Target
-from virtfn.model.probe import Leg, ProbePoints, ProofReport, Waypoint
+from virtfn.model.plan import Plan, Target
+from virtfn.model.probe import Leg, NoMeter, ProbePoints, ProofReport, Waypoint
 from virtfn.model.proposal import Recovery
-from virtfn.model.serialization import decode, encode
-from virtfn.model.subject import MirrorSubject
+from virtfn.model.serialization import encode
+from virtfn.model.subject import MirrorSubject, Subject
 from virtfn.model.transaction import Status, Transaction
 from virtfn.planning.host.commands import with_commands
 from virtfn.planning.host.lookup import find_vf
 from virtfn.services.confirmation import refuse_blocked, refuse_unconfirmed
+from virtfn.services.declared_mirrors import DeclaredMirrors, last_proof, unfinished_mirrors
 from virtfn.services.events import InterruptedFound, StrategyNotProven
-from virtfn.services.interfaces import Host
+from virtfn.services.interfaces import Host, MirrorStore
 from virtfn.services.probe_points import Pair, ProbeOrigins, probe_points_of
 from virtfn.services.prover import Prover
 from virtfn.services.refusal import refuse
@@ -40,8 +51,9 @@ class MirrorService:
         host: Host,
         journal: Journal,
         engine: Transactions,
+        store: MirrorStore,
         prover: Prover,
-        vantage: ProbeOrigins,
+        origins: ProbeOrigins,
         *,
         sink: EventSink,
         physnets: Callable[[], PhysicalNetworks] = PhysicalNetworks,
@@ -49,84 +61,133 @@ class MirrorService:
         self._host = host
         self._journal = journal
         self._engine = engine
+        self._store = store
         self._prover = prover
-        self._vantage = vantage
+        self._origins = origins
         self._sink = sink
         self._physnets = physnets
+        self._declared = DeclaredMirrors(host, journal, engine, store)
 
-    def propose(
-        self, source: str, copy: str, *, strategy: str = "", literal: bool = False, forced: frozenset[str] = frozenset()
-    ) -> Choice:
-        """What ``add`` would do: the plans in order, and what was rejected. Changes nothing, sends nothing.
+    def propose(self, request: MirrorRequest) -> MirrorProposal:
+        """What ``carry_out`` would do, with every strategy judged and all findings. Changes nothing, sends nothing.
 
-        Raises UsageError (no such VF or strategy), GuardRefused, CapabilityError (no strategy fits).
+        Raises UsageError (no such VF or strategy), and what reading raises.
         """
-        inventory, context = self._scene(source, copy, strategy, literal, forced)
-        choice = _choice(context)
-        self._bench(inventory, context.request.source, context.request.copy, _mac_of(context))
-        return choice
-
-    def add(
-        self, source: str, copy: str, *, strategy: str = "", literal: bool = False, forced: frozenset[str] = frozenset()
-    ) -> MirrorReceipt:
-        """Make a mirror and prove it, or leave the host as it was.
-
-        Raises what ``propose`` raises, and ProofFailed (with the report), LockHeld, PermissionDenied, KernelRefused.
-        """
-        with self._journal.lock():
-            self._finish_unfinished()
-            inventory, context = self._scene(source, copy, strategy, literal, forced)
-            choice = _choice(context)
-            points = self._bench(inventory, context.request.source, context.request.copy, _mac_of(context))
-            control = self._prover.clean_control(points)
-            return self._try(choice, points, control)
-
-    def standing(self) -> tuple[Mirror, ...]:
-        """The mirrors that stand, have drifted, or were never finished; oldest first."""
-        live = (entry for entry in self._journal.all() if entry.status is Status.COMMITTED or entry.status.unfinished)
-        return tuple(
-            self._mirror(entry, entry.plan.subject) for entry in live if isinstance(entry.plan.subject, MirrorSubject)
+        if request.strategy and request.strategy not in STRATEGIES:
+            there = ", ".join(sorted(STRATEGIES))
+            raise UsageError(f"there is no strategy {request.strategy!r}", hint=f"there are: {there}")
+        inventory = self._host.observe()
+        context = self._context(inventory, request)
+        attempts, rejections = judge_all(context)
+        attempts = tuple(replace(one, plan=with_commands(one.plan)) for one in attempts)
+        points = self._points(inventory, context.spec, context.mac, context.declared) if context.mac else ()
+        findings = [*self._unfinished(), *findings_of(context)]
+        if not attempts:
+            findings += [one for no in rejections for one in no.findings if one.severity is Severity.REFUSAL]
+        if not isinstance(points, ProbePoints):
+            findings += [NO_METER.at(one.label, f"no meter at {one.label}: {one.reason}") for one in points]
+        return MirrorProposal(
+            request=request,
+            plan=attempts[0].plan if attempts else plan_of(context, request.strategy, context.mac or _NO_MAC),
+            findings=tuple(findings),
+            spec=context.spec,
+            attempts=attempts,
+            rejections=rejections,
+            points=points if isinstance(points, ProbePoints) else None,
         )
 
+    def refuse(self, proposal: MirrorProposal) -> ProbePoints:
+        """Where the proposal will be proven. Raises GuardRefused; CapabilityError where no strategy fits."""
+        where = _pair(proposal.plan.subject)
+        refuse(refusals(proposal.findings, proposal.request.forced), where)
+        if proposal.attempts and proposal.points:
+            return proposal.points
+        reasons = (f"{no.strategy}: {no.reason}" for no in proposal.rejections if no.is_fault)
+        raise CapabilityError("no strategy fits: " + "; ".join(reasons), where=where)
+
+    def recover(self) -> None:
+        """Roll back mirrors whose process died. Raises ConflictError where something else has to be finished first."""
+        if next(self._journal.unfinished(), None) is None:
+            return
+        with self._journal.lock():
+            for entry, subject in list(unfinished_mirrors(self._journal)):
+                self._sink(InterruptedFound(entry.id, entry.plan.title, Recovery.ROLLBACK))
+                self._engine.rollback(entry)
+                self._undeclare(entry.id, subject.id)
+            refuse_blocked(self._journal)
+
+    def carry_out(self, proposal: MirrorProposal) -> MirrorReceipt:
+        """Make the proposed mirror, prove and declare it; or leave the host as it was.
+
+        Raises what ``refuse`` raises; ConflictError where the host has changed since the proposal; ProofFailed (with
+        the report), LockHeld, PermissionDenied, KernelRefused.
+        """
+        with self._journal.lock():
+            refuse_blocked(self._journal)
+            now = self.propose(proposal.request)
+            points = self.refuse(now)
+            if now != proposal:
+                raise ConflictError(
+                    "the host has changed since this was proposed; nothing was changed now",
+                    where=_pair(proposal.plan.subject),
+                    hint="look at what would be done now, then add it",
+                    actions=(Action(UseCase.MIRROR_PLAN, (proposal.request.source, proposal.request.copy)),),
+                )
+            return self._try(proposal, points, self._prover.clean_control(points))
+
+    def add(self, request: MirrorRequest) -> MirrorReceipt:
+        """``recover``, ``propose`` and ``carry_out`` in one. Raises what they raise."""
+        self.recover()
+        return self.carry_out(self.propose(request))
+
+    def all(self) -> tuple[Mirror, ...]:
+        """The declared mirrors with their observed status, and those whose making was cut short; by id."""
+        return self._declared.all()
+
     def prove(self, name: str, copy: str | None = None) -> MirrorReceipt:
-        """Prove a standing mirror again and journal the report. Raises ProofFailed; the mirror is left as it is."""
+        """Prove a mirror again and journal the report. Raises ProofFailed; the mirror is left as it is.
+
+        Raises ConflictError where it is unfinished, or was ended by a boot or a rollback.
+        """
         with self._journal.lock():
             inventory = self._host.observe()
-            mirror = self._find(inventory, name, copy)
-            if mirror.transaction.status.unfinished:
-                raise ConflictError(
-                    "this mirror was never finished",
-                    where=f"mirror {mirror.id}",
-                    actions=(Action(UseCase.MIRROR_REMOVE, (str(mirror.id),)),),
-                )
+            mirror = self._declared.find(inventory, name, copy)
+            entry = self._made(mirror)
             before = mirror.last_proof.control_before if mirror.last_proof else ()
-            report = self._prover.prove(
-                self._bench(inventory, mirror.source, mirror.copy, mirror.mac), mirror.strategy, before
-            )
-            self._journal.attach(mirror.transaction, _evidence(report))
+            report = self._prover.prove(self._points_again(inventory, mirror), mirror.strategy, before)
+            self._journal.attach(entry, _evidence(report))
             if not report.proven:
                 raise ProofFailed(
-                    "the mirror does not hold: " + "; ".join((*report.faults, *mirror.drift)),
+                    "the mirror does not hold: " + "; ".join((*report.faults, *_changes(mirror))),
                     where=f"mirror {mirror.id}",
                     hint="remove it, then add it again",
                     actions=(Action(UseCase.MIRROR_REMOVE, (str(mirror.id),)),),
                     report=report,
                 )
-            return MirrorReceipt(mirror.id, "prove", mirror.transaction.plan, report, warnings=mirror.drift)
+            return MirrorReceipt(mirror.id, "prove", entry.plan, report, warnings=_changes(mirror))
 
     def remove(self, name: str, copy: str | None = None) -> MirrorReceipt:
         """Put back what a mirror changed, and prove by frames that the copy gets nothing any more.
 
-        Finishes a removal or an ``add`` that was killed. Raises RollbackIncomplete; ProofFailed where everything reads
-        as before but that could not be shown by frames.
+        Finishes a removal or an ``add`` that was killed. Of a mirror that a boot has ended, nothing is left to put
+        back. Raises RollbackIncomplete; ConflictError where somebody else changed it meanwhile; ProofFailed where
+        everything reads as before but that could not be shown by frames.
         """
         with self._journal.lock():
-            mirror = self._find(self._host.observe(), name, copy)
+            mirror = self._declared.find(self._host.observe(), name, copy)
+            entry = self._entry(mirror)
+            if entry is None or entry.status is Status.ENDED:
+                self._store.remove(mirror.id)
+                why = f"nothing was put back: {'; '.join(mirror.status.reasons)}"
+                empty = ProofReport(mirror.source_label, mirror.copy_label, mirror.strategy, proven=False)
+                return MirrorReceipt(mirror.id, "rm", entry.plan if entry else _no_plan(mirror), empty, warnings=(why,))
             refuse_unconfirmed(self._journal)
-            transaction = self._engine.rollback(mirror.transaction)
+            if entry.status is not Status.ROLLED_BACK:
+                entry = self._engine.rollback(entry)
+            self._store.remove(mirror.id)
             inventory = self._host.observe()
             report = self._control_after(inventory, mirror)
-            self._journal.attach(transaction, _evidence(report))
+            self._journal.attach(entry, _evidence(report))
             if not report.proven:
                 raise ProofFailed(
                     "everything reads as before, but frames say otherwise: " + "; ".join(report.faults),
@@ -134,72 +195,152 @@ class MirrorService:
                     hint="a filter may be left in the NIC: restart the VF driver in the copy's guest, then look again",
                     report=report,
                 )
-            return MirrorReceipt(mirror.id, "rm", transaction.plan, report, warnings=_leftovers(inventory, mirror))
+            return MirrorReceipt(mirror.id, "rm", entry.plan, report, warnings=_leftovers(inventory, mirror))
 
-    def _scene(
-        self, source: str, copy: str, strategy: str, literal: bool, forced: frozenset[str]
-    ) -> tuple[Inventory, MirrorContext]:
-        if strategy and strategy not in STRATEGIES:
-            raise UsageError(f"there is no strategy {strategy!r}", hint=f"there are: {', '.join(sorted(STRATEGIES))}")
-        inventory = self._host.observe()
-        request = MirrorRequest(find_vf(inventory, source), find_vf(inventory, copy), strategy, literal, forced)
-        standing = tuple(one for one in self.standing() if not one.transaction.status.unfinished)
-        context = mirror_context(inventory, request, standing, self._outside(inventory, request), self._physnets())
-        pair = f"{context.source_label} to {context.copy_label}"
-        refuse([one.finding(pair) for one in objections(context)], pair)
-        return inventory, context
+    def _context(self, inventory: Inventory, request: MirrorRequest) -> MirrorContext:
+        source, copy = find_vf(inventory, request.source), find_vf(inventory, request.copy)
+        mirrors = self._declared.all(inventory)
+        again = (one.id for one in mirrors if (one.spec.source, one.spec.copy) == (source, copy))
+        id = next(again, None) or self._store.next_id()
+        (source_pf, source_vf), (copy_pf, copy_vf) = find(inventory, source), find(inventory, copy)
+        return MirrorContext(
+            MirrorSpec(id, source, copy, request.directions, request.strategy, request.vlans),
+            source_pf,
+            source_vf,
+            copy_pf,
+            copy_vf,
+            mirrors,
+            self._outside(inventory, source),
+            self._physnets(),
+            request.literal,
+            request.forced,
+        )
 
-    def _outside(self, inventory: Inventory, request: MirrorRequest) -> Mapping[MacAddress, str]:
-        """MACs known to live beyond the NIC: from the host's tables, and of the vantage points outside."""
-        pf = inventory.pf(request.source.pf)
+    def _outside(self, inventory: Inventory, source: VfRef) -> Mapping[MacAddress, str]:
+        """MACs known to live beyond the NIC: from the host's tables, and of the netdevs outside that send probes."""
+        pf = inventory.pf(source.pf)
         known = dict(self._host.outside_macs(pf.name)) if pf and isinstance(pf.name, str) else {}
-        for name in self._vantage.outside:
+        for name in self._origins.outside:
             mac = self._host.read(Target("netdev", name, name), "mac")
             known[MacAddress.parse(str(mac))] = name
         return known
 
-    def _try(self, choice: Choice, points: ProbePoints, control: tuple[Leg, ...]) -> MirrorReceipt:
-        """Apply the proposals in turn until one is proven; every failed one has been rolled back by then."""
+    def _unfinished(self) -> tuple[Finding, ...]:
+        """A finding for each transaction that must be finished first."""
+        return tuple(
+            UNFINISHED.at(
+                f"transaction {entry.id}",
+                f"transaction {entry.id} ({entry.plan.title}) is {entry.status.value}",
+                actions=(
+                    Action(UseCase.MIRROR_REMOVE, (str(entry.plan.subject.id),))
+                    if isinstance(entry.plan.subject, MirrorSubject)
+                    else Action(UseCase.ROLLBACK, (str(entry.id),)),
+                ),
+            )
+            for entry in self._journal.unfinished()
+        )
+
+    def _points(
+        self, inventory: Inventory, mirror: MirrorSpec, mac: MacAddress, declared: Sequence[Mirror]
+    ) -> ProbePoints | tuple[NoMeter, ...]:
+        """Where to send and count; other copies of the same source receive its frames, too."""
+        others = (one for one in declared if one.spec.source == mirror.source and one.spec.copy != mirror.copy)
+        copies = frozenset(one.copy_label for one in others)
+        return probe_points_of(
+            self._host, inventory, Pair(mirror.source, mirror.copy, mac, mirror.directions, copies), self._origins
+        )
+
+    def _points_again(self, inventory: Inventory, mirror: Mirror) -> ProbePoints:
+        """The points of a mirror that was made. Raises CapabilityError where a VF has no meter any more."""
+        declared = self._declared.all(inventory)
+        points = self._points(inventory, mirror.spec, mirror.mac, declared) if mirror.mac else ()
+        if isinstance(points, ProbePoints):
+            return points
+        raise CapabilityError(
+            "no meter: " + "; ".join(f"{one.label}: {one.reason}" for one in points),
+            where=f"mirror {mirror.id}",
+            hint=NO_METER.fix,
+        )
+
+    def _try(self, proposal: MirrorProposal, points: ProbePoints, control: tuple[Leg, ...]) -> MirrorReceipt:
+        """Make the attempts in turn until one is proven; every failed one has been rolled back by then."""
         failed: list[ProofReport] = []
-        for proposal in choice.proposals:
+        for attempt in proposal.attempts:
             try:
-                transaction, report = self._apply(proposal, points, control)
+                transaction = self._make(proposal.spec, attempt, points, control)
             except ProofFailed as failure:
                 if isinstance(failure.report, ProofReport):
                     failed.append(replace(failure.report, control_after=self._prover.control(points)))
-                self._sink(StrategyNotProven(proposal.strategy))
+                self._sink(StrategyNotProven(attempt.strategy))
                 continue
-            return MirrorReceipt(transaction.id, "add", proposal.plan, report, choice.rejections, tuple(failed))
+            report = last_proof(transaction) or proof.report(points, attempt.strategy, legs=())
+            others = proposal.rejections
+            return MirrorReceipt(proposal.spec.id, "add", attempt.plan, report, others, tuple(failed))
         raise ProofFailed(
             "no mirror was proven; the host is as before: "
             + "; ".join(f"{report.strategy}: {report.faults[0]}" for report in failed),
-            where=f"{points.source.label} to {points.copy.label}",
+            where=_pair(proposal.plan.subject),
             report=failed[-1],
         )
 
-    def _apply(
-        self, proposal: Proposal, points: ProbePoints, control: tuple[Leg, ...]
-    ) -> tuple[Transaction, ProofReport]:
+    def _make(self, spec: MirrorSpec, attempt: Attempt, points: ProbePoints, control: tuple[Leg, ...]) -> Transaction:
+        """Carry out one attempt: prove, declare, commit. Whatever fails, the store is as it was before."""
+        before = next((one for one in self._store.all() if one.spec.id == spec.id), None)
+        begun: list[int] = []
         waypoints: list[Waypoint] = []
 
         def look(step: int) -> None:
-            waypoints.append(self._prover.look(points, proposal.plan.steps[step]))
+            waypoints.append(self._prover.look(points, attempt.plan.steps[step]))
 
         def prove() -> Evidence:
-            report = self._prover.prove(points, proposal.strategy, control, tuple(waypoints))
+            report = self._prover.prove(points, attempt.strategy, control, tuple(waypoints))
             if not report.proven:
-                raise ProofFailed("not proven: " + "; ".join(report.faults), where=proposal.plan.title, report=report)
+                raise ProofFailed("not proven: " + "; ".join(report.faults), where=attempt.plan.title, report=report)
+            self._store.put(DeclaredMirror(spec, begun[0]))
             return _evidence(report)
 
-        transaction = self._engine.run(
-            proposal.plan, Hooks(batch_ends=frozenset(proposal.waypoints), at_batch_end=look, prove=prove)
-        )
-        return transaction, _last_proof(transaction) or proof.report(points, proposal.strategy, legs=())
+        try:
+            hooks = Hooks(
+                at_begin=lambda transaction: begun.append(transaction.id),
+                batch_ends=frozenset(attempt.waypoints),
+                at_batch_end=look,
+                prove=prove,
+            )
+            return self._engine.run(attempt.plan, hooks)
+        except BaseException:
+            if before:
+                self._store.put(before)
+            else:
+                self._store.remove(spec.id)
+            raise
+
+    def _undeclare(self, transaction: int, mirror: int) -> None:
+        """Remove a mirror that this transaction has declared."""
+        if any((one.spec.id, one.transaction) == (mirror, transaction) for one in self._store.all()):
+            self._store.remove(mirror)
+
+    def _entry(self, mirror: Mirror) -> Transaction | None:
+        return self._journal.load(mirror.transaction) if mirror.mac else None
+
+    def _made(self, mirror: Mirror) -> Transaction:
+        """The committed transaction of a mirror. Raises ConflictError where there is none."""
+        entry, where = self._entry(mirror), f"mirror {mirror.id}"
+        if entry is None or not (entry.status is Status.COMMITTED or entry.status.unfinished):
+            pair = (mirror.source_label, mirror.copy_label)
+            raise ConflictError(
+                f"this mirror is lost: {'; '.join(mirror.status.reasons)}",
+                where=where,
+                actions=(Action(UseCase.MIRROR_ADD, pair), Action(UseCase.MIRROR_REMOVE, (str(mirror.id),))),
+            )
+        if entry.status.unfinished:
+            remove = Action(UseCase.MIRROR_REMOVE, (str(mirror.id),))
+            raise ConflictError("this mirror was never finished", where=where, actions=(remove,))
+        return entry
 
     def _control_after(self, inventory: Inventory, mirror: Mirror) -> ProofReport:
-        """The report of a removal: the control, shot now."""
+        """The report of a removal: the control, sent now."""
         try:
-            points = self._bench(inventory, mirror.source, mirror.copy, mirror.mac)
+            points = self._points_again(inventory, mirror)
         except VirtfnError as fault:
             raise ProofFailed(
                 f"everything was put back and reads as before, but no frame could show it: {fault}",
@@ -207,94 +348,37 @@ class MirrorService:
             ) from fault
         return proof.report(points, mirror.strategy, legs=(), control_after=self._prover.control(points))
 
-    def _finish_unfinished(self) -> None:
-        """Roll back mirrors whose process died; refuse if something else was left unfinished."""
-        for entry in self._journal.unfinished():
-            if not isinstance(entry.plan.subject, MirrorSubject):
-                continue
-            self._sink(InterruptedFound(entry.id, entry.plan.title, Recovery.ROLLBACK))
-            self._engine.rollback(entry)
-        refuse_blocked(self._journal)
 
-    def _mirror(self, entry: Transaction, subject: MirrorSubject) -> Mirror:
-        drift = self._engine.drift(entry) if entry.status is Status.COMMITTED else ()
-        state = MirrorState.DRIFTED if drift else MirrorState.STANDING
-        return Mirror(
-            transaction=entry,
-            source=subject.source,
-            copy=subject.copy,
-            source_label=subject.source_label,
-            copy_label=subject.copy_label,
-            strategy=subject.strategy,
-            mac=subject.mac,
-            state=self._unfinished_state() if entry.status.unfinished else state,
-            drift=drift,
-            last_proof=_last_proof(entry),
-        )
-
-    def _unfinished_state(self) -> MirrorState:
-        return MirrorState.AT_WORK if self._journal.is_locked() else MirrorState.UNFINISHED
-
-    def _find(self, inventory: Inventory, name: str, copy: str | None) -> Mirror:
-        live = self.standing()
-        if copy is None and name.isdigit():
-            found = [mirror for mirror in live if mirror.id == int(name)]
-        else:
-            source, wanted = find_vf(inventory, name), find_vf(inventory, copy) if copy else None
-            found = [mirror for mirror in live if mirror.source == source and wanted in (None, mirror.copy)]
-        if len(found) == 1:
-            return found[0]
-        there = "; ".join(f"{mirror.id}: {mirror.source_label} to {mirror.copy_label}" for mirror in live)
-        what = f"{name} to {copy}" if copy else name
-        raise UsageError(
-            f"several mirrors fit {what}" if found else f"there is no mirror {what}",
-            hint=f"mirrors are: {there}" if there else "no mirror stands on this host",
-        )
-
-    def _bench(self, inventory: Inventory, source: VfRef, copy: VfRef, mac: MacAddress) -> ProbePoints:
-        """Who can send and watch; other copies of the same source rightly get its frames, too."""
-        copies = (one.copy_label for one in self.standing() if one.source == source and one.copy != copy)
-        pair = Pair(source, copy, mac, copies=frozenset(copies))
-        points = probe_points_of(self._host, inventory, pair, self._vantage)
-        if isinstance(points, ProbePoints):
-            return points
-        raise CapabilityError(
-            "no meter: no mirror could be proven: " + "; ".join(f"{one.label}: {one.reason}" for one in points),
-            hint="source and copy need a netdev, up, on the host or in a network namespace",
-        )
+_NO_MAC = MacAddress(bytes(6))
+"""In the place of a MAC that is not known, in a plan without steps."""
 
 
-def _choice(context: MirrorContext) -> Choice:
-    choice = choose(context)
-    if not choice.proposals:
-        raise CapabilityError(
-            "no way of mirroring fits: " + "; ".join(f"{no.strategy}: {no.reason}" for no in choice.rejections),
-            where=f"{context.source_label} to {context.copy_label}",
-        )
-    return replace(choice, proposals=tuple(replace(one, plan=with_commands(one.plan)) for one in choice.proposals))
+def _pair(subject: Subject) -> str:
+    return f"{subject.source_label} to {subject.copy_label}" if isinstance(subject, MirrorSubject) else ""
 
 
-def _mac_of(context: MirrorContext) -> MacAddress:
-    if context.mac is None:
-        raise UsageError("its MAC is not known", where=context.source_label)
-    return context.mac
+def _no_plan(mirror: Mirror) -> Plan:
+    """A plan without steps, of a mirror whose own is gone."""
+    spec = mirror.spec
+    subject = MirrorSubject(
+        spec.id, spec.source, spec.copy, mirror.source_label, mirror.copy_label, spec.directions, spec.strategy, _NO_MAC
+    )
+    return Plan(subject, f"mirror {mirror.source_label} to {mirror.copy_label}", ())
 
 
 def _evidence(report: ProofReport) -> Evidence:
     return {"kind": "proof", "report": encode(report)}
 
 
-def _last_proof(entry: Transaction) -> ProofReport | None:
-    for document in reversed(entry.evidence):
-        if document.get("kind") == "proof":
-            return decode(ProofReport, document["report"])
-    return None
+def _changes(mirror: Mirror) -> tuple[str, ...]:
+    """What was changed since the mirror was made; not what an earlier proof found."""
+    return mirror.status.reasons if mirror.status.health is not MirrorHealth.UNPROVEN else ()
 
 
 def _leftovers(inventory: Inventory, mirror: Mirror) -> tuple[str, ...]:
     """What the copy's guest may have kept: after a reset its driver adopts the MAC it was given (measured, igb)."""
-    pf = inventory.pf(mirror.copy.pf)
-    vf = pf.vf(mirror.copy.index) if pf else None
+    pf = inventory.pf(mirror.spec.copy.pf)
+    vf = pf.vf(mirror.spec.copy.index) if pf else None
     if vf is None or vf.netdev is None or vf.netdev.mac != mirror.mac:
         return ()
     return (

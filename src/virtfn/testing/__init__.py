@@ -5,5 +5,15 @@ from virtfn.testing.fake_cloud_rules import FakeRules
 from virtfn.testing.fake_host import FakeHost, field_note_host
 from virtfn.testing.fake_pf import FakePf, FakeVf
 from virtfn.testing.memory_journal import MemoryJournal
+from virtfn.testing.memory_store import MemoryMirrorStore
 
-__all__ = ["FakeCloud", "FakeHost", "FakePf", "FakeRules", "FakeVf", "MemoryJournal", "field_note_host"]
+__all__ = [
+    "FakeCloud",
+    "FakeHost",
+    "FakePf",
+    "FakeRules",
+    "FakeVf",
+    "MemoryJournal",
+    "MemoryMirrorStore",
+    "field_note_host",
+]

@@ -114,7 +114,7 @@ def test_rubbish_is_refused_with_its_line(tmp_path: Path, capsys: pytest.Capture
         (["mirror", "add", "p9p9/1", "p9p9/2", "--literal"], ExitCode.USAGE, "--strategy field-note"),
         (["mirror", "add", "a"], ExitCode.USAGE, "Missing argument"),
         (["mirror", "rm", "17"], ExitCode.USAGE, "there is no mirror 17"),
-        (["mirror", "prove", "17"], ExitCode.USAGE, "no mirror stands"),
+        (["mirror", "prove", "17"], ExitCode.USAGE, "this host has no mirror"),
         (["rollback", "--yes"], ExitCode.USAGE, "there is no transaction to roll back"),
         (["rollback", "99", "--yes"], ExitCode.USAGE, "there is no transaction 99"),
         (["resume", "--yes"], ExitCode.USAGE, "no transaction is unfinished"),

@@ -13,12 +13,12 @@ from tests.unit.services.rig import Rig as HostRig
 from virtfn.app import App
 from virtfn.cli.main import main
 from virtfn.cloud.port_lookup import OpenStackPorts
-from virtfn.errors import CapabilityError, CloudDenied, ExitCode, GuardRefused, UsageError
+from virtfn.errors import CloudDenied, ExitCode, GuardRefused, UsageError
 from virtfn.model.addresses import PciAddress
 from virtfn.model.cloud.mirror import CloudPort, NameMatches, PortNetwork, PortOwner, PreparationState, Project
 from virtfn.model.cloud.observed import NicAgent
 from virtfn.model.inventory import Known, Unknown
-from virtfn.planning.cloud.mirror import objections, plan_mirror
+from virtfn.planning.cloud.mirror import guard_findings, plan_mirror
 from virtfn.services.cloud_mirrors import CloudMirrors
 
 PROOF, OTHERS = Project("0a" * 16, "proof"), Project("0b" * 16, "others")
@@ -153,27 +153,27 @@ def test_each_guard_refuses_with_its_reason(guard: str) -> None:
     ],
 )
 def test_what_makes_a_port_unfit_is_said_of_it(changed: dict[str, Any], reason: str) -> None:
-    (one,) = objections(replace(WEB, **changed), PROBE, as_admin=False)
-    assert reason in one.reason
+    (one,) = guard_findings(replace(WEB, **changed), PROBE, as_admin=False)
+    assert reason in one.what
 
 
 def test_one_port_is_no_pair() -> None:
-    assert [one.guard for one in objections(WEB, WEB, as_admin=False)] == ["same-port"]
+    assert [one.id for one in guard_findings(WEB, WEB, as_admin=False)] == ["same-port"]
 
 
 def test_all_reasons_are_told_at_once() -> None:
     copy = replace(PROBE, host="compute2", network=OTHER_NETWORK, physical_network="physnet2", project=OTHERS)
-    found = [one.guard for one in objections(replace(WEB, vif_type="unbound"), copy, as_admin=False)]
+    found = [one.id for one in guard_findings(replace(WEB, vif_type="unbound"), copy, as_admin=False)]
     assert found == ["not-bound", "other-network", "other-physnet", "other-project"]
-    both = [one.guard for one in objections(replace(WEB, vnic_type="macvtap"), copy, as_admin=True)]
+    both = [one.id for one in guard_findings(replace(WEB, vnic_type="macvtap"), copy, as_admin=True)]
     assert both == ["vnic-type", "other-host", "other-network", "other-physnet"]
 
 
 def test_the_networks_own_word_stands_in_for_a_profile_without_a_physical_network() -> None:
     elsewhere = PortNetwork("n1", "flat", PROOF, "physnet2", "flat")
     copy = replace(PROBE, physical_network=None, network=elsewhere)
-    assert [one.guard for one in objections(WEB, copy, as_admin=False)] == ["other-physnet"]
-    assert objections(WEB, replace(copy, network=FLAT), as_admin=False) == ()
+    assert [one.id for one in guard_findings(WEB, copy, as_admin=False)] == ["other-physnet"]
+    assert guard_findings(WEB, replace(copy, network=FLAT), as_admin=False) == ()
 
 
 def test_another_projects_port_takes_an_administrator_who_says_so() -> None:
@@ -191,8 +191,8 @@ def test_another_projects_port_takes_an_administrator_who_says_so() -> None:
 
 def test_two_projects_of_one_name_are_two() -> None:
     namesake = replace(PROBE, project=Project("0c" * 16, "proof"))
-    (one,) = objections(WEB, namesake, as_admin=False)
-    assert f"port web is of proof ({PROOF.id})" in one.reason
+    (one,) = guard_findings(WEB, namesake, as_admin=False)
+    assert f"port web is of proof ({PROOF.id})" in one.what
 
 
 @pytest.mark.parametrize(
@@ -228,10 +228,10 @@ def test_the_answer_of_the_host_is_what_the_host_answers(tmp_path: Path) -> None
     rig = HostRig(tmp_path / "state")
     for index in (2, 3):
         rig.host.vfs[index] = replace(rig.host.vfs[index], reachable=False)
-    with pytest.raises(CapabilityError) as caught:
-        rig.mirrors.propose("p2p1/3", "p2p1/2")
     quoted = "no meter"
-    assert quoted in caught.value.message
+    with pytest.raises(GuardRefused) as caught:
+        rig.add("p2p1/3", "p2p1/2")
+    assert all(quoted in one.what for one in caught.value.findings)
     assert quoted in plan_mirror(WEB, PROBE, (AGENT,)).host_side.answer
 
 

@@ -11,16 +11,19 @@ from virtfn.errors import LockHeld, UsageError
 from virtfn.journal.files import FileJournal
 from virtfn.model.addresses import MacAddress, VfRef
 from virtfn.model.plan import Plan, Step, Target
+from virtfn.model.probe import Direction
 from virtfn.model.subject import CloudAction, CloudSubject, HostSubject, MirrorSubject, Subject
 from virtfn.model.transaction import Status
 from virtfn.testing import MemoryJournal
 
 HOST = HostSubject({"0000:01:00.0": 4})
 MIRROR = MirrorSubject(
+    1,
     VfRef("0000:01:00.0", 3),
     VfRef("0000:01:00.0", 2),
     "p2p1/3",
     "p2p1/2",
+    (Direction.TO_SOURCE,),
     "twin-mac",
     MacAddress.parse("fa:16:3e:00:00:01"),
 )

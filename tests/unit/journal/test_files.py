@@ -12,6 +12,7 @@ from virtfn.errors import LockHeld, SpecError
 from virtfn.journal.files import FileJournal
 from virtfn.model.addresses import MacAddress, VfRef
 from virtfn.model.plan import Plan, Step, Target
+from virtfn.model.probe import Direction
 from virtfn.model.subject import HostSubject, MirrorSubject, Subject
 from virtfn.model.transaction import Status, Transaction
 
@@ -178,10 +179,12 @@ def test_two_state_folders_share_the_lock_of_the_host(tmp_path: Path) -> None:
 
 A_HOST = HostSubject({"0000:01:00.0": 4})
 A_MIRROR = MirrorSubject(
+    1,
     VfRef("0000:01:00.0", 3),
     VfRef("0000:01:00.0", 2),
     "p1/3",
     "p1/2",
+    (Direction.TO_SOURCE,),
     "twin-mac",
     MacAddress.parse("fa:16:3e:aa:33:59"),
 )

@@ -10,6 +10,7 @@ from virtfn.errors import UsageError
 from virtfn.model.addresses import MacAddress, PciAddress, VfRef
 from virtfn.model.inventory import Unknown, VfState
 from virtfn.model.plan import Impact, Plan, Step, Target, Undoing, Value, Writing
+from virtfn.model.probe import Direction
 from virtfn.model.serialization import decode, encode, to_json
 from virtfn.model.subject import CloudAction, CloudSubject, HostSubject, MirrorSubject, Subject
 
@@ -37,9 +38,10 @@ steps = st.builds(
 names = st.dictionaries(texts, texts, max_size=3)
 vfs = st.builds(VfRef, texts.filter(bool), st.integers(0, 2**16))
 macs = st.binary(min_size=6, max_size=6).map(MacAddress)
+directions = st.lists(st.sampled_from(Direction), max_size=2).map(tuple)
 subjects: st.SearchStrategy[Subject] = st.one_of(
     st.builds(HostSubject, st.dictionaries(texts, st.integers(0, 512), max_size=3)),
-    st.builds(MirrorSubject, vfs, vfs, texts, texts, texts, macs),
+    st.builds(MirrorSubject, st.integers(1), vfs, vfs, texts, texts, directions, texts, macs),
     st.builds(CloudSubject, st.sampled_from(CloudAction), texts, names),
 )
 plans = st.builds(Plan, subjects, texts, st.lists(steps, max_size=3).map(tuple), st.lists(texts).map(tuple))

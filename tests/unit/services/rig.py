@@ -3,20 +3,23 @@
 import itertools
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from virtfn.cli.events_view import EventsView
 from virtfn.engine.readback import Settle
 from virtfn.engine.transaction import Transactions
 from virtfn.journal.files import FileJournal
+from virtfn.model.mirror import MirrorProposal, MirrorReceipt, MirrorRequest
 from virtfn.model.physnets import PhysicalNetworks
 from virtfn.model.transaction import Transaction
 from virtfn.services.interfaces import Prober
 from virtfn.services.mirrors import MirrorService
 from virtfn.services.probe_points import ProbeOrigins
 from virtfn.services.prover import Probing, Prover
+from virtfn.store.mirrors import FileMirrorStore
 from virtfn.testing import FakeHost, field_note_host
 
-LAB_VANTAGE = ProbeOrigins(pf=True, sibling=True, outside=("wire:w0",))
+LAB_ORIGINS = ProbeOrigins(pf=True, sibling=True, outside=("wire:w0",))
 
 
 @dataclass
@@ -26,7 +29,7 @@ class Rig:
     state: Path
     host: FakeHost = field(default_factory=field_note_host)
     boot_id: str = "boot-1"
-    vantage: ProbeOrigins = LAB_VANTAGE
+    origins: ProbeOrigins = LAB_ORIGINS
     cancel_after: int | None = None
     prober: Prober | None = None
     physnets: PhysicalNetworks = field(default_factory=PhysicalNetworks)
@@ -38,25 +41,38 @@ class Rig:
         return FileJournal(self.state, self.boot_id)
 
     @property
+    def store(self) -> FileMirrorStore:
+        return FileMirrorStore(self.state)
+
+    def add(self, source: str, copy: str, **options: Any) -> MirrorReceipt:
+        return self.mirrors.add(MirrorRequest(source, copy, **options))
+
+    def propose(self, source: str, copy: str, **options: Any) -> MirrorProposal:
+        return self.mirrors.propose(MirrorRequest(source, copy, **options))
+
+    @property
+    def engine(self) -> Transactions:
+        sink = EventsView(self.told.append)
+        return Transactions(self.host, self.journal, sink=sink, cancelled=self._cancelled, settle=Settle(0.0, 0.0))
+
+    @property
     def mirrors(self) -> MirrorService:
-        journal = self.journal
         numbers = itertools.count(1)
-        engine = Transactions(
-            self.host, journal, sink=EventsView(self.told.append), cancelled=self._cancelled, settle=Settle(0.0, 0.0)
-        )
+        sink = EventsView(self.told.append)
         prover = Prover(
             self.prober or self.host,
             Probing(lambda: next(numbers).to_bytes(8), frames=5, patience_s=0.0),
-            sink=EventsView(self.told.append),
+            sink=sink,
             cancelled=self._cancelled,
         )
         return MirrorService(
             self.host,
-            journal,
-            engine,
+            self.journal,
+            self.engine,
+            self.store,
             prover,
-            self.vantage,
-            sink=EventsView(self.told.append),
+            self.origins,
+            sink=sink,
             physnets=lambda: self.physnets,
         )
 

@@ -8,15 +8,25 @@ from virtfn.engine.events import ignore
 from virtfn.engine.transaction import Transactions
 from virtfn.model.addresses import MacAddress, VfRef
 from virtfn.model.plan import Plan
+from virtfn.model.probe import Direction
 from virtfn.model.subject import HostSubject, MirrorSubject
 from virtfn.model.transaction import Status
 from virtfn.services.history import History, Retention
 from virtfn.testing import FakeHost, MemoryJournal, field_note_host
 
 HOST = Plan(HostSubject(), "this host", ())
-PF = "0000:01:00.0"
+PF, MAC = "0000:01:00.0", MacAddress.parse("fa:16:3e:aa:33:59")
 MIRROR = Plan(
-    MirrorSubject(VfRef(PF, 3), VfRef(PF, 2), "p2p1/3", "p2p1/2", "twin-mac", MacAddress.parse("fa:16:3e:aa:33:59")),
+    MirrorSubject(
+        1,
+        VfRef(PF, 3),
+        VfRef(PF, 2),
+        "p2p1/3",
+        "p2p1/2",
+        (Direction.TO_SOURCE,),
+        "twin-mac",
+        MacAddress.parse("fa:16:3e:aa:33:59"),
+    ),
     "mirror",
     (),
 )

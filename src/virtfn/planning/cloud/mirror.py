@@ -22,8 +22,9 @@ from virtfn.model.cloud.mirror import (
     Project,
 )
 from virtfn.model.cloud.observed import NicAgent
+from virtfn.model.finding import Finding, FindingKind, Severity
 from virtfn.model.inventory import Known, Unknown
-from virtfn.model.mirror import Objection
+from virtfn.model.mirror import OTHER_PF, SAME_VF
 
 _DIRECT = "direct"
 _ON_A_NIC = ("direct", "macvtap", "direct-physical")
@@ -32,6 +33,34 @@ _NO_VF = {
     "direct-physical": "its VM has the whole PF: there is no VF to mirror",
 }
 _BE_ADMIN = "use a cloud with an administrator's credentials (--os-cloud)"
+
+
+def _guard(id: str, meaning: str, fix: str) -> FindingKind:
+    return FindingKind(id, Severity.REFUSAL, meaning, fix)
+
+
+VNIC_TYPE = _guard(
+    "vnic-type", "A port of a mirror is of a type that has no VF to mirror.", "use ports of vnic_type direct"
+)
+NOT_TOLD = _guard("not-told", "Where a port of a mirror is bound, or to which VF, is not known.", _BE_ADMIN)
+NOT_BOUND = _guard("not-bound", "A port of a mirror has no VF now.", "boot a server with it")
+SAME_PORT = _guard("same-port", "Source and copy of a mirror are one port.", "name two ports")
+OTHER_HOST = _guard(
+    "other-host",
+    "The servers of a mirror are on two hosts: a NIC's switch copies only to its own VFs.",
+    "move one server: servers with VFs move by cold migration, or are made again with --host",
+)
+OTHER_NETWORK = _guard("other-network", "The ports of a mirror are on two networks.", "choose ports of one network")
+OTHER_PHYSNET = _guard(
+    "other-physnet",
+    "The ports of a mirror are on two physical networks: on two wires.",
+    "choose ports of one physical network",
+)
+OTHER_PROJECT = _guard(
+    "other-project",
+    "Not one project owns both ports and both servers: what is sent to the one would be read by the other.",
+    "--as-admin if you answer for that",
+)
 
 
 def choose(word: str, named: NameMatches) -> CloudPort:
@@ -59,8 +88,8 @@ def of_server(named: NameMatches, port: str) -> NameMatches:
     return NameMatches(tuple(one for _, ports in named.servers for one in ports if port in (one.name, one.id)))
 
 
-def objections(source: CloudPort, copy: CloudPort, *, as_admin: bool) -> tuple[Objection, ...]:
-    """All that speaks against a mirror of ``source`` to ``copy``; ``as_admin`` takes no offence at two projects."""
+def guard_findings(source: CloudPort, copy: CloudPort, *, as_admin: bool) -> tuple[Finding, ...]:
+    """All that refuses a mirror of ``source`` to ``copy``; ``as_admin`` takes no offence at two projects."""
     found = [*_by_itself(source), *(_by_itself(copy) if copy.id != source.id else ()), *_together(source, copy)]
     if not as_admin:
         found += _two_projects(source, copy)
@@ -70,7 +99,7 @@ def objections(source: CloudPort, copy: CloudPort, *, as_admin: bool) -> tuple[O
 def plan_mirror(
     source: CloudPort, copy: CloudPort, agents: Known[tuple[NicAgent, ...]], *, as_admin: bool = False
 ) -> CloudMirror:
-    """What a mirror takes, of two ports to which there are no objections."""
+    """What a mirror takes, of two ports that no guard refuses."""
     host, network = str(source.host), _physical_network(source) or ""
     pf = _pf(host, network, agents)
     return CloudMirror(
@@ -109,68 +138,60 @@ def _port_of(server: PortOwner, ports: tuple[CloudPort, ...]) -> CloudPort:
     raise UsageError("it has no port with a VF", where=f"server {server.name}", hint=f"its ports: {there}")
 
 
-def _by_itself(port: CloudPort) -> Iterator[Objection]:
-    """What speaks against one port, in whatever mirror."""
+def _by_itself(port: CloudPort) -> Iterator[Finding]:
+    """What refuses one port, in whatever mirror."""
+    label = port.label
     if port.vnic_type != _DIRECT:
         why = _NO_VF.get(port.vnic_type, "it has no VF")
-        yield _never(
-            "vnic-type", f"{port.label} is of vnic_type {port.vnic_type}: {why}", "use ports of vnic_type direct"
-        )
+        yield VNIC_TYPE.at(label, f"{label} is of vnic_type {port.vnic_type}: {why}")
         return
     if isinstance(port.vif_type, Unknown):
-        yield _never("not-told", f"where {port.label} is bound is not known: {port.vif_type.reason}", _BE_ADMIN)
+        yield NOT_TOLD.at(label, f"where {label} is bound is not known: {port.vif_type.reason}")
     elif port.vif_type != BOUND:
-        hint = "boot a server with it" if port.vif_type == "unbound" else "see `openstack network agent list`"
-        yield _never("not-bound", f"{port.label} has no VF: its vif_type is {port.vif_type}, not {BOUND}", hint)
+        fix = None if port.vif_type == "unbound" else "see `openstack network agent list`"
+        yield NOT_BOUND.at(label, f"{label} has no VF: its vif_type is {port.vif_type}, not {BOUND}", fix=fix)
     elif not isinstance(port.pci_slot, PciAddress):
         why = port.pci_slot.reason if isinstance(port.pci_slot, Unknown) else "its binding:profile has no pci_slot"
-        yield _never("not-told", f"which VF {port.label} has is not known: {why}")
+        yield NOT_TOLD.at(label, f"which VF {label} has is not known: {why}")
 
 
-def _together(source: CloudPort, copy: CloudPort) -> Iterator[Objection]:
-    """What speaks against these two in one mirror; facts that are not known are told of each port by itself."""
+def _together(source: CloudPort, copy: CloudPort) -> Iterator[Finding]:
+    """What refuses these two in one mirror; facts that are not known are reported of each port by itself."""
     if source.id == copy.id:
-        yield _never("same-port", f"source and copy are one port, {source.label}", "name two")
+        yield SAME_PORT.at(source.label, f"source and copy are one port, {source.label}")
         return
     pair = f"{source.label} and {copy.label}"
     bound = source.vif_type == copy.vif_type == BOUND
     if bound and source.host != copy.host:
-        yield _never(
-            "other-host",
-            f"{pair} are on {source.host} and on {copy.host}; a NIC's switch copies only to its own VFs",
-            "move one server: servers with VFs move by cold migration, or are recreated with --host",
-        )
+        what = f"{pair} are on {source.host} and on {copy.host}; a NIC's switch copies only to its own VFs"
+        yield OTHER_HOST.at(pair, what)
     if source.network.id != copy.network.id:
-        yield _never(
-            "other-network",
-            f"{pair} are on two networks, {source.network.name} and {copy.network.name}",
-            "choose ports of one network",
-        )
+        yield OTHER_NETWORK.at(pair, f"{pair} are on two networks, {source.network.name} and {copy.network.name}")
     one, other = _physical_network(source), _physical_network(copy)
     if one and other and one.lower() != other.lower():
-        yield _never("other-physnet", f"{pair} are on two physical networks, {one} and {other}: on two wires")
+        yield OTHER_PHYSNET.at(pair, f"{pair} are on two physical networks, {one} and {other}: on two wires")
     if bound and source.host == copy.host:
         yield from _two_vfs(source, copy, pair)
 
 
-def _two_vfs(source: CloudPort, copy: CloudPort, pair: str) -> Iterator[Objection]:
+def _two_vfs(source: CloudPort, copy: CloudPort, pair: str) -> Iterator[Finding]:
     first, second = source.pci_slot, copy.pci_slot
     if not isinstance(first, PciAddress) or not isinstance(second, PciAddress):
         return
     if first == second:
-        yield _never("same-vf", f"{pair} both name the VF {first}: one of the two bindings is stale")
+        fix = "boot the server with the stale binding again"
+        yield SAME_VF.at(pair, f"{pair} both name the VF {first}: one of the two bindings is stale", fix=fix)
     elif first.domain != second.domain:  # a VF's routing id is its PF's plus an offset: never in another domain
-        yield _never("other-pf", f"the VFs of {pair}, {first} and {second}, cannot be of one PF: other PCI domains")
+        yield OTHER_PF.at(pair, f"the VFs of {pair}, {first} and {second}, cannot be of one PF: other PCI domains")
 
 
-def _two_projects(source: CloudPort, copy: CloudPort) -> Iterator[Objection]:
+def _two_projects(source: CloudPort, copy: CloudPort) -> Iterator[Finding]:
     owners = [*_owners(source), *_owners(copy)]
     if len({project.id for _, project in owners}) > 1:
         named = ", ".join(f"{what} is of {_told_apart(project, owners)}" for what, project in owners)
-        yield _never(
-            "other-project",
+        yield OTHER_PROJECT.at(
+            f"{source.label} and {copy.label}",
             f"not one project owns all of it ({named}); what is sent to the one would be read by the other",
-            "--as-admin if you answer for that",
         )
 
 
@@ -184,10 +205,6 @@ def _told_apart(project: Project, owners: list[tuple[str, Project]]) -> str:
     """A project's name; with its id where another one has that name (names are unique within a domain only)."""
     alike = {other.id for _, other in owners if other.name == project.name}
     return f"{project.name} ({project.id})" if project.name and len(alike) > 1 else str(project)
-
-
-def _never(guard: str, reason: str, hint: str = "") -> Objection:
-    return Objection(guard, reason, hint, absolute=True)
 
 
 def _physical_network(port: CloudPort) -> str | None:

@@ -11,7 +11,7 @@ from virtfn.eswitch.transitions import after
 from virtfn.model.addresses import MacAddress, VfRef
 from virtfn.model.finding import Action, Finding, FindingKind, Severity, UseCase
 from virtfn.model.inventory import EswitchMode, HolderKind, Inventory, PfState, Unknown, VfState
-from virtfn.model.physnets import PhysicalNetworks, differ
+from virtfn.model.physnets import TWO_PHYSNETS, PhysicalNetworks, differ
 from virtfn.model.plan import Plan, Step, Writing
 from virtfn.planning.host.impact import counted, user_of
 from virtfn.planning.host.lookup import device_of
@@ -88,11 +88,6 @@ MIRROR_IN_USE = _guard(
     "mirror-in-use",
     "The plan destroys or changes a VF that is the source or the copy of a mirror.",
     "remove the mirror first",
-)
-TWO_PHYSNETS = _guard(
-    "two-physnets",
-    "OpenStack's services on this host give VFs of one PF to two physical networks.",
-    "let the agent's physical_device_mappings and nova's device_spec name one physical network for the PF",
 )
 UNSUPPORTED_VALUE = _guard(
     "unsupported-value",

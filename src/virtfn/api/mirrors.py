@@ -1,0 +1,102 @@
+"""The mirrors of this host as an object of the library."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from virtfn.app import App, Settings
+from virtfn.engine.events import EventSink, ignore
+from virtfn.model.mirror import Mirror, MirrorProposal, MirrorReceipt, MirrorRequest
+from virtfn.model.probe import Direction
+from virtfn.services.mirrors import MirrorService
+
+
+class Mirrors:
+    """The mirrors of one host. VFs are named ``PF/INDEX`` or by PCI address; what changes something needs root."""
+
+    def __init__(self, app: App, sink: EventSink, probe_from: tuple[str, ...], frames: int) -> None:
+        self._app = app
+        self._sink = sink
+        self._probe_from = probe_from
+        self._frames = frames
+        self._stopped = False
+
+    @classmethod
+    def local(
+        cls,
+        *,
+        state: Path | None = None,
+        probe_from: Iterable[str] = (),
+        frames: int = 20,
+        events: EventSink = ignore,
+    ) -> Self:
+        """Those of this machine. ``state`` and ``events`` as in ``Host.local``.
+
+        ``probe_from``: where probe frames are sent from, as ``--probe-from``; ``frames``: how many per leg.
+        """
+        settings = Settings(state) if state else None
+        return cls(App(settings), events, tuple(probe_from), frames)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Ask a method at work in another thread to finish its step, roll back and raise Interrupted.
+
+        It stays stopped: ``add`` raises Interrupted and changes nothing, ``rm`` puts back but does not prove it.
+        """
+        self._stopped = True
+
+    def plan(
+        self,
+        source: str,
+        copy: str,
+        *,
+        directions: Iterable[Direction] = (Direction.TO_SOURCE,),
+        strategy: str = "",
+        force: Iterable[str] = (),
+    ) -> MirrorProposal:
+        """What it would take to copy to ``copy`` what reaches ``source``, with every strategy judged, and all findings.
+
+        ``force``: ids of findings to override. Changes nothing, sends nothing. Raises UsageError. Equivalent:
+        ``virtfn mirror plan``.
+        """
+        request = MirrorRequest(source, copy, tuple(directions), strategy, forced=frozenset(force))
+        return self._service().propose(request)
+
+    def add(self, proposal: MirrorProposal) -> MirrorReceipt:
+        """Carry out what ``plan`` proposed, prove and declare it; or leave the host as it was.
+
+        Raises GuardRefused, CapabilityError (no strategy fits), ConflictError (the host has changed since), ProofFailed
+        (with the report), LockHeld, PermissionDenied. Equivalent: ``virtfn mirror add``.
+        """
+        return self._service().carry_out(proposal)
+
+    def ls(self) -> tuple[Mirror, ...]:
+        """The declared mirrors with their observed status. Equivalent: ``virtfn mirror ls``."""
+        return self._service().all()
+
+    def prove(self, mirror: int) -> MirrorReceipt:
+        """Prove the mirror with this id again. Raises ProofFailed; the mirror is left as it is.
+
+        Equivalent: ``virtfn mirror prove``.
+        """
+        return self._service().prove(str(mirror))
+
+    def rm(self, mirror: int) -> MirrorReceipt:
+        """Put back what a mirror changed, and prove that the copy gets nothing any more.
+
+        Raises ProofFailed, ConflictError, RollbackIncomplete. Equivalent: ``virtfn mirror rm``.
+        """
+        return self._service().remove(str(mirror))
+
+    def recover(self) -> None:
+        """Roll back mirrors whose process died. Raises ConflictError where something else was left unfinished."""
+        self._service().recover()
+
+    def _service(self) -> MirrorService:
+        return self._app.mirrors(self._sink, lambda: self._stopped, frames=self._frames, probe_from=self._probe_from)

@@ -1,0 +1,92 @@
+"""``twin-mac``: the copy's admin MAC becomes the source's.
+
+The NIC then has two filters for one MAC and hands each frame to both. No PF goes down, nothing is done in a guest.
+"""
+
+from collections.abc import Iterator
+
+from virtfn.eswitch.drivers import AdminMacEffect, DriverFacts, SameMacDelivery
+from virtfn.mirroring.context import MirrorContext, ObservedMirror, working_mac
+from virtfn.mirroring.strategies.mac_filters import CANNOT, copied_directions, findings_of, plan_of, vf_step
+from virtfn.model.finding import Finding
+from virtfn.model.inventory import Unknown
+from virtfn.model.mirror import HEALTHY, MirrorHealth, MirrorStatus
+from virtfn.model.plan import Plan, Step
+from virtfn.model.probe import Direction
+
+
+class TwinMac:
+    """Give the copy's filter the source's MAC, with trust off."""
+
+    name = "twin-mac"
+    cost = "the copy VF is cut off from its own traffic"
+
+    def directions(self, facts: DriverFacts | None) -> tuple[Direction, ...]:
+        """Frames to the source."""
+        return copied_directions(facts)
+
+    def judge(self, context: MirrorContext) -> Iterator[Finding]:
+        """What keeps it from working, or makes it dangerous."""
+        yield from findings_of(context)
+        pair, facts = context.pair, context.facts
+        if facts and facts.admin_mac is AdminMacEffect.ADDRESS_ONLY:
+            yield CANNOT.at(pair, f"{facts.driver} does not touch the VF's filters when its admin MAC is set")
+        if context.mac is None or isinstance(context.copy.mac, Unknown):
+            yield CANNOT.at(pair, f"the MACs of {context.source_label} and {context.copy_label} are not both known")
+        trust = context.copy.trust
+        if isinstance(trust, Unknown):
+            yield CANNOT.at(pair, f"whether {context.copy_label} is trusted is not known: {trust.reason}")
+
+    def plan(self, context: MirrorContext) -> Plan:
+        """Trust off where it is on, then the MAC."""
+        facts, mac = context.facts, context.mac
+        if mac is None:
+            raise ValueError("the source's MAC is not known")
+        steps: list[Step] = []
+        if context.copy.trust is True:
+            note = "resets the copy VF" if facts and facts.trust_resets_vf else ""
+            reason = "with trust on, a reset of the copy's guest writes its own MAC back and ends the mirror"
+            steps.append(vf_step(context, "trust", True, False, reason, note))
+        reset = bool(facts and facts.admin_mac is AdminMacEffect.RESETS_VF)
+        steps.append(
+            vf_step(
+                context,
+                "mac",
+                str(context.copy.mac),
+                str(mac),
+                f"the NIC hands a frame to every VF whose filter has its MAC: {context.copy_label} now gets what "
+                f"{context.source_label} gets",
+                f"{context.copy_label} loses its own traffic" + (" and is reset" if reset else ""),
+            )
+        )
+        return plan_of(context, self.name, mac, steps, _notes(context))
+
+    def waypoints(self, plan: Plan) -> tuple[int, ...]:
+        """None: the frames at the end say all."""
+        return ()
+
+    def health(self, observed: ObservedMirror) -> MirrorStatus:
+        """Lost where one of the two MACs is another; degraded where the copy is trusted."""
+        mirror, own, source = observed.subject, observed.copy.mac, working_mac(observed.source)
+        if not isinstance(own, Unknown) and own != mirror.mac:
+            why = f"{mirror.copy_label} has the MAC {own} instead of {mirror.mac}: it gets no copies"
+            return MirrorStatus(MirrorHealth.LOST, (why,))
+        if source is not None and source != mirror.mac:
+            why = f"{mirror.source_label} has the MAC {source} now; copied are frames for {mirror.mac}"
+            return MirrorStatus(MirrorHealth.LOST, (why,))
+        if observed.copy.trust is True:
+            why = f"{mirror.copy_label} is trusted: the next reset of its guest's driver ends the mirror"
+            return MirrorStatus(MirrorHealth.DEGRADED, (why,))
+        return HEALTHY
+
+
+def _notes(context: MirrorContext) -> Iterator[str]:
+    own, facts = context.copy.mac, context.facts
+    lost = f"frames for its own MAC {own} go to the PF instead" if str(own) != "00:00:00:00:00:00" else "it has no MAC"
+    yield f"{context.copy_label} is cut off from its own traffic as long as the mirror is in place: {lost}."
+    yield f"Copied is what is sent TO {context.source_label}; what it sends itself is not."
+    yield f"The copy's guest sees the frames with a sniffer; its IP stack drops them, as they are for {context.mac}."
+    if context.copy.spoofchk is not False:
+        yield f"Its spoof check may then let the copy's guest send with {context.mac}, too: that is not known."
+    if facts is None or facts.same_mac is SameMacDelivery.NOT_KNOWN:
+        yield "Whether this NIC hands such frames to both VFs is not known: the probe frames will tell."
