@@ -78,6 +78,7 @@ class Field:
     message (net/core/rtnetlink.c:do_setvfinfo). ``reason`` says why it is set, ``off_reason`` why it is set to false.
     ``command`` is the shell command that sets it, with ``{value}`` as ``shell_value`` writes it; ``clear_command``
     where the value is None. ``example`` is a plain value, for the reference, and ``note`` what the reference adds.
+    ``individual``: a value, except the fresh one, is for one VF only, as an address is.
     ``said`` puts a value of several parts into words.
     ``fresh`` is what every driver gives a VF that was just created; UNSET: that depends on the driver.
     ``disturbs`` is what the user of the VF notices ("" for nothing); of a PF's field, what all its VFs notice.
@@ -95,6 +96,7 @@ class Field:
     disturbs: str = ""
     note: str = ""
     off_reason: str = ""
+    individual: bool = False
     said: Callable[[Mapping[str, Value]], str] | None = None
 
     @cached_property

@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Mapping
 
 from virtfn.errors import UsageError
+from virtfn.model.desired import UNSET
 from virtfn.model.field_row import Choice, Field, Key, MatchKey, Number, ValueType, in_order, plain
 from virtfn.model.inventory import NO_VLAN, EswitchMode, VfLinkState
 from virtfn.model.plan import Value
@@ -207,8 +208,10 @@ def _guid_row(name: str, turn: int, doc: str) -> Field:
         example=example,
         shell_value=_text,
         fresh="00:00:00:00:00:00:00:00",
+        individual=True,
         disturbs="gets another GUID",
-        note="Refused where the PF is no InfiniBand device. mlx5 shows it to the VF when its driver is bound again.",
+        note="Not in `each` or a range. Refused where the PF is no InfiniBand device. mlx5 shows it to the VF when its "
+        "driver is bound again.",
     )
 
 
@@ -232,6 +235,7 @@ VF_FIELDS: Mapping[str, Field] = {
             example="fa:16:3e:a1:43:57",
             shell_value=_text,
             fresh=NO_MAC,
+            individual=True,
             disturbs="no longer gets frames for the old MAC",
             note="Not in `each` or a range. Some drivers reset the VF, and some let the VF see it only when its driver "
             "is loaded again.",
@@ -411,6 +415,12 @@ MATCH_KEYS: Mapping[str, MatchKey] = {
     ),
 }
 """The keys of ``match`` by the attributes of ``PfMatch``."""
+
+
+def is_individual(key: str, value: object) -> bool:
+    """Whether this value of a VF's key is for one VF only: a MAC or a GUID that is not zero. Not of UNSET."""
+    row = VF_FIELDS.get(key)
+    return row is not None and row.individual and value is not UNSET and plain(value) != row.fresh
 
 
 def vf_write_order(values: Mapping[str, Value]) -> list[str]:

@@ -10,13 +10,13 @@ from virtfn.errors import UsageError
 from virtfn.model.addresses import MacAddress, PciAddress
 from virtfn.model.desired import UNSET, DesiredHost, DesiredPf, DesiredVf, PfMatch
 from virtfn.model.field_row import Choice, Field, Key, Number
-from virtfn.model.fields import DRIVER, NATIVE, PF_FIELDS, VF_FIELDS
+from virtfn.model.fields import DRIVER, NATIVE, PF_FIELDS, VF_FIELDS, is_individual
 from virtfn.model.inventory import NO_VLAN, Inventory, PfState, Unknown, VfState, Vlan
 from virtfn.spec import constants as words
 from virtfn.spec.selection import Selection
 from virtfn.spec.writing import document, entry_lines
 
-_TWICE = "several VFs have this MAC, and a spec gives each its own"
+_TWICE = "several VFs have it, and a spec gives each its own"
 
 
 @dataclass
@@ -139,12 +139,13 @@ def _why_not(key: Key, value: Any) -> str:
 
 
 def _leave_out_twins(vfs: dict[int, DesiredVf], remarks: Remarks) -> None:
-    """Take a MAC that several VFs have (a mirror may be at work) from all of them: nobody can tell whose it is."""
-    counted = Counter(vf.mac for vf in vfs.values() if vf.mac is not UNSET and not vf.mac.is_zero)
+    """Leave out an address that several VFs have (a mirror may be at work): nothing shows whose it is."""
+    counted = Counter(pair for vf in vfs.values() for pair in vars(vf).items() if is_individual(*pair))
     for index, vf in vfs.items():
-        if vf.mac is not UNSET and counted[vf.mac] > 1:
-            remarks.of_vfs[f"mac {vf.mac} is left out: {_TWICE}"].append(index)
-            vfs[index] = replace(vf, mac=UNSET)
+        twins: Mapping[str, Any] = {name: UNSET for name, value in vars(vf).items() if counted[name, value] > 1}
+        for name in twins:
+            remarks.of_vfs[f"{name} {getattr(vf, name)} is left out: {_TWICE}"].append(index)
+        vfs[index] = replace(vf, **twins)
 
 
 def _majority(vfs: Sequence[DesiredVf]) -> DesiredVf:
@@ -156,7 +157,7 @@ def _majority(vfs: Sequence[DesiredVf]) -> DesiredVf:
     for name in _names():
         counted = Counter(getattr(vf, name) for vf in vfs)
         value, count = counted.most_common(1)[0]
-        if UNSET in counted or count * 2 <= len(vfs) or (isinstance(value, MacAddress) and not value.is_zero):
+        if UNSET in counted or count * 2 <= len(vfs) or is_individual(name, value):
             continue
         said[name] = value
     return DesiredVf(**said)

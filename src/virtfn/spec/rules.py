@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from virtfn.model.addresses import MacAddress
 from virtfn.model.desired import UNSET, DesiredPf, DesiredVf
+from virtfn.model.fields import is_individual
 from virtfn.spec.constants import MAX_NUM_VFS
 from virtfn.spec.host_format import PfKeys
 from virtfn.spec.problems import CONFLICT, TOO_BIG, Findings, Path
@@ -52,7 +52,7 @@ def desired_pf(entry: PfKeys, path: Path, findings: Findings, budget: list[int])
     vfs = _spread(entry, path, findings, budget)
     _check_indexes(entry, path, findings)
     _check_rates(each, vfs, findings)
-    _check_macs(entry, each, vfs, path, findings)
+    _check_addresses(entry, each, vfs, path, findings)
     return DesiredPf(
         match=entry.match.value(),
         **entry.said(),
@@ -113,29 +113,33 @@ def _check_rates(each: Mapping[str, Placed], vfs: Mapping[int, Mapping[str, Plac
         findings.add(low.path, what, "lower it, or raise the maximum; 0 is no limit", CONFLICT)
 
 
-def _check_macs(
+def _check_addresses(
     entry: PfKeys,
     each: Mapping[str, Placed],
     vfs: Mapping[int, Mapping[str, Placed]],
     path: Path,
     findings: Findings,
 ) -> None:
-    several = [each["mac"].path] if "mac" in each and not each["mac"].value.is_zero else []
+    several = {one.path: name for name, one in each.items() if is_individual(name, one.value)}
     for key, vf in entry.vfs.items():
-        mac = vf.value().mac
-        if mac is not UNSET and not mac.is_zero and len(Selection.parse(key)) > 1:
-            several.append((*path, "vfs", key, "mac"))
-    for place in several:
-        findings.add(place, "several VFs would get one MAC", "give each VF its own, under its index", CONFLICT)
-    first: dict[MacAddress, tuple[int, Path]] = {}
+        if len(Selection.parse(key)) > 1:
+            own = (name for name, value in vars(vf.value()).items() if is_individual(name, value))
+            several |= {(*path, "vfs", key, name): name for name in own}
+    for place, name in several.items():
+        what = f"several VFs would get one {_NOUNS.get(name, name)}"
+        findings.add(place, what, "give each VF its own, under its index", CONFLICT)
+    first: dict[tuple[str, Any], tuple[int, Path]] = {}
     for index in sorted(vfs):
-        said = vfs[index].get("mac")
-        if said is None or said.value.is_zero or said.path in several:
-            continue
-        other, place = first.setdefault(said.value, (index, said.path))
-        if place != said.path:
-            what = f"{said.value} is the MAC of VF {other}, too (line {findings.line(place)})"
-            findings.add(said.path, what, "give each VF its own", CONFLICT)
+        for name, one in vfs[index].items():
+            if one.path in several or not is_individual(name, one.value):
+                continue
+            other, place = first.setdefault((name, one.value), (index, one.path))
+            if place != one.path:
+                what = f"{one.value} is the {_NOUNS.get(name, name)} of VF {other}, too (line {findings.line(place)})"
+                findings.add(one.path, what, "give each VF its own", CONFLICT)
+
+
+_NOUNS = {"mac": "MAC"}
 
 
 def differences(one: DesiredPf, other: DesiredPf) -> str:

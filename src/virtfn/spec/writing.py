@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 
 from virtfn.model.addresses import MacAddress, PciAddress
 from virtfn.model.desired import UNSET, DesiredHost, DesiredPf, DesiredVf, PfMatch
-from virtfn.model.fields import MATCH_KEYS, PF_FIELDS
+from virtfn.model.fields import MATCH_KEYS, PF_FIELDS, is_individual
 from virtfn.model.inventory import NO_VLAN, Vlan, VlanProtocol
 from virtfn.spec.constants import FORMAT, NO_DRIVER, NO_TAG
 from virtfn.spec.selection import Selection
@@ -16,7 +16,6 @@ Fields: TypeAlias = tuple[tuple[str, Any], ...]
 
 _WIDTH = 110
 _LINE = 10  # what a line more costs the reader, in letters
-_INDIVIDUAL = "mac"
 
 
 def dump(desired: DesiredHost) -> str:
@@ -62,7 +61,7 @@ def _fields(vf: DesiredVf) -> Fields:
 
 
 def _grouped(vfs: Sequence[tuple[int, DesiredVf]]) -> list[tuple[Selection, Fields]]:
-    """Entries that say the same as ``vfs``: equal VFs as one range, then VFs that are equal but for their MAC.
+    """Entries that say the same as ``vfs``: equal VFs as one range, then VFs that are equal but for their addresses.
 
     Every VF is named by one range at most and by one entry of its own at most, so nothing depends on precedence.
     """
@@ -70,9 +69,8 @@ def _grouped(vfs: Sequence[tuple[int, DesiredVf]]) -> list[tuple[Selection, Fiel
     own: dict[int, Fields] = {}
     for index, vf in vfs:
         said = _fields(vf)
-        macs = tuple(pair for pair in said if pair[0] == _INDIVIDUAL and not pair[1].is_zero)
-        own[index] = macs
-        shared.setdefault(tuple(pair for pair in said if pair not in macs), []).append(index)
+        own[index] = tuple(pair for pair in said if is_individual(*pair))
+        shared.setdefault(tuple(pair for pair in said if pair not in own[index]), []).append(index)
     entries: list[tuple[Selection, Fields]] = []
     for rest, indexes in shared.items():
         entries += _shorter(_apart(rest, indexes, own), _factored(rest, indexes, own))
@@ -80,14 +78,14 @@ def _grouped(vfs: Sequence[tuple[int, DesiredVf]]) -> list[tuple[Selection, Fiel
 
 
 def _apart(rest: Fields, indexes: Sequence[int], own: Mapping[int, Fields]) -> list[tuple[Selection, Fields]]:
-    """VFs without a MAC of their own as one range, each of the others whole."""
+    """VFs without an address of their own as one range, each of the others whole."""
     alike = [index for index in indexes if not own[index]]
     entries = [(Selection.of(alike), rest)] if alike else []
     return entries + [(Selection.of([index]), (*own[index], *rest)) for index in indexes if own[index]]
 
 
 def _factored(rest: Fields, indexes: Sequence[int], own: Mapping[int, Fields]) -> list[tuple[Selection, Fields]]:
-    """What is shared as one range, the MACs one by one; as ``_apart`` where there is nothing to share."""
+    """What is shared as one range, the addresses one by one; as ``_apart`` where there is nothing to share."""
     if not rest or len(indexes) < 2:
         return _apart(rest, indexes, own)
     singles = [(Selection.of([index]), own[index]) for index in indexes if own[index]]

@@ -2,10 +2,11 @@ import pytest
 
 from virtfn.errors import UsageError
 from virtfn.host.kernel_errors import Attempt
-from virtfn.host.netdev_fields import read_link_field
+from virtfn.host.netdev_fields import LINK_CODECS, read_link_field
 from virtfn.host.vf_fields import VF_CODECS, encode_vf_field, read_vf_field
 from virtfn.host.vfinfo import Link
 from virtfn.model.addresses import MacAddress
+from virtfn.model.fields import PF_FIELDS, VF_FIELDS
 from virtfn.model.inventory import Known, Unknown, VfLinkState, VfState, Vlan, VlanProtocol
 from virtfn.model.plan import Value
 
@@ -42,6 +43,15 @@ def test_a_fact_is_read_in_the_form_in_which_it_is_written(field: str, value: Kn
     found = read_vf_field(VF, field)
     assert found == value
     assert type(found) is type(value)
+
+
+def test_every_row_of_a_vf_has_a_codec_but_the_driver() -> None:
+    assert set(VF_CODECS) == set(VF_FIELDS) - {"driver"}
+
+
+def test_every_row_of_a_pf_that_its_netdev_has_can_be_written() -> None:
+    others = {"num_vfs", "autoprobe", "eswitch_mode"}
+    assert set(PF_FIELDS) - others == {name for name in PF_FIELDS if name in LINK_CODECS and LINK_CODECS[name].write}
 
 
 @pytest.mark.parametrize("field", [name for name in VF_CODECS if name != "rss_query"])

@@ -96,9 +96,7 @@ def test_two_ports_on_one_address_are_told_apart_by_name() -> None:
 
 def test_a_mac_that_two_vfs_have_is_left_out_of_both_with_a_comment() -> None:
     text = rendered(VfState(0, mac=MAC), VfState(1, mac=MAC), VfState(2, mac=OTHER))
-    assert (
-        "# VF 0-1: mac fa:16:3e:a1:43:57 is left out: several VFs have this MAC, and a spec gives each its own" in text
-    )
+    assert "# VF 0-1: mac fa:16:3e:a1:43:57 is left out: several VFs have it, and a spec gives each its own" in text
     assert text.count(f'"{MAC}"') == 0
     assert f'2: {{mac: "{OTHER}"}}' in text
 

@@ -15,7 +15,7 @@ from virtfn.model.finding import Finding, FindingKind, Severity
 from virtfn.model.inventory import Inventory, Known, PfState, Unknown
 from virtfn.model.plan import Target, Value
 from virtfn.planning.host.lookup import pf_target, vf_target
-from virtfn.planning.host.pf_match import Match, gives_mac, match
+from virtfn.planning.host.pf_match import Match, gives_address, match
 from virtfn.planning.host.vf_drivers import is_native, native_driver
 
 _PF_ROWS, _VF_ROWS = in_order(PF_FIELDS.values()), in_order(VF_FIELDS.values())
@@ -85,9 +85,9 @@ def _index_faults(found: Match) -> Iterator[Finding]:
     if beyond:
         words = ", ".join(str(index) for index in beyond)
         yield NO_VF.at(where, f"{pf.label} will have {count} VFs, so there is no VF {words} (they count from 0)")
-    if gives_mac(entry.each) and count > 1:
-        what = f"one MAC for each of the {count} VFs of {pf.label} would be given {count} times"
-        yield NO_VF.at(where, what, fix="give each VF its own MAC")
+    if gives_address(entry.each) and count > 1:
+        what = f"one address for each of the {count} VFs of {pf.label} would be given {count} times"
+        yield NO_VF.at(where, what, fix="give each VF its own, under its index")
 
 
 def _final_count(entry: DesiredPf, pf: PfState) -> int:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from virtfn.errors import SpecError
 from virtfn.model.addresses import PciAddress
-from virtfn.model.desired import UNSET, DesiredHost, DesiredPf, DesiredVf, PfMatch
-from virtfn.model.fields import MATCH_KEYS
+from virtfn.model.desired import DesiredHost, DesiredPf, DesiredVf, PfMatch
+from virtfn.model.fields import MATCH_KEYS, is_individual
 from virtfn.model.finding import Action, Finding, FindingKind, Severity, UseCase
 from virtfn.model.inventory import Inventory, PfState
 
@@ -19,7 +19,7 @@ NO_PF = FindingKind(
 MANY_PFS = FindingKind(
     "spec-many-pfs",
     Severity.FAULT,
-    "An entry that gives MACs matches several PFs, or two entries match one PF.",
+    "An entry that gives addresses to VFs matches several PFs, or two entries match one PF.",
     "match one PF for each entry",
 )
 
@@ -35,8 +35,8 @@ class Match:
 def match(desired: DesiredHost, inventory: Inventory) -> tuple[Match, ...]:
     """Each PF that an entry means, in the order of the inventory; PFs that no entry means are left out.
 
-    An entry may mean several PFs, unless it gives MACs. Raises SpecError with all problems: an entry that names
-    nothing or fits nothing, a PF that two entries mean, MACs that would be given twice.
+    An entry may mean several PFs, unless it gives addresses. Raises SpecError with all problems: an entry that names
+    nothing or fits nothing, a PF that two entries mean, addresses that would be given twice.
     """
     found = {number: _fitting(entry.match, inventory) for number, entry in enumerate(desired.pfs)}
     faults = [
@@ -86,11 +86,10 @@ def _entry_faults(entry: DesiredPf, pfs: tuple[PfState, ...], inventory: Invento
         there = ", ".join(_described(pf) for pf in inventory.pfs)
         seen = f"there are {there}" if there else "no SR-IOV devices found"
         yield NO_PF.at(entry.where, f"No PF matches {wanted}: {seen}", actions=(Action(UseCase.SHOW),))
-    if len(pfs) > 1 and _gives_macs(entry):
+    if len(pfs) > 1 and _gives_addresses(entry):
         names = ", ".join(pf.label for pf in pfs)
-        yield MANY_PFS.at(
-            entry.where, f"{entry.match} means {len(pfs)} PFs ({names}), so each MAC would be given {len(pfs)} times"
-        )
+        what = f"{entry.match} means {len(pfs)} PFs ({names}), so each address would be given {len(pfs)} times"
+        yield MANY_PFS.at(entry.where, what)
 
 
 def _claimed_twice(
@@ -107,13 +106,13 @@ def _claimed_twice(
             )
 
 
-def gives_mac(wanted: DesiredVf) -> bool:
-    """Whether this gives a MAC of its own; all zero takes one away, so any number of VFs may have that."""
-    return wanted.mac is not UNSET and not wanted.mac.is_zero
+def gives_address(wanted: DesiredVf) -> bool:
+    """Whether this gives an address of its own; all zero takes one away, so any number of VFs may have that."""
+    return any(is_individual(key, value) for key, value in vars(wanted).items())
 
 
-def _gives_macs(entry: DesiredPf) -> bool:
-    return gives_mac(entry.each) or any(gives_mac(vf) for _, vf in entry.vfs)
+def _gives_addresses(entry: DesiredPf) -> bool:
+    return gives_address(entry.each) or any(gives_address(vf) for _, vf in entry.vfs)
 
 
 def _described(pf: PfState) -> str:
