@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TypeAlias, TypeVar
 
 from virtfn.model.addresses import MacAddress, PciAddress, VfRef
+from virtfn.model.plan import Target
 
 T = TypeVar("T")
 
@@ -169,6 +170,15 @@ class PfState:
     def ref(self, index: int) -> VfRef:
         """The key of this PF's VF ``index``."""
         return VfRef(self.device, index)
+
+    @property
+    def target(self) -> Target:
+        """The target of steps that means this PF."""
+        return Target("pf", self.device, self.label)
+
+    def vf_target(self, index: int) -> Target:
+        """The target of steps that means VF ``index``."""
+        return Target("vf", str(self.ref(index)), f"{self.label}/{index}")
 
     def vf(self, index: int) -> VfState | None:
         """The VF with this index, or None."""

@@ -1,7 +1,7 @@
 """What a person declares about a host, in YAML: read, written, and described for editors.
 
 ``load`` turns files into a ``DesiredHost`` or says everything that is wrong with them; ``dump`` goes the other way;
-``render`` writes today's host as such a file. Only this room knows YAML and pydantic.
+``render`` writes today's host as such a file. Only this room knows pydantic.
 """
 
 from importlib import import_module

@@ -14,7 +14,6 @@ from virtfn.model.fields import NATIVE, PF_FIELDS, VF_FIELDS
 from virtfn.model.finding import Finding, FindingKind, Severity
 from virtfn.model.inventory import Inventory, Known, PfState, Unknown
 from virtfn.model.plan import Target, Value
-from virtfn.planning.host.lookup import pf_target, vf_target
 from virtfn.planning.host.pf_match import Match, gives_address, match
 from virtfn.planning.host.vf_drivers import is_native, native_driver
 
@@ -102,14 +101,14 @@ def _compared(found: Match) -> Iterator[Difference | _Unreadable]:
     for row in _PF_ROWS:
         after = row.wanted(entry, pf)
         if after is not UNSET:
-            yield from _difference(pf_target(pf), row.name, row.read(pf), after, entry.where)
+            yield from _difference(pf.target, row.name, row.read(pf), after, entry.where)
     for index in range(_final_count(entry, pf)):
         yield from _compared_vf(pf, index, entry.vf(index), entry.where)
 
 
 def _compared_vf(pf: PfState, index: int, wanted: DesiredVf, where: str) -> Iterator[Difference | _Unreadable]:
     vf = pf.vf(index)
-    target = vf_target(pf, index)
+    target = pf.vf_target(index)
     for row in _VF_ROWS:
         after = row.wanted(wanted, vf)
         if after is UNSET:

@@ -1,4 +1,4 @@
-"""From what a person types to the key of a PF or a VF, and from these to the targets of steps. Pure."""
+"""From what a person types to the key of a PF or a VF. Pure."""
 
 import re
 
@@ -6,7 +6,6 @@ from virtfn.errors import UsageError
 from virtfn.model.addresses import PciAddress, VfRef
 from virtfn.model.finding import Action, UseCase
 from virtfn.model.inventory import Inventory, PfState
-from virtfn.model.plan import Target
 
 _SHORT_PCI = re.compile(r"[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 
@@ -44,16 +43,6 @@ def find_vf(inventory: Inventory, text: str) -> VfRef:
             if vf.pci == address:
                 return pf.ref(vf.index)
     raise UsageError(f"no VF has the PCI address {address}", actions=(Action(UseCase.SHOW),))
-
-
-def pf_target(pf: PfState) -> Target:
-    """The target that means this PF."""
-    return Target("pf", pf.device, pf.label)
-
-
-def vf_target(pf: PfState, index: int) -> Target:
-    """The target that means VF ``index`` of this PF."""
-    return Target("vf", str(pf.ref(index)), f"{pf.label}/{index}")
 
 
 def device_of(kind: str, identity: str) -> str:

@@ -7,9 +7,8 @@ from functools import cached_property
 from virtfn.eswitch.drivers import DriverFacts, ModeChange, facts_of
 from virtfn.model.addresses import VfRef
 from virtfn.model.inventory import EswitchMode, Inventory, PfState
-from virtfn.model.plan import Target, Value
+from virtfn.model.plan import Value
 from virtfn.planning.host.diff import Difference
-from virtfn.planning.host.lookup import pf_target, vf_target
 
 
 @dataclass(frozen=True)
@@ -24,15 +23,6 @@ class PfChanges:
     def facts(self) -> DriverFacts | None:
         """The driver's row, or None."""
         return facts_of(self.pf.driver) if isinstance(self.pf.driver, str) else None
-
-    @cached_property
-    def target(self) -> Target:
-        """The target that means the PF."""
-        return pf_target(self.pf)
-
-    def vf_target(self, index: int) -> Target:
-        """The target that means VF ``index``."""
-        return vf_target(self.pf, index)
 
     @property
     def count_before(self) -> int:

@@ -111,7 +111,7 @@ def _mode_steps(changes: PfChanges) -> Iterator[Step]:
 
 def _binding(changes: PfChanges, index: int, before: object, after: object, why: str, note: str) -> Step:
     names = [name if isinstance(name, str) else None for name in (before, after)]
-    target = changes.vf_target(index)
+    target = changes.pf.vf_target(index)
     impact = Impact.PARTY if note else Impact.NOBODY
     return Step(target, "driver", names[0], names[1], why, impact, note, undoing=Undoing.RETRACE)
 
@@ -124,7 +124,7 @@ def _own(changes: PfChanges, field: str, impact: Impact = Impact.NOBODY, note: s
 def _count(changes: PfChanges, before: int, after: int, impact: Impact, note: str) -> Step:
     undoing = Undoing.RETRACE if changes.remade else Undoing.DIRECT
     why = _count_reason(changes, after)
-    return Step(changes.target, "num_vfs", before, after, why, impact, note, undoing=undoing)
+    return Step(changes.pf.target, "num_vfs", before, after, why, impact, note, undoing=undoing)
 
 
 def _count_reason(changes: PfChanges, after: int) -> str:

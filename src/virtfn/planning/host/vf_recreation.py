@@ -31,7 +31,7 @@ def losses(changes: PfChanges) -> Iterator[Step]:
         for row in _LOST_IN_ORDER:
             if row.name in known:
                 yield Step(
-                    changes.vf_target(vf.index),
+                    changes.pf.vf_target(vf.index),
                     row.name,
                     known[row.name],
                     None,
@@ -58,7 +58,7 @@ def fresh_values(changes: PfChanges, index: int) -> Mapping[str, Value]:
 
 def fresh_steps(changes: PfChanges, index: int, values: Mapping[str, Value]) -> Iterator[Step]:
     """The steps that write these values into VF ``index`` once it is created."""
-    target, named = changes.vf_target(index), changes.vfs.get(index, {})
+    target, named = changes.pf.vf_target(index), changes.vfs.get(index, {})
     early = _probed_too_early(changes, values)
     if early and is_native(values.get("driver")):
         why = "the kernel bound it as it was created, before its MAC was set; it is bound again below"
