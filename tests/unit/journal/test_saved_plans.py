@@ -43,7 +43,7 @@ DESIRED = DesiredHost(
             each=DesiredVf(trust=True),
             where="host.yaml:3",
         ),
-        DesiredPf(PfMatch(name="p2p2")),
+        DesiredPf(PfMatch(name=("p2p2", "p2p3"), permanent_mac=MacAddress.parse("a0:36:9f:68:fc:f4"))),
     )
 )
 STEP = Step(Target("vf", "0000:01:00.0/0", "p2p1/0"), "trust", before=False, after=True, reason="it is wanted")
