@@ -4,8 +4,7 @@ from virtfn.testing.fake_cloud import FakeCloud
 from virtfn.testing.fake_cloud_rules import FakeRules
 from virtfn.testing.fake_host import FakeHost, field_note_host
 from virtfn.testing.fake_pf import FakePf, FakeVf
-from virtfn.testing.memory_journal import MemoryJournal
-from virtfn.testing.memory_store import MemoryMirrorStore
+from virtfn.testing.memory import MemoryJournal, MemoryMirrorStore
 
 __all__ = [
     "FakeCloud",
