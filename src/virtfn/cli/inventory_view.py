@@ -1,22 +1,26 @@
 """An inventory as tables."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from virtfn.cli.output import grid, print_table
-from virtfn.model.desired import UNSET, Wanted
 from virtfn.model.field_row import Field, Key, ValueType, plain
 from virtfn.model.fields import RATE, SWITCH, VF_FIELDS, VLAN
-from virtfn.model.inventory import Holder, HolderKind, Inventory, PfState, Unknown, VfState, Vlan, VlanProtocol
-from virtfn.model.plan import Value
+from virtfn.model.inventory import Holder, HolderKind, Inventory, Known, PfState, Unknown, VfState, Vlan, VlanProtocol
+
+if TYPE_CHECKING:
+    from virtfn.model.plan import Value
 
 _UNKNOWN = "?"
+_NOTHING = Unknown("it is no setting")
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Column:
     heading: str
     fact: Callable[[VfState], Any]
     word: Callable[[Any], str]
-    fresh: Wanted[Value] = UNSET
+    fresh: Known[Value] = _NOTHING
 
 
 def print_inventory(out: Console, inventory: Inventory, *, wide: bool) -> None:

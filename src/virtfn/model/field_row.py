@@ -1,24 +1,29 @@
 """What a row of the registry of fields says: the keys, the type of their values, the order, the command, the impact."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from virtfn.model.desired import UNSET, DesiredPf, DesiredVf, Wanted
 from virtfn.model.inventory import NO_VLAN, Known, PfState, Unknown, VfState, Vlan
-from virtfn.model.plan import Value
+
+if TYPE_CHECKING:
+    from virtfn.model.plan import Value
+
+_BY_DRIVER = Unknown("what a new VF has depends on its driver")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ValueType:
     """What values a key takes, in words for the reference; the spec has one reader per type."""
 
     words: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Number(ValueType):
     """A whole number, both limits included. ``unit`` is "" for a number of things."""
 
@@ -27,7 +32,7 @@ class Number(ValueType):
     unit: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Choice(ValueType):
     """One of the words of ``kind`` that are in ``allowed``."""
 
@@ -35,7 +40,7 @@ class Choice(ValueType):
     allowed: tuple[StrEnum, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Key:
     """One key of the spec. ``doc`` describes it for editors, ``example`` is a value as YAML has it."""
 
@@ -45,7 +50,7 @@ class Key:
     example: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class MatchKey:
     """One key by which a spec names PFs: the attribute ``fact`` of ``PfState`` must have the value.
 
@@ -70,7 +75,7 @@ def plain(value: object) -> Value:
     return str(value)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Field:
     """One settable field of a PF or a VF.
 
@@ -80,7 +85,7 @@ class Field:
     where the value is None. ``example`` is a plain value, for the reference, and ``note`` what the reference adds.
     ``individual``: a value, except the fresh one, is for one VF only, as an address is.
     ``said`` puts a value of several parts into words.
-    ``fresh`` is what every driver gives a VF that was just created; UNSET: that depends on the driver.
+    ``fresh`` is what every driver gives a VF that was just created; Unknown: that depends on the driver.
     ``disturbs`` is what the user of the VF notices ("" for nothing); of a PF's field, what all its VFs notice.
     """
 
@@ -92,7 +97,7 @@ class Field:
     example: Value
     shell_value: Callable[[Value], str]
     clear_command: str = ""
-    fresh: Wanted[Value] = UNSET
+    fresh: Known[Value] = _BY_DRIVER
     disturbs: str = ""
     note: str = ""
     off_reason: str = ""
@@ -113,25 +118,11 @@ class Field:
         if len(self.keys) == 1:
             found = getattr(state, self.name)
             return found if isinstance(found, Unknown) else plain(found)
-        return _together({name: getattr(state, name) for name in self.key_names})
-
-    def wanted(self, desired: DesiredPf | DesiredVf, state: PfState | VfState | None) -> Wanted[Known[Value]]:
-        """The plain value that is wanted; UNSET: leave it alone.
-
-        Of several keys those that are not named keep their value in ``state``, or the fresh one where that is None.
-        """
-        if len(self.keys) == 1:
-            want = getattr(desired, self.name)
-            return UNSET if want is UNSET else plain(want)
-        named = {name: getattr(desired, name) for name in self.key_names}
-        if all(value is UNSET for value in named.values()):
-            return UNSET
-        fresh = self.fresh if isinstance(self.fresh, Mapping) else {}
-        now = {name: getattr(state, name) if state else fresh.get(name) for name in self.key_names}
-        return _together({name: now[name] if value is UNSET else value for name, value in named.items()})
+        return together({name: getattr(state, name) for name in self.key_names})
 
 
-def _together(parts: Mapping[str, Any]) -> Known[Value]:
+def together(parts: Mapping[str, Any]) -> Known[Value]:
+    """The plain value of a field with several keys; Unknown where one of them is."""
     unknown = next((part for part in parts.values() if isinstance(part, Unknown)), None)
     return unknown or {name: plain(part) for name, part in parts.items()}
 

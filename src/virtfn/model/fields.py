@@ -5,14 +5,19 @@ together (the rate). A key is also the attribute of ``DesiredPf`` and ``PfState`
 ``host/`` has one codec for each row; spec, diff, order, plan, impact, commands, tables and reference read the rows.
 """
 
+from __future__ import annotations
+
 import shlex
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from virtfn.errors import UsageError
-from virtfn.model.desired import UNSET
+from virtfn.model.addresses import MacAddress
 from virtfn.model.field_row import Choice, Field, Key, MatchKey, Number, ValueType, in_order, plain
 from virtfn.model.inventory import NO_VLAN, EswitchMode, VfLinkState
-from virtfn.model.plan import Value
+
+if TYPE_CHECKING:
+    from virtfn.model.plan import Value
 
 NATIVE = "native"
 NO_MAC = "00:00:00:00:00:00"
@@ -420,7 +425,7 @@ MATCH_KEYS: Mapping[str, MatchKey] = {
 def is_individual(key: str, value: object) -> bool:
     """Whether this value of a VF's key is for one VF only: a MAC or a GUID that is not zero. Not of UNSET."""
     row = VF_FIELDS.get(key)
-    return row is not None and row.individual and value is not UNSET and plain(value) != row.fresh
+    return row is not None and row.individual and isinstance(value, MacAddress | str) and str(value) != row.fresh
 
 
 def vf_write_order(values: Mapping[str, Value]) -> list[str]:

@@ -4,12 +4,16 @@ Every fact is either its value or ``Unknown(reason)``; there is no 0, "" or defa
 ``None`` is a value: it says that there is none (no driver bound, no NUMA node).
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from virtfn.model.addresses import MacAddress, PciAddress, VfRef
-from virtfn.model.plan import Target
+
+if TYPE_CHECKING:
+    from virtfn.model.plan import Target
 
 T = TypeVar("T")
 
@@ -174,10 +178,14 @@ class PfState:
     @property
     def target(self) -> Target:
         """The target of steps that means this PF."""
+        from virtfn.model.plan import Target  # who only looks at a host needs no plans
+
         return Target("pf", self.device, self.label)
 
     def vf_target(self, index: int) -> Target:
         """The target of steps that means VF ``index``."""
+        from virtfn.model.plan import Target
+
         return Target("vf", str(self.ref(index)), f"{self.label}/{index}")
 
     def vf(self, index: int) -> VfState | None:

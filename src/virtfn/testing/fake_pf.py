@@ -16,7 +16,6 @@ from virtfn.eswitch.limits import limits_on
 from virtfn.eswitch.nic_state import NicState, PfPort, VfPort, family_of, known_filters
 from virtfn.eswitch.transitions import after_guest_write, after_pf_write, after_vf_write, takes_guest_mac, vf_bound
 from virtfn.model.addresses import MacAddress
-from virtfn.model.desired import UNSET
 from virtfn.model.fields import NATIVE, NO_MAC, PF_FIELDS, VF_FIELDS, needs_override
 from virtfn.model.inventory import EswitchMode, Unknown, VfLinkState, Vlan, VlanProtocol
 from virtfn.model.plan import Value
@@ -254,7 +253,7 @@ class FakePf:
         return {
             name: value
             for name, value in fresh
-            if value is not UNSET and not limits_on(self.driver, name, value, mode=self.eswitch_mode)
+            if not isinstance(value, Unknown) and not limits_on(self.driver, name, value, mode=self.eswitch_mode)
         }
 
     def _set_mode(self, wanted: EswitchMode) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from virtfn.errors import UsageError
 from virtfn.model.addresses import VfRef
-from virtfn.model.desired import UNSET, DesiredPf, DesiredVf, PfMatch
+from virtfn.model.desired import DesiredPf, DesiredVf
 from virtfn.model.field_row import Field, in_order
 from virtfn.model.fields import FIELDS, PF_FIELDS, VF_FIELDS
 from virtfn.model.inventory import PfState, Unknown, VfState, Vlan, VlanProtocol
@@ -33,21 +33,13 @@ def test_what_was_not_observed_is_unknown_in_every_row(row: Field) -> None:
     assert isinstance(row.read(state), Unknown)
 
 
-@pytest.mark.parametrize("row", ROWS)
-def test_a_row_without_a_wanted_value_is_left_alone(row: Field) -> None:
-    desired = DesiredVf() if row in VF_FIELDS.values() else DesiredPf(PfMatch(name="p2p1"))
-    assert row.wanted(desired, None) is UNSET
-
-
 def test_no_two_rows_of_a_kind_have_one_turn() -> None:
     for rows in FIELDS.values():
         assert len({row.turn for row in in_order(rows.values())}) == len(rows)
 
 
-def test_a_half_of_the_rate_that_is_not_named_keeps_its_value() -> None:
-    now = VfState(0, min_tx_rate_mbps=5, max_tx_rate_mbps=50)
-    wanted = VF_FIELDS["rate"].wanted(DesiredVf(max_tx_rate_mbps=80), now)
-    assert wanted == {"min_tx_rate_mbps": 5, "max_tx_rate_mbps": 80}
+def test_a_rate_of_which_one_half_is_unknown_is_unknown() -> None:
+    assert isinstance(VF_FIELDS["rate"].read(VfState(0, max_tx_rate_mbps=50)), Unknown)
 
 
 def test_vlan_0_without_a_priority_is_no_vlan() -> None:

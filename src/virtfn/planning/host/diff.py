@@ -4,15 +4,15 @@ Values are in the plain form in which the host reads and writes a field. What th
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from virtfn.errors import CapabilityError, SpecError
-from virtfn.model.desired import UNSET, DesiredHost, DesiredPf, DesiredVf
-from virtfn.model.field_row import in_order
+from virtfn.model.desired import UNSET, DesiredHost, DesiredPf, DesiredVf, Wanted
+from virtfn.model.field_row import Field, in_order, plain, together
 from virtfn.model.fields import NATIVE, PF_FIELDS, VF_FIELDS
 from virtfn.model.finding import Finding, FindingKind, Severity
-from virtfn.model.inventory import Inventory, Known, PfState, Unknown
+from virtfn.model.inventory import Inventory, Known, PfState, Unknown, VfState
 from virtfn.model.plan import Target, Value
 from virtfn.planning.host.pf_match import Match, gives_address, match
 from virtfn.planning.host.vf_drivers import is_native, native_driver
@@ -99,7 +99,7 @@ def _compared(found: Match) -> Iterator[Difference | _Unreadable]:
     """The named fields of a PF and of its VFs that differ, in the order of writes."""
     entry, pf = found.entry, found.pf
     for row in _PF_ROWS:
-        after = row.wanted(entry, pf)
+        after = _wanted(row, entry, pf)
         if after is not UNSET:
             yield from _difference(pf.target, row.name, row.read(pf), after, entry.where)
     for index in range(_final_count(entry, pf)):
@@ -110,13 +110,29 @@ def _compared_vf(pf: PfState, index: int, wanted: DesiredVf, where: str) -> Iter
     vf = pf.vf(index)
     target = pf.vf_target(index)
     for row in _VF_ROWS:
-        after = row.wanted(wanted, vf)
+        after = _wanted(row, wanted, vf)
         if after is UNSET:
             continue
         have = row.read(vf) if vf else _before_it_is_created(pf, row.name)
         if row.name == "driver" and after == NATIVE and not isinstance(have, Unknown):
             after = have if is_native(have) else native_driver(pf) or NATIVE
         yield from _difference(target, row.name, have, after, where, exists=vf is not None)
+
+
+def _wanted(row: Field, desired: DesiredPf | DesiredVf, state: PfState | VfState | None) -> Wanted[Known[Value]]:
+    """The plain value that is wanted; UNSET: leave it alone.
+
+    Of several keys those that are not named keep their value in ``state``, or the fresh one where that is None.
+    """
+    if len(row.keys) == 1:
+        want = getattr(desired, row.name)
+        return UNSET if want is UNSET else plain(want)
+    named = {name: getattr(desired, name) for name in row.key_names}
+    if all(value is UNSET for value in named.values()):
+        return UNSET
+    fresh = row.fresh if isinstance(row.fresh, Mapping) else {}
+    now = {name: getattr(state, name) if state else fresh.get(name) for name in row.key_names}
+    return together({name: now[name] if value is UNSET else value for name, value in named.items()})
 
 
 def _difference(

@@ -7,7 +7,6 @@ of a VF goes with it; a fresh one has no MAC, no VLAN, no rates, no trust. Only 
 from collections.abc import Iterator, Mapping
 
 from virtfn.eswitch.limits import limits_on
-from virtfn.model.desired import UNSET
 from virtfn.model.field_row import in_order
 from virtfn.model.fields import NATIVE, NO_MAC, VF_FIELDS, vf_write_order
 from virtfn.model.inventory import HolderKind, Unknown, VfState
@@ -108,8 +107,7 @@ def _at_first(changes: PfChanges, field: str) -> Value | Unknown:
     known = changes.facts.spoofchk_at_first if changes.facts and field == "spoofchk" else None
     if known is not None:
         return known
-    fresh = VF_FIELDS[field].fresh
-    return Unknown(f"what {field} a new VF has here is not known") if fresh is UNSET else fresh
+    return VF_FIELDS[field].fresh
 
 
 def _needless(changes: PfChanges, field: str, value: Value) -> bool:
