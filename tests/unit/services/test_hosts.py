@@ -13,6 +13,7 @@ from virtfn.errors import (
     GuardRefused,
     Interrupted,
     KernelRefused,
+    PermissionDenied,
     SpecError,
     UsageError,
     VerifyFailed,
@@ -338,3 +339,11 @@ def test_a_guard_that_is_not_overridden_refuses_before_anything_is_begun(rig: Ri
     with pytest.raises(GuardRefused):
         rig.hosts.carry_out(proposal, forced=frozenset({"vf-in-use"}))
     assert rig.records.all() == ()
+
+
+def test_a_user_who_cannot_read_the_journal_can_still_plan(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionDenied("the journal cannot be written or read (Permission denied)")
+
+    monkeypatch.setattr(FileJournal, "committed", refuse)
+    assert not rig.propose(TWO_FIELDS).is_empty
