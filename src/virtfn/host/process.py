@@ -98,5 +98,8 @@ def _run(command: Sequence[str], *, what: str) -> None:
 def _import_path() -> list[str]:
     """``sys.path`` without the current folder, unless virtfn itself is imported from there."""
     package = str(Path(__file__).parents[2])
-    here = str(Path.cwd())
+    try:
+        here = str(Path.cwd())
+    except FileNotFoundError:
+        here = ""
     return [one for one in sys.path if Path(one).is_absolute() and (one != here or one == package)]

@@ -100,3 +100,13 @@ def test_a_report_is_one_line_of_the_system_log(tmp_path: Path) -> None:
 
 def test_a_host_without_a_log_daemon_is_no_error(tmp_path: Path) -> None:
     process.report("nobody reads this", log=tmp_path / "none")
+
+
+def test_a_current_folder_that_is_gone_keeps_nothing_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert str(Path(process.__file__).parents[2]) in process._import_path()
