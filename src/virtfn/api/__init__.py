@@ -1,4 +1,6 @@
-"""The library: a host, or a cloud, as an object. Typed results, no printing; errors are those of ``virtfn.errors``.
+"""The library: a host, its mirrors, or a cloud, as an object. It does what the command does, and prints nothing.
+
+Every type that it takes or gives is exported here; errors are in ``virtfn.errors``. All else is private.
 
 ::
 
@@ -20,6 +22,224 @@ More, with every error: docs/how-to/use-the-library.md.
 from virtfn.api.cloud import Cloud
 from virtfn.api.host import Host
 from virtfn.api.mirrors import Mirrors
-from virtfn.api.specs import Spec
+from virtfn.api.session import Spec
+from virtfn.engine.events import (
+    Event,
+    EventSink,
+    JournalFailed,
+    RestoredValue,
+    RollbackStarted,
+    StepsDone,
+    StepsFailed,
+    StepsStarted,
+    TransactionStarted,
+    ValuesRestored,
+)
+from virtfn.model.addresses import MacAddress, PciAddress, VfRef
+from virtfn.model.cloud import (
+    DesiredCloud,
+    DesiredNetwork,
+    DesiredPort,
+    DesiredServer,
+    DesiredSubnet,
+    Kind,
+    NetworkType,
+    VnicType,
+)
+from virtfn.model.cloud.causes import Cause, CauseKind
+from virtfn.model.cloud.mirror import (
+    CloudMirror,
+    CloudPort,
+    HostSide,
+    PortNetwork,
+    PortOwner,
+    Preparation,
+    PreparationState,
+    Project,
+)
+from virtfn.model.cloud.observed import (
+    ObservedNetwork,
+    ObservedPort,
+    ObservedServer,
+    ObservedServerGroup,
+    ObservedSubnet,
+)
+from virtfn.model.desired import DesiredHost, DesiredPf, DesiredVf, PfMatch
+from virtfn.model.finding import Action, Finding, Severity, UseCase
+from virtfn.model.inventory import (
+    EswitchMode,
+    Holder,
+    HolderKind,
+    Inventory,
+    Known,
+    Netdev,
+    PfState,
+    Unknown,
+    VfLinkState,
+    VfState,
+    Vlan,
+    VlanProtocol,
+)
+from virtfn.model.mirror import (
+    Attempt,
+    Mirror,
+    MirrorHealth,
+    MirrorProposal,
+    MirrorReceipt,
+    MirrorRequest,
+    MirrorSpec,
+    MirrorStatus,
+    Rejection,
+)
+from virtfn.model.place import Place
+from virtfn.model.plan import Impact, Plan, Step, Target, Undoing, Value, Writing
+from virtfn.model.probe import (
+    Direction,
+    Endpoint,
+    Leg,
+    NoMeter,
+    ProbePoint,
+    ProbePoints,
+    ProofReport,
+    Strength,
+    Tally,
+    Waypoint,
+)
+from virtfn.model.proposal import CloudProposal, CloudRequest, HostRequest, InterruptedRun, Proposal, Receipt, Recovery
+from virtfn.model.subject import CloudAction, CloudSubject, HostSubject, MirrorSubject
+from virtfn.model.transaction import Status, Summary, Transaction
+from virtfn.planning.cloud.readiness import Readiness
+from virtfn.planning.host.diff import Difference
+from virtfn.services.boot_unit import BootUnit, BootUnitStatus
+from virtfn.services.cloud_state import CloudReceipt, CloudView
+from virtfn.services.events import (
+    BurstJudged,
+    ConfirmationOverdue,
+    InterruptedFound,
+    ModesCorrected,
+    ProofRetried,
+    RecoveryIncomplete,
+    ServerProgress,
+    StrategyNotProven,
+)
+from virtfn.services.history import History, Retention
 
-__all__ = ["Cloud", "Host", "Mirrors", "Spec"]
+__all__ = [
+    "Action",
+    "Attempt",
+    "BootUnit",
+    "BootUnitStatus",
+    "BurstJudged",
+    "Cause",
+    "CauseKind",
+    "Cloud",
+    "CloudAction",
+    "CloudMirror",
+    "CloudPort",
+    "CloudProposal",
+    "CloudReceipt",
+    "CloudRequest",
+    "CloudSubject",
+    "CloudView",
+    "ConfirmationOverdue",
+    "DesiredCloud",
+    "DesiredHost",
+    "DesiredNetwork",
+    "DesiredPf",
+    "DesiredPort",
+    "DesiredServer",
+    "DesiredSubnet",
+    "DesiredVf",
+    "Difference",
+    "Direction",
+    "Endpoint",
+    "EswitchMode",
+    "Event",
+    "EventSink",
+    "Finding",
+    "History",
+    "Holder",
+    "HolderKind",
+    "Host",
+    "HostRequest",
+    "HostSide",
+    "HostSubject",
+    "Impact",
+    "InterruptedFound",
+    "InterruptedRun",
+    "Inventory",
+    "JournalFailed",
+    "Kind",
+    "Known",
+    "Leg",
+    "MacAddress",
+    "Mirror",
+    "MirrorHealth",
+    "MirrorProposal",
+    "MirrorReceipt",
+    "MirrorRequest",
+    "MirrorSpec",
+    "MirrorStatus",
+    "MirrorSubject",
+    "Mirrors",
+    "ModesCorrected",
+    "Netdev",
+    "NetworkType",
+    "NoMeter",
+    "ObservedNetwork",
+    "ObservedPort",
+    "ObservedServer",
+    "ObservedServerGroup",
+    "ObservedSubnet",
+    "PciAddress",
+    "PfMatch",
+    "PfState",
+    "Place",
+    "Plan",
+    "PortNetwork",
+    "PortOwner",
+    "Preparation",
+    "PreparationState",
+    "ProbePoint",
+    "ProbePoints",
+    "Project",
+    "ProofReport",
+    "ProofRetried",
+    "Proposal",
+    "Readiness",
+    "Receipt",
+    "Recovery",
+    "RecoveryIncomplete",
+    "Rejection",
+    "RestoredValue",
+    "Retention",
+    "RollbackStarted",
+    "ServerProgress",
+    "Severity",
+    "Spec",
+    "Status",
+    "Step",
+    "StepsDone",
+    "StepsFailed",
+    "StepsStarted",
+    "StrategyNotProven",
+    "Strength",
+    "Summary",
+    "Tally",
+    "Target",
+    "Transaction",
+    "TransactionStarted",
+    "Undoing",
+    "Unknown",
+    "UseCase",
+    "Value",
+    "ValuesRestored",
+    "VfLinkState",
+    "VfRef",
+    "VfState",
+    "Vlan",
+    "VlanProtocol",
+    "VnicType",
+    "Waypoint",
+    "Writing",
+]

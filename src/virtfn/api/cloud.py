@@ -2,29 +2,29 @@
 
 import os
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
-from virtfn.api.specs import Spec, text_of
+from virtfn.api.session import Session, Spec, text_of
 from virtfn.app import PARALLEL, App, Settings
 from virtfn.engine.events import EventSink, ignore
+from virtfn.journal import saved_plans
 from virtfn.model.cloud import DesiredCloud
+from virtfn.model.cloud.mirror import CloudMirror
 from virtfn.model.proposal import CloudProposal, CloudRequest
 from virtfn.model.subject import CloudAction
 from virtfn.model.transaction import Transaction
 from virtfn.services.cloud_state import CloudReceipt, CloudService, CloudView
+from virtfn.services.history import History
 
 
-class Cloud:
-    """One cloud. Every method observes it anew; what changes something holds this cloud's lock on this machine."""
+class Cloud(Session):
+    """One cloud. Every method observes it again; what changes something holds this cloud's lock on this machine."""
 
-    def __init__(self, app: App, name: str | None, sink: EventSink, timeout_s: float, parallel: int) -> None:
-        self._app = app
+    def __init__(self, app: App, sink: EventSink, name: str | None, timeout_s: float, parallel: int) -> None:
+        super().__init__(app, sink)
         self._name = name
-        self._sink = sink
         self._timeout_s = timeout_s
         self._parallel = parallel
-        self._stopped = False
 
     @classmethod
     def connect(
@@ -39,31 +39,24 @@ class Cloud:
         """The cloud of this name in clouds.yaml; None: the one that OS_CLOUD or OS_... variables mean.
 
         Nothing is sent yet. ``state``: where the journal is kept (default: where the command line keeps it).
-        ``timeout_s``: how long servers and their ports may take to be ready. ``parallel``: how many objects of one
-        kind are made, or deleted, at once. ``events`` is called with every event of the work.
+        ``events`` is called with every event of the work. ``timeout_s``: how long servers and their ports may take to
+        be ready. ``parallel``: how many objects of one kind are made, or deleted, at once.
         """
-        settings = Settings(state) if state else None
-        return cls(App(settings), name or os.environ.get("OS_CLOUD"), events, timeout_s, parallel)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        """Ask a method at work in another thread to finish its step, roll back and raise Interrupted.
-
-        It stays stopped, as after a ``with`` block: ``apply`` raises Interrupted and makes nothing.
-        """
-        self._stopped = True
+        app = App(Settings(state) if state else None)
+        return cls(app, events, name or os.environ.get("OS_CLOUD"), timeout_s, parallel)
 
     def plan(self, spec: Spec[DesiredCloud]) -> CloudProposal:
-        """What would make the cloud as declared. Raises SpecError, ConflictError, GuardRefused, CloudError."""
+        """What would make the cloud as declared, and which interrupted runs are recovered first.
+
+        Raises SpecError, ConflictError, GuardRefused (quota), CloudError. Equivalent: ``virtfn cloud plan``.
+        """
         return self._clouds().propose(CloudRequest(CloudAction.UP, _desired(spec)))
 
     def plan_down(self, spec: Spec[DesiredCloud]) -> CloudProposal:
-        """What would delete all that bears the spec's tag. Raises SpecError, CloudError."""
+        """What would delete all that bears the spec's tag. Raises SpecError, CloudError.
+
+        Equivalent: ``virtfn cloud down --dry-run``.
+        """
         return self._clouds().propose(CloudRequest(CloudAction.DOWN, _desired(spec)))
 
     def apply(self, proposal: CloudProposal) -> CloudReceipt:
@@ -71,27 +64,60 @@ class Cloud:
 
         One that makes servers waits until each port has its VF, or deletes what it has made.
         Raises CloudError (with what is known of the cause), ConflictError, VerifyFailed, LockHeld, RollbackIncomplete.
+        Equivalent: ``virtfn cloud up``, ``virtfn cloud down``.
         """
         return self._clouds().carry_out(proposal)
 
     def show(self, spec: Spec[DesiredCloud]) -> CloudView:
-        """What there is of the spec: where each VF is, what differs, what is not ready and why. Raises CloudError."""
+        """What there is of the spec: where each VF is, what differs, what is not ready and why. Raises CloudError.
+
+        Equivalent: ``virtfn cloud show``.
+        """
         return self._clouds().show(_desired(spec))
 
+    def save_plan(self, proposal: CloudProposal, path: Path) -> None:
+        """Write a proposal, with its secrets, to a file that only its owner can read.
+
+        Equivalent: ``virtfn cloud plan --out FILE``.
+        """
+        saved_plans.save(proposal, path)
+
+    def load_plan(self, path: Path) -> CloudProposal:
+        """Read a saved proposal, with the findings of now. Equivalent: ``virtfn cloud up --plan FILE``.
+
+        Raises SpecError (not a saved plan for a cloud), ConflictError (another one would be needed by now), CloudError.
+        """
+        return self._clouds().review(saved_plans.load_cloud(path))
+
+    def plan_mirror(self, source: str, copy: str, *, as_admin: bool = False) -> CloudMirror:
+        """What a mirror between two ports takes, found by the names or ids of servers and ports. Changes nothing.
+
+        ``as_admin``: the two may belong to different projects. Raises UsageError, GuardRefused, CloudError.
+        Equivalent: ``virtfn cloud mirror plan``.
+        """
+        return self._app.cloud_mirrors(self._name).plan(source, copy, as_admin=as_admin)
+
     def rollback(self, number: int | None = None) -> Transaction:
-        """Take back what a transaction made: this one, or the unfinished one, or the last. Raises ConflictError."""
-        return self._app.cloud_records(self._name, self._sink, self._is_stopped).rollback(number)
+        """Take back what a transaction made: this one, or the unfinished one, or the last. Raises ConflictError.
+
+        Equivalent: ``virtfn rollback --os-cloud NAME``.
+        """
+        return self.history().rollback(number)
 
     def transactions(self) -> tuple[Transaction, ...]:
-        """This cloud's journal on this machine, oldest first."""
-        return tuple(self._app.cloud_journal(self._name).all())
+        """This cloud's journal on this machine, oldest first. Equivalent: ``virtfn journal ls --os-cloud NAME``."""
+        return self.history().all()
+
+    def history(self) -> History:
+        """This cloud's journal on this machine: list, roll back, resume, prune.
+
+        Equivalent: ``virtfn journal --os-cloud NAME``, ``virtfn resume --os-cloud NAME``.
+        """
+        return self._app.cloud_records(self._name, self._sink, self._is_stopped)
 
     def _clouds(self) -> CloudService:
         timeout_s, parallel = self._timeout_s, self._parallel
         return self._app.clouds(self._name, self._sink, self._is_stopped, timeout_s=timeout_s, parallel=parallel)
-
-    def _is_stopped(self) -> bool:
-        return self._stopped
 
 
 def _desired(spec: Spec[DesiredCloud]) -> DesiredCloud:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
+from virtfn.api.session import Session
 from virtfn.app import App, Settings
 from virtfn.engine.events import EventSink, ignore
 from virtfn.model.mirror import Mirror, MirrorProposal, MirrorReceipt, MirrorRequest
@@ -12,15 +12,16 @@ from virtfn.model.probe import Direction
 from virtfn.services.mirrors import MirrorService
 
 
-class Mirrors:
-    """The mirrors of one host. VFs are named ``PF/INDEX`` or by PCI address; what changes something needs root."""
+class Mirrors(Session):
+    """The mirrors of one host. VFs are named ``PF/INDEX`` or by PCI address; what changes something needs root.
+
+    Once it is stopped, ``add`` changes nothing, and ``rm`` puts back but does not prove it.
+    """
 
     def __init__(self, app: App, sink: EventSink, probe_from: tuple[str, ...], frames: int) -> None:
-        self._app = app
-        self._sink = sink
+        super().__init__(app, sink)
         self._probe_from = probe_from
         self._frames = frames
-        self._stopped = False
 
     @classmethod
     def local(
@@ -35,21 +36,7 @@ class Mirrors:
 
         ``probe_from``: where probe frames are sent from, as ``--probe-from``; ``frames``: how many per leg.
         """
-        settings = Settings(state) if state else None
-        return cls(App(settings), events, tuple(probe_from), frames)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        """Ask a method at work in another thread to finish its step, roll back and raise Interrupted.
-
-        It stays stopped: ``add`` raises Interrupted and changes nothing, ``rm`` puts back but does not prove it.
-        """
-        self._stopped = True
+        return cls(App(Settings(state) if state else None), events, tuple(probe_from), frames)
 
     def plan(
         self,
@@ -99,4 +86,4 @@ class Mirrors:
         self._service().recover()
 
     def _service(self) -> MirrorService:
-        return self._app.mirrors(self._sink, lambda: self._stopped, frames=self._frames, probe_from=self._probe_from)
+        return self._app.mirrors(self._sink, self._is_stopped, frames=self._frames, probe_from=self._probe_from)

@@ -6,16 +6,25 @@ written by hand and stays.
     .venv/bin/python tests/unit/docs/generated.py
 """
 
+import ast
 import importlib
+import inspect
 import pkgutil
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import click
 
 import virtfn
+import virtfn.api.session
+import virtfn.engine.events
+import virtfn.errors
+import virtfn.model.inventory
+import virtfn.model.plan
 from virtfn.cli.main import cli
 from virtfn.errors import ExitCode
 from virtfn.eswitch.drivers import TABLE, AdminMacEffect, DriverFacts
@@ -179,10 +188,50 @@ def findings() -> str:
     return "\n".join(_table(["id", "severity", "overridable", "what it means", "what to do"], rows)) + "\n"
 
 
+def api() -> str:
+    """Every public name of the library with its first docstring line; those with methods first."""
+    exported = {name: getattr(virtfn.api, name) for name in virtfn.api.__all__}
+    rows = [[f"`{name}`", _cell(_first_line(one, name))] for name, one in exported.items()]
+    errors = [
+        [f"`{name}`", _cell(_first_line(one, name))]
+        for name, one in vars(virtfn.errors).items()
+        if isinstance(one, type) and issubclass(one, Exception)
+    ]
+    parts = []
+    for name in ("Host", "Mirrors", "Cloud", "BootUnit"):
+        methods = [
+            [f"`{method}`", _cell(_first_line(found, method))] for method, found in public_methods(exported[name])
+        ]
+        parts += [f"## {name}", "", _first_line(exported[name], name), ""]
+        parts += [*_table(["method", "what it does"], methods), ""]
+    parts += ["## Types", "", *_table(["name", "what it is"], rows), ""]
+    return "\n".join([*parts, "## Errors", "", *_table(["name", "what it means"], errors)]) + "\n"
+
+
+def public_methods(kind: type) -> Iterator[tuple[str, Any]]:
+    """Name and function of each public method or property of a class, by name."""
+    for name, member in inspect.getmembers_static(kind):
+        function = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
+        if not name.startswith("_") and inspect.isfunction(function):
+            yield name, function
+
+
+def _first_line(one: object, name: str) -> str:
+    """The first line of its docstring; of an alias, the text below its definition."""
+    if isinstance(one, type) or inspect.isroutine(one):
+        return (inspect.getdoc(one) or "").partition("\n")[0]
+    for module in (virtfn.api.session, virtfn.engine.events, virtfn.model.plan, virtfn.model.inventory):
+        for before, after in pairwise(ast.parse(inspect.getsource(module)).body):
+            if isinstance(before, ast.AnnAssign) and ast.unparse(before.target) == name and isinstance(after, ast.Expr):
+                return str(ast.literal_eval(after.value)).partition("\n")[0]
+    raise ValueError(f"{name} says nothing of itself")
+
+
 PARTS: dict[str, tuple[Path, Callable[[], str]]] = {
     "commands": (ROOT / "docs/reference/cli.md", commands),
     "exit-codes": (ROOT / "docs/reference/exit-codes.md", exit_codes),
     "findings": (ROOT / "docs/reference/findings.md", findings),
+    "api": (ROOT / "docs/reference/api.md", api),
     "drivers": (ROOT / "docs/reference/drivers.md", drivers),
     "limits": (ROOT / "docs/reference/drivers.md", limits),
     "match-keys": (ROOT / "docs/reference/host-spec.md", match_keys),
