@@ -23,12 +23,17 @@ def reachable() -> set[type]:
         if kind in found or not _is_ours(kind):
             continue
         found.add(kind)
-        hints = [typing.get_type_hints(function) for _, function in public_methods(kind)]
+        hints = [_hints(function) for _, function in public_methods(kind)]
         if dataclasses.is_dataclass(kind):
-            hints.append({name: hint for name, hint in typing.get_type_hints(kind).items() if name[0] != "_"})
+            hints.append({name: hint for name, hint in _hints(kind).items() if name[0] != "_"})
         hints.append({str(base): base for base in getattr(kind, "__orig_bases__", ())})
         waiting += [one for hint in hints for each in hint.values() for one in _classes(each)]
     return found
+
+
+def _hints(one: Any) -> dict[str, Any]:
+    """Its annotations; what its module imports for type checkers only is taken from the library's names."""
+    return typing.get_type_hints(one, localns=vars(virtfn.api))
 
 
 def _classes(hint: Any) -> Iterator[type]:

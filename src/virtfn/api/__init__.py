@@ -46,7 +46,6 @@ from virtfn.model.cloud import (
     NetworkType,
     VnicType,
 )
-from virtfn.model.cloud.causes import Cause, CauseKind
 from virtfn.model.cloud.mirror import (
     CloudMirror,
     CloudPort,
@@ -130,8 +129,6 @@ __all__ = [
     "BootUnit",
     "BootUnitStatus",
     "BurstJudged",
-    "Cause",
-    "CauseKind",
     "Cloud",
     "CloudAction",
     "CloudMirror",

@@ -6,7 +6,6 @@ from typing import Self, TypeAlias, TypeVar
 
 from virtfn.app import App
 from virtfn.engine.events import EventSink
-from virtfn.errors import SpecError
 
 Desired = TypeVar("Desired")
 Spec: TypeAlias = str | Path | Desired
@@ -40,11 +39,6 @@ class Session:
 
 def text_of(spec: str | Path) -> tuple[str, str]:
     """The name by which errors call it, and its text. Raises SpecError where the file cannot be read."""
-    from virtfn.spec import decoded
+    from virtfn.spec import source_of
 
-    if isinstance(spec, str):
-        return "spec", spec
-    try:
-        return str(spec), decoded(spec.read_bytes(), file=str(spec))
-    except OSError as fault:
-        raise SpecError(f"cannot be read ({fault.strerror})", where=str(spec)) from fault
+    return ("spec", spec) if isinstance(spec, str) else source_of(spec)

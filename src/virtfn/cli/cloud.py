@@ -28,7 +28,7 @@ from virtfn.cli.output import (
     secrets_option,
 )
 from virtfn.cli.sdk_logging import CLOUD_STEP, quieten_sdk
-from virtfn.errors import ExitCode, SpecError, UsageError
+from virtfn.errors import ExitCode, UsageError
 from virtfn.journal.saved_plans import load_cloud, save
 from virtfn.model.proposal import CloudRequest
 from virtfn.model.subject import CloudAction
@@ -296,18 +296,10 @@ def _clouds(
 
 def _read(name: str) -> "DesiredCloud":
     """The declared state of this file. Raises SpecError with every fault."""
-    from virtfn.spec import decoded
+    from virtfn.spec import source_of
     from virtfn.spec.cloud import load_cloud as load_spec
 
-    if name == "-":
-        return load_spec("stdin", decoded(sys.stdin.buffer.read(), file="stdin"))
-    if not name:
-        raise SpecError("no file is named", where="-f ''", hint="name a file, or - for standard input")
-    try:
-        data = Path(name).read_bytes()
-    except OSError as fault:
-        raise SpecError(f"cannot be read ({fault.strerror})", where=name) from fault
-    return load_spec(name, decoded(data, file=name))
+    return load_spec(*source_of(name, sys.stdin.buffer))
 
 
 def _print_done(receipt: "CloudReceipt", what: str) -> None:

@@ -196,33 +196,14 @@ def _hosts(quiet: bool) -> Iterator[tuple[HostService, Interrupts]]:
 
 def _read(files: tuple[str, ...]) -> "DesiredHost":
     """The declared state of these files. Raises SpecError with every fault of every file."""
-    from virtfn.spec import decoded, load
+    from virtfn.spec import load, sources_of
 
-    sources = []
-    for name in files or (str(DROP_INS),):
-        if not name:
-            raise SpecError("no file is named", where="-f ''", hint="name a file, or - for standard input")
-        if name == "-":
-            sources.append(("stdin", decoded(sys.stdin.buffer.read(), file="stdin")))
-            continue
-        for path in _yaml_files(Path(name)):
-            try:
-                sources.append((str(path), decoded(path.read_bytes(), file=str(path))))
-            except OSError as fault:
-                hint = "name a file with -f, or `virtfn persist install -f` one there" if not files else "name a file"
-                raise SpecError(f"cannot be read ({fault.strerror})", where=str(path), hint=hint) from fault
-    return load(sources)
-
-
-def _yaml_files(path: Path) -> list[Path]:
-    if not path.is_dir():
-        return [path]
-    found = sorted(path.glob("*.yaml"))
-    if not found:
-        raise SpecError(
-            "there is no *.yaml in this folder", where=str(path), hint="name a file with -f, or put one there"
-        )
-    return found
+    try:
+        return load(sources_of(files or (str(DROP_INS),), sys.stdin.buffer))
+    except SpecError as fault:
+        if not files and not fault.findings:
+            fault.hint = "name a file with -f, or `virtfn persist install -f` one there"
+        raise
 
 
 def _print_plan(proposal: Proposal[HostRequest], forced: frozenset[str], how: OutputFormat, *, explain: bool) -> None:

@@ -9,13 +9,25 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from virtfn.spec.constants import FORMAT
-    from virtfn.spec.document import MAX_BYTES, decoded
+    from virtfn.spec.document import MAX_BYTES, decoded, source_of, sources_of
     from virtfn.spec.from_inventory import describe, render
     from virtfn.spec.loading import load
     from virtfn.spec.schema import json_schema, json_schema_text
     from virtfn.spec.writing import dump
 
-__all__ = ["FORMAT", "MAX_BYTES", "decoded", "describe", "dump", "json_schema", "json_schema_text", "load", "render"]
+__all__ = [
+    "FORMAT",
+    "MAX_BYTES",
+    "decoded",
+    "describe",
+    "dump",
+    "json_schema",
+    "json_schema_text",
+    "load",
+    "render",
+    "source_of",
+    "sources_of",
+]
 
 _HOMES = {
     "FORMAT": "constants",
@@ -27,6 +39,8 @@ _HOMES = {
     "json_schema_text": "schema",
     "load": "loading",
     "render": "from_inventory",
+    "source_of": "document",
+    "sources_of": "document",
 }
 
 

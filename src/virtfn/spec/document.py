@@ -1,10 +1,12 @@
 """One file as plain values, with the line of each; merge keys are merged and every key stands once."""
 
+import pathlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
+from virtfn.errors import SpecError
 from virtfn.spec.constants import FORMAT
 from virtfn.spec.problems import KEY, SYNTAX, TOO_BIG, Findings, Path, Placed, Position, quoted, refusal
 from virtfn.spec.yaml_nodes import MAX_DEPTH, MAX_NODES, ListNode, MapNode, Node, Refused, ScalarNode, node_of
@@ -40,6 +42,30 @@ def decoded(data: bytes, *, file: str) -> str:
         column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
         what = f"not text: it holds the byte {data[error.start]:#04x}"
         raise refusal([Placed.of(SYNTAX, Position(file, line, column), what, _NOT_TEXT)]) from error
+
+
+def source_of(name: str | pathlib.Path, stdin: BinaryIO | None = None) -> tuple[str, str]:
+    """The name by which errors call a spec, and its text; ``stdin`` is read for the name ``-``. Raises SpecError."""
+    if stdin and str(name) == "-":
+        return "stdin", decoded(stdin.read(), file="stdin")
+    if not str(name):
+        raise SpecError("no file is named", where="-f ''", hint="name a file, or - for standard input")
+    try:
+        return str(name), decoded(pathlib.Path(name).read_bytes(), file=str(name))
+    except OSError as fault:
+        raise SpecError(f"cannot be read ({fault.strerror})", where=str(name), hint="name a file") from fault
+
+
+def sources_of(names: Iterable[str], stdin: BinaryIO) -> list[tuple[str, str]]:
+    """The same of several specs; a folder means all its *.yaml, in the order of their names."""
+    found = []
+    for name in names:
+        paths = sorted(pathlib.Path(name).glob("*.yaml")) if name and pathlib.Path(name).is_dir() else [name]
+        if not paths:
+            hint = "name a file, or put one there"
+            raise SpecError("there is no *.yaml in this folder", where=name, hint=hint)
+        found += [source_of(path, stdin) for path in paths]
+    return found
 
 
 def read(text: str, file: str, *, form: str = FORMAT) -> Document:
