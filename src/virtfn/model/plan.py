@@ -123,13 +123,23 @@ class Plan:
         return any(step.impact is Impact.BYSTANDERS for step in self.steps)
 
 
-def same_changes(one: Iterable[Step], other: Iterable[Step]) -> bool:
-    """Whether both write the same values to the same fields in one order, with the same impact; texts may differ."""
+def differing(one: Iterable[Step], other: Iterable[Step]) -> tuple[str, ...]:
+    """The fields that two plans do not write alike: to other values, in another order, or with another impact.
 
-    def changes(steps: Iterable[Step]) -> list[tuple[object, ...]]:
+    Empty where both do the same; texts may differ.
+    """
+
+    def changes(steps: Iterable[Step]) -> list[tuple[str, tuple[object, ...]]]:
         return [
-            (step.target, step.field, step.before, step.after, step.impact, step.writing, step.undoing)
+            (
+                f"{step.target} {step.field}",
+                (step.target, step.before, step.after, step.impact, step.writing, step.undoing),
+            )
             for step in steps
         ]
 
-    return changes(one) == changes(other)
+    left, right = changes(one), changes(other)
+    if left == right:
+        return ()
+    unlike = [step for step in left if step not in right] + [step for step in right if step not in left]
+    return tuple(dict.fromkeys(name for name, _ in unlike)) or ("the order of the steps",)

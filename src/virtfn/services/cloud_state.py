@@ -26,7 +26,7 @@ from virtfn.services.events import InterruptedFound, RecoveryIncomplete, ServerP
 from virtfn.services.interfaces import Cloud
 
 _CHANGED = "the cloud has changed since the plan was made"
-_AGAIN = "plan again"
+_AGAIN = (Action(UseCase.CLOUD_PLAN),)
 _LEFT = "fix the values listed above and bring the cloud up again, or delete what can be deleted: that closes it"
 INTERRUPTED_RUN = FindingKind(
     "interrupted-run",
@@ -101,7 +101,7 @@ class CloudService:
         now = self.propose(proposal.request)
         is_same = now.plan.title == proposal.plan.title and now.interrupted == proposal.interrupted
         if not is_same or _starts(now.plan.steps) != _starts(proposal.plan.steps):
-            raise ConflictError(f"{_CHANGED}: other steps are needed by now", where=proposal.plan.title, hint=_AGAIN)
+            raise ConflictError(f"{_CHANGED}: other steps are needed by now", where=proposal.plan.title, actions=_AGAIN)
         return replace(proposal, findings=now.findings)
 
     def carry_out(self, proposal: CloudProposal) -> CloudReceipt:
@@ -118,7 +118,9 @@ class CloudService:
         with self._journal.lock():
             may_finish = any(run.recovery is Recovery.FINISH for run in proposal.interrupted)
             if self._interrupted(proposal.request.desired.name, may_finish=may_finish) != proposal.interrupted:
-                raise ConflictError(f"{_CHANGED}: other runs are interrupted", where=proposal.plan.title, hint=_AGAIN)
+                raise ConflictError(
+                    f"{_CHANGED}: other runs are interrupted", where=proposal.plan.title, actions=_AGAIN
+                )
             if proposal.request.action is CloudAction.UP:
                 return self._up(proposal)
             return self._down(proposal)
@@ -141,7 +143,7 @@ class CloudService:
             return CloudReceipt(plan, now=_view(desired, seen, readiness(desired, seen)))
         if _starts(plan.steps) != _starts(steps_up(*self._observe(desired))):
             self._engine.check(plan)
-            raise ConflictError(f"{_CHANGED}: other steps are needed by now", where=plan.title, hint=_AGAIN)
+            raise ConflictError(f"{_CHANGED}: other steps are needed by now", where=plan.title, actions=_AGAIN)
         seen_ready: list[CloudView] = []
 
         def prove() -> Evidence:

@@ -8,9 +8,9 @@ from virtfn.engine.interfaces import Journal
 from virtfn.engine.transaction import NO_HOOKS, Hooks, Transactions
 from virtfn.errors import ConflictError, SpecError, VerifyFailed
 from virtfn.model.desired import DesiredHost
-from virtfn.model.finding import Finding, refusals
+from virtfn.model.finding import Action, Finding, UseCase, refusals
 from virtfn.model.inventory import Inventory
-from virtfn.model.plan import Plan, same_changes
+from virtfn.model.plan import Plan, differing
 from virtfn.model.proposal import HostRequest, Proposal, Receipt, WaitPolicy
 from virtfn.planning.host.diff import Difference, diff
 from virtfn.planning.host.guards import HostDependencies, guard_findings
@@ -26,6 +26,8 @@ StartWatchdog = Callable[[int, float], None]
 """Starts the process that rolls a transaction back unless it is confirmed within so many seconds."""
 
 _AT_ONCE = WaitPolicy()
+_NAMED = 3
+"""How many fields a refusal names."""
 
 
 class HostService:
@@ -118,14 +120,17 @@ class HostService:
 
     def _refuse_changed(self, proposal: Proposal[HostRequest], inventory: Inventory) -> None:
         """Raise ConflictError where another plan would be proposed now."""
-        gone = "the host has changed since the plan was made"
+        gone, again = "the host has changed since the plan was made", (Action(UseCase.PLAN),)
         try:
             now = plan_host(diff(proposal.request.desired, inventory), inventory)
         except SpecError as fault:
-            raise ConflictError(f"{gone}: {fault}", where=fault.where, hint="plan again") from fault
-        if proposal.plan.subject != now.subject or not same_changes(proposal.plan.steps, now.steps):
+            raise ConflictError(f"{gone}: {fault}", where=fault.where, actions=again) from fault
+        fields = differing(proposal.plan.steps, now.steps)
+        if fields or proposal.plan.subject != now.subject:
             self._engine.check(proposal.plan)
-            raise ConflictError(gone, where=proposal.plan.title, hint="plan again: other steps are needed by now")
+            more = f" and {len(fields) - _NAMED} more" if len(fields) > _NAMED else ""
+            what = ", ".join(fields[:_NAMED]) + more or "the number of VFs"
+            raise ConflictError(f"{gone}: {what}", where=proposal.plan.title, actions=again)
 
     def _confirmed(self, within_s: float | None) -> Hooks:
         """The hooks of a run that has to be confirmed: its watchdog is started before the first write."""

@@ -181,7 +181,7 @@ def test_a_proposal_that_would_restore_a_value_of_then_is_refused(rig: Rig) -> N
     proposal = rig.propose(desired(num_vfs=6))
     rig.host.vfs[2] = replace(rig.host.vfs[2], vlan=100)
     before = rig.host.observe()
-    with pytest.raises(ConflictError, match="the host has changed since the plan was made"):
+    with pytest.raises(ConflictError, match="the host has changed since the plan was made: p2p1/2 vlan"):
         rig.hosts.carry_out(proposal, forced=frozenset({"vf-count", "vf-in-use"}))
     assert (rig.host.observe(), rig.records.all()) == (before, ())
 
