@@ -26,7 +26,7 @@ from virtfn.cli.output import (
 from virtfn.cli.plan_view import print_plan
 from virtfn.errors import ExitCode, SpecError, UsageError
 from virtfn.journal.saved_plans import load_host, save
-from virtfn.model.finding import refusals
+from virtfn.model.finding import not_overridden, refusals
 from virtfn.model.proposal import HostRequest, Proposal, Receipt, WaitPolicy
 from virtfn.model.value_format import say
 from virtfn.services.boot_unit import DROP_INS
@@ -207,16 +207,16 @@ def _read(files: tuple[str, ...]) -> "DesiredHost":
 
 
 def _print_plan(proposal: Proposal[HostRequest], forced: frozenset[str], how: OutputFormat, *, explain: bool) -> None:
-    refused = refusals(proposal.findings, forced)
+    findings = not_overridden(proposal.findings, forced)
     if how.is_document:
-        print_document("plan", {"plan": proposal.plan, "findings": refused}, how)
+        print_document("plan", {"plan": proposal.plan, "findings": findings}, how)
         return
     out = console()
     if proposal.is_empty:
         out.print("Nothing to do: the host is as declared.")
         return
     print_plan(out, proposal.plan, explain=explain)
-    for line, style in finding_lines(refused):
+    for line, style in finding_lines(findings):
         out.print(Text(f"  {line}", style=style), soft_wrap=True)
 
 

@@ -112,8 +112,13 @@ class FindingKind:
         return Finding(self.id, self.severity, subject, what, evidence, fix or self.fix, actions, may_insist)
 
 
+def not_overridden(findings: Iterable[Finding], forced: frozenset[str]) -> tuple[Finding, ...]:
+    """All findings but the refusals that are overridable, and whose ids ``forced`` names."""
+    return tuple(
+        one for one in findings if not (one.severity is Severity.REFUSAL and one.overridable and one.id in forced)
+    )
+
+
 def refusals(findings: Iterable[Finding], forced: frozenset[str] = frozenset()) -> tuple[Finding, ...]:
     """The findings that forbid to go on; one that is overridable does not where ``forced`` names its id."""
-    return tuple(
-        one for one in findings if one.severity is Severity.REFUSAL and not (one.overridable and one.id in forced)
-    )
+    return tuple(one for one in not_overridden(findings, forced) if one.severity is Severity.REFUSAL)
