@@ -161,8 +161,8 @@ def test_two_servers_are_found_with_their_vfs_and_nothing_is_changed(
         assert found[side]["mac"] == shown.mac_address
         assert found[side]["project"] == {"id": shown.project_id, "name": "admin"}
     assert (found["host"], found["pf"], found["physical_network"]) == (HOST, PFS[0].name, "physnet1")
-    add = f"virtfn mirror add {slot(stage, web)} {slot(stage, probe)}"
-    assert found["host_side"]["commands"][-1] == add
+    assert found["host_side"]["action"]["use_case"] == "mirror add"
+    assert found["host_side"]["action"]["arguments"] == [slot(stage, web), slot(stage, probe)]
     assert [one["state"] for one in found["preparations"]] == ["to do", "or instead"]
     assert [one.to_dict() for one in stage.sdk.network.ports()] == before
 
@@ -247,9 +247,9 @@ def test_another_projects_port_takes_as_admin(
     assert (
         "port web is of admin, server vm-web is of admin, port theirs is of tenant, server vm-theirs is of ten" in said
     )
-    assert "next: --as-admin" in said
+    assert "next: add --as-admin" in said
     assert main(["cloud", "mirror", "plan", "vm-web", "vm-theirs", "--as-admin", "-o", "yaml"]) == 0
-    assert "WARNING: --as-admin: all that is sent to port web of project admin" in capsys.readouterr().err
+    assert "WARNING (--as-admin): all that is sent to port web of project admin" in capsys.readouterr().err
     assert main(["cloud", "mirror", "plan", "vm-mine", "vm-theirs"]) == 0, "one project owns all of it"
     assert "WARNING" not in capsys.readouterr().err
 

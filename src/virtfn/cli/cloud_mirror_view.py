@@ -1,8 +1,9 @@
-"""A mirror between two ports of a cloud, as text: what was found, what to set, what to run on the host."""
+"""A mirror between two ports of a cloud as text: what was found, what to set, what to run on the host."""
 
 from rich.console import Console
 from rich.text import Text
 
+from virtfn.cli.actions import command
 from virtfn.cli.output import grid, print_table
 from virtfn.model.cloud.mirror import CloudMirror, CloudPort, Preparation, PreparationState, Project
 from virtfn.model.inventory import Known, Unknown
@@ -17,7 +18,7 @@ _MARKS = {
 
 
 def print_cloud_mirror(out: Console, found: CloudMirror, *, explain: bool = False) -> None:
-    """Ids that stand for names are cut short in the table, never in a command."""
+    """The ports, then what to do in the cloud and on the host. Ids are shortened in the table, never in a command."""
     out.print(Text(f"Mirror: {found.source.label} to {found.copy.label}", style="bold"), soft_wrap=True)
     table = grid("", "SOURCE", "COPY")
     for name, source, copy in zip(_FACTS, _cells(found.source), _cells(found.copy), strict=True):
@@ -30,8 +31,8 @@ def print_cloud_mirror(out: Console, found: CloudMirror, *, explain: bool = Fals
     for one in found.preparations:
         _print_preparation(out, one)
     _print_host_side(out, found)
-    for command in found.lookups if explain else ():
-        out.print(Text(f"  $ {command}", style="cyan"), soft_wrap=True)
+    for words in found.lookups if explain else ():
+        out.print(Text(f"  $ {words}", style="cyan"), soft_wrap=True)
 
 
 _FACTS = ("server", "port", "project", "network", "host", "VF", "MAC", "port security")
@@ -41,7 +42,7 @@ def _cells(port: CloudPort) -> tuple[str, ...]:
     network = port.network
     physical = _word(network.physical_network)
     return (
-        _short(f"{port.owner.name or port.owner.id} ({port.owner.status})" if port.owner else "not told"),
+        _short(f"{port.owner.name or port.owner.id} ({port.owner.status})" if port.owner else "not shown"),
         _short(port.name) if port.name else f"{port.id[:8]}...",
         _project(port.project),
         _short(f"{network.name} ({physical})"),
@@ -66,7 +67,7 @@ def _short(text: str) -> str:
 
 def _print_pf(out: Console, found: CloudMirror) -> None:
     if isinstance(found.pf, Unknown):
-        line = f"Whether the two VFs are of one PF is left to the host's own check: {found.pf.reason}."
+        line = f"Whether both VFs are of one PF is checked on the host: {found.pf.reason}."
     else:
         served = f"the agent on {found.host} serves {found.physical_network} with no other netdev"
         line = f"Both are VFs of {found.pf}: {served}."
@@ -81,15 +82,16 @@ def _print_preparation(out: Console, one: Preparation) -> None:
     out.print(f"      {one.why}.", soft_wrap=True)
     out.print(f"      who may: {one.who}", soft_wrap=True)
     prompt = "" if one.commands and one.commands[0].startswith("[") else "$ "
-    for command in one.commands:
-        out.print(Text(f"      {prompt}{command}", style="cyan"), soft_wrap=True)
+    for words in one.commands:
+        out.print(Text(f"      {prompt}{words}", style="cyan"), soft_wrap=True)
 
 
 def _print_host_side(out: Console, found: CloudMirror) -> None:
     side = found.host_side
     out.print(Text(f"On {side.host}, as root:", style="bold"), soft_wrap=True)
-    for command in side.commands:
-        out.print(Text(f"  $ {command}", style="cyan"), soft_wrap=True)
+    add = command(side.action)
+    for words in (f"{add} --dry-run --explain", add):
+        out.print(Text(f"  $ {words}", style="cyan"), soft_wrap=True)
     out.print(Text(f"  ! {side.answer}.", style="yellow"), soft_wrap=True)
     out.print("  What works:", soft_wrap=True)
     for way in side.instead:

@@ -46,9 +46,7 @@ def connect(cloud: str | None) -> Any:
 
 def _need_sdk() -> None:
     if importlib.util.find_spec("openstack") is None:
-        raise BackendUnreachable(
-            "openstacksdk is not installed", where="virtfn cloud", hint="pip install 'virtfn[cloud]'"
-        )
+        raise BackendUnreachable("openstacksdk is not installed", where="cloud", hint="pip install 'virtfn[cloud]'")
 
 
 @contextmanager
@@ -60,7 +58,7 @@ def _well_formed(cloud: str | None) -> Iterator[None]:
             yield
         except (AttributeError, TypeError, ValueError, KeyError) as fault:  # the SDK takes the file's shape for granted
             raise CloudUnreachable(
-                f"clouds.yaml is not as the SDK wants it ({fault})", where=label, hint="see clouds.yaml, --os-cloud"
+                f"clouds.yaml is not as the SDK wants it ({fault})", where=label, hint="see clouds.yaml"
             ) from fault
 
 
@@ -74,8 +72,8 @@ def _entry(cloud: str | None) -> Any:
     if cloud is None and not any(name.startswith("OS_") and name not in _NOT_A_CLOUD for name in os.environ):
         raise CloudUnreachable(
             "no cloud is named",
-            where="virtfn cloud",
-            hint="--os-cloud NAME, or export OS_CLOUD=NAME (an entry of clouds.yaml)",
+            where="cloud",
+            hint="name an entry of clouds.yaml, or export OS_CLOUD=NAME",
         )
     config = OpenStackConfig(app_name="virtfn")
     names = sorted(map(str, config.get_cloud_names()))

@@ -84,8 +84,7 @@ class Writer:
         except BaseException as refusal:
             for target in self._never_seen(unanswered):
                 refusal.add_note(
-                    f"{target} was asked for and may still come: `virtfn cloud show -o wide` shows it then, and "
-                    "`openstack` deletes it by its id"
+                    f"{target} was asked for and may still be created: look for it, and delete it by its id"
                 )
             try:
                 self._wait_until_gone(deleted)

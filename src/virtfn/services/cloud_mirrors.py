@@ -1,4 +1,4 @@
-"""Mirrors between ports of a cloud: found, judged and laid out. Nothing is changed, neither there nor on a host."""
+"""Mirrors between ports of a cloud: which ports are meant, what refuses one, what making it takes. Changes nothing."""
 
 from virtfn.model.cloud.mirror import CloudMirror, CloudPort, NameMatches
 from virtfn.planning.cloud.mirror import choose, guard_findings, of_server, plan_mirror

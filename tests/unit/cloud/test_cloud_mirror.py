@@ -79,7 +79,7 @@ class FewPorts:
 def test_a_port_is_found_by_its_name_its_id_and_its_server(source: str) -> None:
     found = CloudMirrors(FewPorts()).plan(source, "vm-probe")
     assert (found.source, found.copy, found.pf, found.warnings) == (WEB, PROBE, "ens1f0", ())
-    assert found.host_side.commands[-1] == "virtfn mirror add 0000:3b:02.3 0000:3b:02.1"
+    assert found.host_side.action.arguments == ("0000:3b:02.3", "0000:3b:02.1")
 
 
 @pytest.mark.parametrize("source", ["nobody", "vm-web:probe", "nobody:web", ":", "", "vm-web:", ":web"])
@@ -181,9 +181,9 @@ def test_another_projects_port_takes_an_administrator_who_says_so() -> None:
     mirrors = CloudMirrors(FewPorts((WEB, theirs)))
     with pytest.raises(GuardRefused) as caught:
         mirrors.plan("web", "probe")
-    assert caught.value.hint == "--as-admin if you answer for that"
+    assert [one.id for one in caught.value.findings] == ["other-project"]
     assert mirrors.plan("web", "probe", as_admin=True).warnings == (
-        "--as-admin: all that is sent to port web of project proof and server vm-web of project proof will be read by "
+        "all that is sent to port web of project proof and server vm-web of project proof will be read by "
         "port probe of project others and server vm-probe of project others",
     )
     assert CloudMirrors(FewPorts()).plan("web", "probe", as_admin=True).warnings == ()
@@ -240,7 +240,7 @@ def test_what_else_is_known_is_noted() -> None:
     copy = replace(PROBE, trusted=True, owner=PortOwner("s2", "vm-probe", PROOF, "SHUTOFF"))
     notes = "\n".join(plan_mirror(source, copy, (replace(AGENT, alive=False),)).notes)
     assert "does not answer" in notes
-    assert "the server of web is not told" in notes
+    assert "the server of web is not shown" in notes
     assert "vm-probe is SHUTOFF" in notes
     assert "vm-probe:probe is trusted" in notes
 
@@ -267,7 +267,7 @@ def test_the_table_is_80_columns_and_the_commands_are_whole(
     assert "  $ virtfn mirror add 0000:3b:02.3 0000:3b:02.1\n" in said.out
     assert "$ openstack port show id-of-web -c project_id" in said.out
     assert "refused today" in said.out
-    assert "WARNING: --as-admin: all that is sent to" in said.err
+    assert "WARNING (--as-admin): all that is sent to" in said.err
 
 
 def test_the_document_has_all_that_was_found(ports: FewPorts, capsys: pytest.CaptureFixture[str]) -> None:

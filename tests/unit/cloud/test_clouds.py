@@ -142,8 +142,8 @@ def test_what_left_the_spec_stays_and_is_named(rig: Rig) -> None:
     plan = rig.plan(desired(FIELD_NOTE.replace("count: 2", "count: 1")))
     assert plan.is_empty
     assert plan.notes == (
-        "port vm-2-0 bears our tag but is not in the spec; it stays until `virtfn cloud down`",
-        "server vm-2 bears our tag but is not in the spec; it stays until `virtfn cloud down`",
+        "port vm-2-0 bears our tag but is not in the spec: it stays until the spec is taken down",
+        "server vm-2 bears our tag but is not in the spec: it stays until the spec is taken down",
     )
 
 

@@ -51,4 +51,4 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.M
 def test_no_cloud_at_all_says_how_to_name_one(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OS_CLOUD", "OS_AUTH_URL", "OS_PROJECT_NAME", "OS_USERNAME", "OS_PASSWORD"):
         monkeypatch.delenv(name, raising=False)
-    assert "no cloud is named; --os-cloud NAME" in said(None)
+    assert "no cloud is named; name an entry of clouds.yaml, or export OS_CLOUD=NAME" in said(None)

@@ -260,7 +260,7 @@ def test_a_subnet_that_is_not_in_the_spec_any_more_gives_addresses_as_before() -
     without = text[:a] + text[b:]
     plan = made.plan(desired(without))
     assert plan.is_empty
-    assert plan.notes == ("subnet flat-v4 bears our tag but is not in the spec; it stays until `virtfn cloud down`",)
+    assert plan.notes == ("subnet flat-v4 bears our tag but is not in the spec: it stays until the spec is taken down",)
     made.up(without.replace("count: 1", "count: 2"))
     assert made.ours()[Kind.PORT, "vm-2-0"].fixed_ip is not None
 

@@ -233,7 +233,7 @@ def test_what_a_gateway_gave_up_on_is_looked_for_and_told_if_it_does_not_come(
         writer(Unanswered(ours, status, comes=comes), ours).write([port("a")])
     assert ours.listed[Kind.PORT] == (1 if status == 504 else 0)
     said = getattr(caught.value, "__notes__", [])
-    assert any(one.startswith("port a was asked for and may still come") for one in said) == told
+    assert any(one.startswith("port a was asked for and may still be created") for one in said) == told
 
 
 def test_servers_that_were_deleted_beside_a_refused_one_are_waited_for() -> None:

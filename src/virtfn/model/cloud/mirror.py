@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from virtfn.model.addresses import PciAddress
+from virtfn.model.finding import Action
 from virtfn.model.inventory import Known
 
 BOUND = "hw_veb"
@@ -102,10 +103,10 @@ class Preparation:
 
 @dataclass(frozen=True)
 class HostSide:
-    """What is done on the compute host: the commands in order, what they will answer today, and what would work."""
+    """What to run on the compute host, what it answers today, and what works instead."""
 
     host: str
-    commands: tuple[str, ...]
+    action: Action
     answer: str
     instead: tuple[str, ...]
 

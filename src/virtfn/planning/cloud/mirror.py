@@ -1,4 +1,4 @@
-"""A mirror between two ports of a cloud: which ports are meant, what speaks against it, and what it takes. Pure.
+"""A mirror between two ports of a cloud: which ports are meant, what refuses it, and what making it takes. Pure.
 
 Facts: Neutron's SR-IOV agent (plugins/ml2/drivers/mech_sriov/agent) sets a VF's spoof check from its port's port
 security at each port update and at its own start, and knows a VF by its MAC together with its PCI address. Who may turn
@@ -22,7 +22,7 @@ from virtfn.model.cloud.mirror import (
     Project,
 )
 from virtfn.model.cloud.observed import NicAgent
-from virtfn.model.finding import Finding, FindingKind, Severity
+from virtfn.model.finding import Action, Finding, FindingKind, Severity, UseCase
 from virtfn.model.inventory import Known, Unknown
 from virtfn.model.mirror import OTHER_PF, SAME_VF
 
@@ -32,7 +32,6 @@ _NO_VF = {
     "macvtap": "its VM has a macvtap on the VF, and that takes in frames for its own MAC only",
     "direct-physical": "its VM has the whole PF: there is no VF to mirror",
 }
-_BE_ADMIN = "use a cloud with an administrator's credentials (--os-cloud)"
 
 
 def _guard(id: str, meaning: str, fix: str) -> FindingKind:
@@ -42,13 +41,17 @@ def _guard(id: str, meaning: str, fix: str) -> FindingKind:
 VNIC_TYPE = _guard(
     "vnic-type", "A port of a mirror is of a type that has no VF to mirror.", "use ports of vnic_type direct"
 )
-NOT_TOLD = _guard("not-told", "Where a port of a mirror is bound, or to which VF, is not known.", _BE_ADMIN)
+NOT_TOLD = _guard(
+    "not-told",
+    "Where a port of a mirror is bound, or to which VF, is not known.",
+    "use the credentials of an administrator",
+)
 NOT_BOUND = _guard("not-bound", "A port of a mirror has no VF now.", "boot a server with it")
 SAME_PORT = _guard("same-port", "Source and copy of a mirror are one port.", "name two ports")
 OTHER_HOST = _guard(
     "other-host",
     "The servers of a mirror are on two hosts: a NIC's switch copies only to its own VFs.",
-    "move one server: servers with VFs move by cold migration, or are made again with --host",
+    "move one server: servers with VFs move by cold migration, or are recreated on the other host",
 )
 OTHER_NETWORK = _guard("other-network", "The ports of a mirror are on two networks.", "choose ports of one network")
 OTHER_PHYSNET = _guard(
@@ -59,7 +62,7 @@ OTHER_PHYSNET = _guard(
 OTHER_PROJECT = _guard(
     "other-project",
     "Not one project owns both ports and both servers: what is sent to the one would be read by the other.",
-    "--as-admin if you answer for that",
+    "choose ports of one project; an administrator can insist, and answers for it",
 )
 
 
@@ -89,7 +92,7 @@ def of_server(named: NameMatches, port: str) -> NameMatches:
 
 
 def guard_findings(source: CloudPort, copy: CloudPort, *, as_admin: bool) -> tuple[Finding, ...]:
-    """All that refuses a mirror of ``source`` to ``copy``; ``as_admin`` takes no offence at two projects."""
+    """All that refuses a mirror of ``source`` to ``copy``; ``as_admin`` allows two projects."""
     found = [*_by_itself(source), *(_by_itself(copy) if copy.id != source.id else ()), *_together(source, copy)]
     if not as_admin:
         found += _two_projects(source, copy)
@@ -139,7 +142,7 @@ def _port_of(server: PortOwner, ports: tuple[CloudPort, ...]) -> CloudPort:
 
 
 def _by_itself(port: CloudPort) -> Iterator[Finding]:
-    """What refuses one port, in whatever mirror."""
+    """What refuses any mirror of this port."""
     label = port.label
     if port.vnic_type != _DIRECT:
         why = _NO_VF.get(port.vnic_type, "it has no VF")
@@ -156,7 +159,7 @@ def _by_itself(port: CloudPort) -> Iterator[Finding]:
 
 
 def _together(source: CloudPort, copy: CloudPort) -> Iterator[Finding]:
-    """What refuses these two in one mirror; facts that are not known are reported of each port by itself."""
+    """What refuses a mirror of these two; what is not known of one port is a finding of that port."""
     if source.id == copy.id:
         yield SAME_PORT.at(source.label, f"source and copy are one port, {source.label}")
         return
@@ -218,7 +221,7 @@ def _physical_network(port: CloudPort) -> str | None:
 def _pf(host: str, network: str, agents: Known[tuple[NicAgent, ...]]) -> Known[str]:
     """The PF of the VFs, where the agent's configuration leaves one possibility only."""
     if isinstance(agents, Unknown):
-        return Unknown(f"Neutron tells the VFs' addresses, and its agents' netdevs not to us: {agents.reason}")
+        return Unknown(f"the netdevs of Neutron's agents are not known: {agents.reason}")
     agent = next((one for one in agents if one.host == host), None)
     if agent is None:
         return Unknown(f"Neutron has no NIC Switch agent on {host}")
@@ -239,8 +242,8 @@ def _preparations(copy: CloudPort, host: str, pf: Known[str]) -> Iterator[Prepar
         PreparationState.DONE if off else PreparationState.TO_DO,
         f"an administrator, or the owner of network {copy.network.name} ({copy.network.project})",
         "while the VF has its port's own MAC, Neutron's agent sets its spoof check from this, at each port update and "
-        "at its own start: one that was turned off on the host alone is on again. Needed where the copy's guest shall "
-        "send; a copy that only listens does without it. The port's security groups go, too; VFs never heeded them",
+        "at its own start: one that was turned off on the host alone is on again. Needed if the copy's guest must "
+        "send; a copy that only listens does without it. The port's security groups go, too; they never applied to VFs",
         ()
         if off
         else (shlex.join(["openstack", "port", "set", "--no-security-group", "--disable-port-security", copy.id]),),
@@ -249,29 +252,28 @@ def _preparations(copy: CloudPort, host: str, pf: Known[str]) -> Iterator[Prepar
         return
     netdev = pf if isinstance(pf, str) else "PF"
     yield Preparation(
-        f"the VF of {copy.label} out of the agent's hands",
+        f"the VF of {copy.label} excluded from the agent",
         PreparationState.CHOICE,
         f"root on {host}",
-        "the agent then leaves this VF alone altogether, and no longer reports its port up or down. Add it to what is "
+        "the agent then leaves this VF alone, and no longer reports its port up or down. Add it to what is "
         "there, restart the agent, and take it out again afterwards",
         ("[sriov_nic]", f"exclude_devices = {netdev}:{copy.pci_slot}"),
     )
 
 
 def _host_side(source: CloudPort, copy: CloudPort, host: str, pf: Known[str]) -> HostSide:
-    mirror = ["virtfn", "mirror", "add", str(source.pci_slot), str(copy.pci_slot)]
     netdev = pf if isinstance(pf, str) else "PF"
     return HostSide(
         host,
-        (shlex.join([*mirror, "--dry-run", "--explain"]), shlex.join(mirror)),
+        Action(UseCase.MIRROR_ADD, (str(source.pci_slot), str(copy.pci_slot))),
         "refused today, and nothing is changed: VMs hold both VFs through vfio, so no probe frame can be captured "
-        "there, and virtfn makes no mirror that it cannot prove (`no meter`)",
+        "there, and no mirror is made that cannot be proven (`no meter`)",
         (
             f"VFs of {netdev} with a netdev on {host} or in a network namespace, a container's for example: between "
             "those the mirror is made and proven",
-            f"by hand, not proven, and not taken back by virtfn: `ip link set dev {netdev} vf N mac {source.mac}`, "
-            f"where `virtfn show` tells N, the number of {copy.pci_slot}; back with mac {copy.mac}. Whether that "
-            "mirrors depends on the NIC: docs/reference/drivers.md",
+            f"by hand, not proven, and not undone automatically: `ip link set dev {netdev} vf N mac {source.mac}`, "
+            f"where N is the index of VF {copy.pci_slot}; undo it with mac {copy.mac}. Whether that mirrors depends on "
+            "the NIC: docs/reference/drivers.md",
         ),
     )
 
@@ -283,23 +285,23 @@ def _warnings(source: CloudPort, copy: CloudPort, as_admin: bool) -> Iterator[st
             " and ".join(f"{what} of project {_told_apart(project, every)}" for what, project in _owners(port))
             for port in (source, copy)
         )
-        yield f"--as-admin: all that is sent to {sent} will be read by {read}"
+        yield f"all that is sent to {sent} will be read by {read}"
 
 
 def _notes(source: CloudPort, copy: CloudPort, host: str, agents: Known[tuple[NicAgent, ...]]) -> Iterator[str]:
     known = () if isinstance(agents, Unknown) else agents
     if any(not one.alive for one in known if one.host == host):
-        yield f"the NIC Switch agent on {host} does not answer: what Neutron says of these ports may be old"
+        yield f"the NIC Switch agent on {host} does not answer: what Neutron knows of these ports may be outdated"
     for port in (source, copy):
         if port.owner is None:
-            yield f"the server of {port.label} is not told, so its project is not known"
+            yield f"the server of {port.label} is not shown, so its project is not known"
         elif port.owner.status != "ACTIVE":
-            yield f"server {port.owner.name} is {port.owner.status}: its start sets the VF's MAC anew"
+            yield f"server {port.owner.name} is {port.owner.status}: its start sets the VF's MAC again"
     if copy.trusted is True:
         yield f"{copy.label} is trusted: the mirror takes trust from its VF, nova gives it again when the server starts"
     yield (
-        f"while the mirror stands, the agent does not know the VF of {copy.label}: Neutron shows that port DOWN, and "
-        "its server loses its own traffic; both come back with `virtfn mirror rm`"
+        f"while the mirror exists, the agent does not know the VF of {copy.label}: Neutron shows that port DOWN, and "
+        "its server loses its own traffic, until the mirror is removed"
     )
     yield f"a stop of server {copy.owner.name if copy.owner else copy.label}, or a hard reboot, ends the mirror"
 

@@ -20,6 +20,7 @@ from virtfn.model.cloud.fields import (
 )
 from virtfn.model.cloud.observed import ObservedCloud, ObservedNetwork, ObservedObject, ObservedPort, ObservedSubnet
 from virtfn.model.cloud.survey import CloudSurvey
+from virtfn.model.finding import Action, UseCase
 from virtfn.model.plan import DEFINITION, Impact, Plan, Step, Target, Undoing, Value, Writing
 from virtfn.model.subject import CloudAction, CloudSubject
 from virtfn.model.value_format import say
@@ -187,7 +188,8 @@ def _refuse_unchangeable(wanted: tuple[WantedObject, ...], observed: ObservedClo
         raise ConflictError(
             "what is there differs in what cannot be changed: " + "; ".join(text for _, text in faults),
             where=faults[0][0],
-            hint="`virtfn cloud down` deletes it, then `virtfn cloud up` makes it anew; or take the spec back",
+            hint="delete it and create it again, or change the spec back",
+            actions=(Action(UseCase.CLOUD_DOWN), Action(UseCase.CLOUD_UP)),
         )
 
 
@@ -208,11 +210,11 @@ def _strays(wanted: tuple[WantedObject, ...], observed: ObservedCloud) -> Iterat
     named = {(one.kind, one.name) for one in wanted}
     for one in observed.ours:
         if (one.kind, one.name) not in named:
-            yield f"{_kind_and_name(one)} bears our tag but is not in the spec; it stays until `virtfn cloud down`"
+            yield f"{_kind_and_name(one)} bears our tag but is not in the spec: it stays until the spec is taken down"
 
 
 def _shared_names(desired: DesiredCloud, observed: ObservedCloud) -> Iterator[str]:
-    """Networks of ours and of others with one name: virtfn tells them apart, the commands that it prints do not."""
+    """Networks of ours and of others with one name: plans tell them apart, the equivalent commands do not."""
     theirs = {one.name for one in observed.foreign_networks()}
     for network in desired.networks:
         if network.name in theirs:
@@ -220,9 +222,9 @@ def _shared_names(desired: DesiredCloud, observed: ObservedCloud) -> Iterator[st
 
 
 def _broken(desired: DesiredCloud, observed: ObservedCloud) -> Iterator[str]:
-    """Servers that are there and have failed: their disks are a person's to give up."""
+    """Servers that are there and have failed: only the user can give up their disks."""
     for where, word in readiness(desired, observed).failed:
-        yield f"{where} has failed ({word}); it is left as it is: delete it, and `virtfn cloud up` makes it anew"
+        yield f"{where} has failed ({word}) and is left as it is: delete it, then it can be created again"
 
 
 def _kind_and_name(one: WantedObject | ObservedObject) -> str:
