@@ -78,11 +78,12 @@ class Mistaken:
         return self._capsys.readouterr().err
 
     def plan(self, *parts: str, cloud: str = CLOUD) -> list[str]:
-        """The notes of the plan."""
+        """What the plan warns of, and its notes."""
         spec = self.spec(*parts)
         self._capsys.readouterr()
         assert self.operator.virtfn("plan", "-f", spec, "--os-cloud", cloud, "-q", "-o", "json") == 0
-        return list(json.loads(self._capsys.readouterr().out)["plan"]["notes"])
+        document = json.loads(self._capsys.readouterr().out)
+        return [*(f"{one['what']}; {one['fix']}" for one in document["findings"]), *document["plan"]["notes"]]
 
     def show(self, *parts: str, exits: ExitCode) -> Said:
         spec = self.spec(*parts)

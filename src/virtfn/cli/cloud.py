@@ -94,7 +94,9 @@ Examples:
 """
 )
 @_spec_options
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Save the plan, to be applied as it is.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Save the plan, user data included, for you alone."
+)
 @click.option("--explain", is_flag=True, help="Show the equivalent openstack commands.")
 @secrets_option
 @click.option("--exit-code", is_flag=True, help=f"Exit with {int(ExitCode.DIFFERENT)} if there is something to do.")

@@ -106,11 +106,15 @@ def print_document(
 
     Secrets in plans are hidden unless ``show_secrets``.
     """
-    from virtfn.model.secrets import redacted
+    from virtfn.model.secrets import redacted, without_secret_keys
     from virtfn.model.serialization import encode
 
     unknown: dict[str, str] = {}
-    body = encode(value if show_secrets else redacted(value), unknown=unknown)
+    body = (
+        encode(value, unknown=unknown)
+        if show_secrets
+        else without_secret_keys(encode(redacted(value), unknown=unknown))
+    )
     fields = body if isinstance(body, Mapping) else {"items": body}
     extra = {key: encode(item, unknown=unknown, path=key) for key, item in more.items()}
     document: dict[str, Any] = {"format": FORMAT, "kind": kind, **fields, **extra}

@@ -50,6 +50,16 @@ def redacted(value: T) -> T:
     return cast(T, replace(cast(Any, value), plan=_plan(held))) if isinstance(held, Plan) else value
 
 
+def without_secret_keys(plain: Value) -> Value:
+    """A plain value without what its mappings, at any depth, have under the names of secret fields."""
+    if isinstance(plain, Mapping):
+        return {
+            key: hidden(item) if key in SECRET_FIELDS and isinstance(item, str) else without_secret_keys(item)
+            for key, item in plain.items()
+        }
+    return [without_secret_keys(item) for item in plain] if isinstance(plain, list) else plain
+
+
 def without_secrets(text: str, known: Sequence[str] = ()) -> str:
     """The text of an error without passwords, tokens, private keys, and without these ``known`` secrets."""
     for secret in sorted(filter(None, known), key=len, reverse=True):

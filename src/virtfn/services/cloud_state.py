@@ -21,6 +21,7 @@ from virtfn.model.transaction import Status, Transaction
 from virtfn.planning.cloud.diagnosis.server_failures import diagnosis
 from virtfn.planning.cloud.name_resolution import kept, meant_by_id, settled, spoken
 from virtfn.planning.cloud.plan import differences, once_restored, plan_down, plan_up, steps_up
+from virtfn.planning.cloud.preflight import doubts
 from virtfn.planning.cloud.readiness import Readiness, placement, progress, readiness
 from virtfn.services.events import InterruptedFound, RecoveryIncomplete, ServerProgress
 from virtfn.services.interfaces import Cloud
@@ -90,11 +91,11 @@ class CloudService:
         named, observed = self._observe(desired)
         if request.action is CloudAction.DOWN:
             plan, interrupted = plan_down(desired.name, observed), self._interrupted(desired.name)
+            warnings: tuple[Finding, ...] = ()
         else:
             interrupted = self._interrupted(desired.name, may_finish=not steps_up(named, observed))
-            plan = self._plan_up(desired, observed, interrupted)
-        findings = tuple(map(_told, interrupted))
-        return CloudProposal(request, plan, findings, interrupted)
+            plan, warnings = self._plan_up(desired, observed, interrupted)
+        return CloudProposal(request, plan, (*map(_told, interrupted), *warnings), interrupted)
 
     def review(self, proposal: CloudProposal) -> CloudProposal:
         """The same proposal with what is found now. Raises ConflictError where another one would be made now."""
@@ -171,15 +172,19 @@ class CloudService:
             self._journal.record_status(entry, Status.ROLLED_BACK, remaining=plan.notes)
         return CloudReceipt(plan, number)
 
-    def _plan_up(self, desired: DesiredCloud, observed: ObservedCloud, interrupted: tuple[InterruptedRun, ...]) -> Plan:
-        """The plan for the cloud as it will be once the interrupted runs are recovered."""
+    def _plan_up(
+        self, desired: DesiredCloud, observed: ObservedCloud, interrupted: tuple[InterruptedRun, ...]
+    ) -> tuple[Plan, tuple[Finding, ...]]:
+        """The plan for the cloud as it will be once the interrupted runs are recovered, and its warnings."""
         undone = {run.id for run in interrupted if run.recovery is Recovery.ROLLBACK}
         entries = [entry for entry in self._unfinished(desired.name) if entry.id in undone]
         back = [(one.target, one.field, one.value) for entry in entries for one in revert(entry.touched)]
         after = once_restored(observed, back) if back else observed
         named = settled(desired, after)
-        plan = plan_up(named, after, self._cloud.survey(named, observed), now=observed)
-        return replace(plan, notes=(*plan.notes, *kept(desired, after)))
+        survey = self._cloud.survey(named, observed)
+        plan = plan_up(named, after, survey, now=observed)
+        warnings = () if plan.is_empty else doubts(named, after, survey)
+        return replace(plan, notes=(*plan.notes, *kept(desired, after))), warnings
 
     def _observe(self, desired: DesiredCloud) -> tuple[DesiredCloud, ObservedCloud]:
         """What there is, and the spec in its words."""

@@ -17,11 +17,11 @@ from virtfn.errors import (
 )
 from virtfn.model.cloud import Kind, cloud_target
 from virtfn.model.cloud.observed import NicAgent
-from virtfn.model.finding import Finding, UseCase
+from virtfn.model.finding import Finding, Severity, UseCase
 from virtfn.model.plan import Target, Value
 from virtfn.model.proposal import WaitPolicy
 from virtfn.model.transaction import Status
-from virtfn.planning.cloud.causes import NO_FREE_VF
+from virtfn.planning.cloud.causes import AGENT_DEAD, NO_FREE_VF
 from virtfn.testing import FakeCloud, FakeRules
 
 
@@ -159,7 +159,8 @@ def test_no_free_vf_takes_everything_back_and_says_why() -> None:
 def test_a_dead_agent_is_named_before_and_after() -> None:
     rig = Rig(FakeCloud(FakeRules(agents=(NicAgent("compute1", False, ("physnet1",)),))))
     cause = "the NIC Switch agent for physnet1 does not answer (on compute1): its VFs cannot be bound"
-    assert rig.plan(desired()).notes[0].startswith(f"{cause}; start neutron-sriov-nic-agent on compute1")
+    (warning,) = rig.propose(desired()).findings
+    assert (warning.id, warning.severity, warning.what) == (AGENT_DEAD.id, Severity.WARNING, cause)
     with pytest.raises(CloudError, match="Exceeded maximum number of retries") as caught:
         rig.up()
     assert [found.what for found in causes_of(caught.value)] == [cause]

@@ -10,6 +10,7 @@ from virtfn.errors import GuardRefused, SpecError
 from virtfn.model.cloud import Kind
 from virtfn.model.cloud.observed import NicAgent
 from virtfn.model.cloud.survey import ComputeHost, Flavor, Image, SegmentRange
+from virtfn.model.finding import Severity
 from virtfn.model.plan import Value
 from virtfn.testing import FakeCloud, FakeRules
 
@@ -22,7 +23,10 @@ def rig(rules: FakeRules | None = None) -> Rig:
 
 
 def notes(made: Rig, text: str = FIELD_NOTE) -> tuple[str, ...]:
-    return made.plan(desired(text)).notes
+    """What the proposal warns of, and the notes of its plan."""
+    found = made.propose(desired(text))
+    assert {one.severity for one in found.findings} <= {Severity.WARNING}
+    return (*(f"{one.what}; {one.fix}" for one in found.findings), *found.plan.notes)
 
 
 def refusal(made: Rig, text: str = FIELD_NOTE) -> str:

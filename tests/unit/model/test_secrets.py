@@ -4,7 +4,7 @@ import pytest
 
 from virtfn.model.cloud import Kind, cloud_target
 from virtfn.model.plan import DEFINITION, Plan, Step
-from virtfn.model.secrets import hidden, redacted, without_secrets
+from virtfn.model.secrets import hidden, redacted, without_secret_keys, without_secrets
 from virtfn.model.subject import CloudAction, CloudSubject
 from virtfn.planning.cloud.commands import create_command
 
@@ -57,3 +57,8 @@ def test_a_short_secret_does_not_spoil_a_command() -> None:
 
 def test_no_secret_is_no_secret() -> None:
     assert hidden(None) is None
+
+
+def test_a_document_is_without_secrets_wherever_they_are_in_it() -> None:
+    shown = without_secret_keys({"request": {"servers": [{"name": "vm", "user_data": "hunter2"}]}, "user_data": None})
+    assert shown == {"request": {"servers": [{"name": "vm", "user_data": "(7 letters, hidden)"}]}, "user_data": None}

@@ -26,7 +26,7 @@ from virtfn.model.subject import CloudAction, CloudSubject
 from virtfn.model.value_format import say
 from virtfn.planning.cloud.commands import change_command, cloud_name, create_command, delete_command
 from virtfn.planning.cloud.name_resolution import meant_by_id, spoken
-from virtfn.planning.cloud.preflight import check_quota, doubts, not_known
+from virtfn.planning.cloud.preflight import check_quota, not_known
 from virtfn.planning.cloud.readiness import readiness
 from virtfn.planning.cloud.spec_check import check_against
 from virtfn.planning.cloud.wanted_objects import WantedObject, wanted_objects
@@ -58,7 +58,6 @@ def plan_up(
     steps = steps_up(desired, observed)
     notes = [*_strays(wanted, observed), *_broken(desired, observed)]
     if steps:
-        notes += [f"{doubt.what}; {doubt.fix}" for doubt in doubts(desired, observed, survey)]
         notes += not_known(wanted, desired, observed, survey)
         notes += _shared_names(desired, observed)
     title = f"cloud {observed.cloud}: {desired.name}"
