@@ -26,7 +26,7 @@ from virtfn.planning.cloud.wanted_objects import address_order
 
 T = TypeVar("T")
 ADMIN_ONLY = Unknown("the cloud tells it to administrators only")
-_NOT_RUNNING = Unknown("it is told while the server runs")
+_NOT_RUNNING = Unknown("it is known only while the server runs")
 MARK = "virtfn"
 """The key in a server's metadata whose value is the spec's name."""
 
@@ -44,7 +44,7 @@ class Names:
 
 
 def network(one: Any) -> ObservedNetwork:
-    """A network. Its type and segment are told to administrators only."""
+    """A network. Only administrators can read its type and segment."""
     is_told = one.provider_network_type is not None
     return ObservedNetwork(
         one.name or "",
@@ -76,7 +76,7 @@ def subnet(one: Any, own: Mapping[str, str]) -> ObservedSubnet:
 
 
 def port(one: Any, own: Mapping[str, str]) -> ObservedPort:
-    """A port; where it is bound is told to administrators only. ``own``: names of the spec's networks, by id."""
+    """A port; only administrators can read where it is bound. ``own``: names of the spec's networks, by id."""
     is_told = one.binding_vif_type is not None
     profile = one.binding_profile
     return ObservedPort(
@@ -107,7 +107,7 @@ def group_name(spec: str, full: str) -> str | None:
 
 
 def server(one: Any, names: Names) -> ObservedServer:
-    """A server; its ports are told while it runs only, its image also when that is gone."""
+    """A server; its ports are known only while it runs, its image also when that is deleted."""
     return ObservedServer(
         one.name,
         one.id,

@@ -9,7 +9,7 @@ from virtfn.model.cloud import tag_of
 from virtfn.model.cloud.references import References, references
 
 _NAMING = ("id", "name", "project_id", "tags", "description")
-"""What tells a network's name, and whether it is ours."""
+"""What holds a network's name, and whether it is ours."""
 IMAGES_A_PAGE = 1000
 """As many as Glance gives at most; unasked it gives 25."""
 _IDS_A_CALL = 100
@@ -28,7 +28,7 @@ class Listing:
         self._networks = []
 
     def forget(self) -> None:
-        """Others may have made some, deleted them or given them other names: list them anew."""
+        """Others may have made some, deleted them or given them other names: list them again."""
         self.__dict__.pop("images", None)
         self.__dict__.pop("flavors", None)
         self.forget_networks()
@@ -44,7 +44,7 @@ class Listing:
 
     @cached_property
     def flavors(self) -> References:
-        """What flavors are called; those that are not public, too, as far as they are told to us."""
+        """The names of flavors; those that are not public, too, as far as they are listed for us."""
         return references(self._sdk.compute.flavors(details=False, is_public=None))
 
     def networks(self) -> list[Any]:
@@ -74,7 +74,7 @@ class Listing:
         return found if set(known) <= {one.id for one in found} else self.ports(spec)
 
     def ports_on(self, networks: Sequence[str], fields: Sequence[str] = ()) -> list[Any]:
-        """All ports on the networks with these ids, whoever has made them; of them these ``fields``, or all."""
+        """All ports on the networks with these ids, of all owners; of them these ``fields``, or all."""
         parts = [networks[at : at + _IDS_A_CALL] for at in range(0, len(networks), _IDS_A_CALL)]
         named = {"fields": list(fields)} if fields else {}
         return [one for part in parts for one in self._sdk.network.ports(network_id=list(part), **named)]

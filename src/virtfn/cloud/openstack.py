@@ -63,7 +63,7 @@ class OpenStackCloud:
             return ObservedCloud(self._cloud or "env", tuple(ours), tuple(others), *names)
 
     def survey(self, desired: DesiredCloud, observed: ObservedCloud) -> CloudSurvey:
-        """What the cloud tells of itself, for preflight and diagnosis: about a dozen calls. Raises nothing."""
+        """What is known of the cloud itself, for preflight and diagnosis: about a dozen calls. Raises nothing."""
         return Surveyor(self._sdk, self._label).survey(desired, observed)
 
     def refresh(self, spec: str, before: ObservedCloud) -> ObservedCloud:
@@ -129,7 +129,7 @@ class OpenStackCloud:
     ) -> list[ObservedObject]:
         """What bears the spec's tag, of these kinds, in the order of ``Kind``.
 
-        Only what tells these ``fields`` is asked for, of servers. ``networks`` are all, where they have been listed.
+        Of servers only what has these ``fields`` is read. ``networks`` are all, where they have been listed.
         """
         asked, listing = set(kinds), self._listing
         if Kind.NETWORK in asked and networks is None:

@@ -17,7 +17,7 @@ from virtfn.model.inventory import Known, Unknown
 
 T = TypeVar("T")
 
-_NO_SINGLE_SEGMENT = Unknown("it is told to administrators only, and of networks with one segment")
+_NO_SINGLE_SEGMENT = Unknown("only administrators can read it, and only of networks with one segment")
 _NIC_SWITCH = "NIC Switch agent"
 _PLAIN = re.compile(r"[\w. -]+")
 """Names that nova's filter, a regular expression, finds as they stand; for others all servers are looked through."""
@@ -55,7 +55,7 @@ class OpenStackPorts:
             )
 
     def nic_agents(self) -> Known[tuple[NicAgent, ...]]:
-        """The NIC Switch agents; Unknown where the cloud tells them to administrators only. Raises CloudError."""
+        """The NIC Switch agents; Unknown where only administrators can read them. Raises CloudError."""
         try:
             with refusals(self._label):
                 return tuple(map(nic_agent, self._sdk.network.agents(agent_type=_NIC_SWITCH)))

@@ -47,7 +47,7 @@ class Surveyor:
         self._label = label
 
     def survey(self, desired: DesiredCloud, observed: ObservedCloud) -> CloudSurvey:
-        """All that this spec's preflight and diagnosis need. Raises nothing: what is not told is Unknown."""
+        """All that this spec's preflight and diagnosis need. Raises nothing: what cannot be read is Unknown."""
         roles = self._part(self._roles)
         admin = isinstance(roles, tuple) and "admin" in roles
         extensions = self._part(self._extensions)
@@ -99,7 +99,7 @@ class Surveyor:
         return frozenset(one.alias for one in self._sdk.network.extensions())
 
     def _quota(self) -> Mapping[str, Allowance]:
-        """What both services say of this project's; a quota that is not told is left out."""
+        """What both services say of this project's; a quota that cannot be read is left out."""
         found: dict[str, Allowance] = {}
         network = self._part(lambda: self._sdk.network.get_quota(self._sdk.current_project_id, details=True))
         if not isinstance(network, Unknown):
@@ -129,7 +129,7 @@ class Surveyor:
             return None
 
     def _flavors(self, wanted: frozenset[str]) -> tuple[Flavor, ...]:
-        """All, public or not; who is no administrator is told the public ones and theirs, whatever is asked."""
+        """All, public or not; others than administrators get the public ones and their own."""
         return tuple(self._flavor(one, wanted) for one in self._sdk.compute.flavors(is_public=None))
 
     def _flavor(self, one: Any, wanted: frozenset[str]) -> Flavor:

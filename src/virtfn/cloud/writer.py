@@ -181,7 +181,7 @@ class Writer:
         return _only("flavor", name, [one for one, known in self._listing.flavors.names.items() if known == name])
 
     def _wait_until_gone(self, deleted: Sequence[_Work]) -> None:
-        """Servers only: their ports and networks are next. One list for all of them tells it."""
+        """Servers only: their ports and networks are next. One list shows it for all of them."""
         ids = {one.found.id: one.target for one in deleted if one.found and one.found.kind is Kind.SERVER}
         patience_s = 0.0 if ids.keys() <= self._stuck else DELETION_S  # one that was waited for is looked at only
         deadline = time.monotonic() + patience_s

@@ -7,7 +7,7 @@ from virtfn.services.refusal import refuse
 
 
 class CloudMirrors:
-    """One cloud. Every method reads it anew."""
+    """One cloud. Every method reads it again."""
 
     def __init__(self, ports: CloudPorts) -> None:
         self._ports = ports

@@ -41,8 +41,8 @@ INTERRUPTED_RUN = FindingKind(
 class CloudView:
     """What bears the spec's tag now, how it differs from the spec, and what is not ready.
 
-    ``names`` are those of images and networks that the objects mean by their ids. ``remarks``: what stands as it is
-    though the spec's words mean something else by now.
+    ``names`` are those of images and networks that the objects mean by their ids. ``remarks``: what stays as it is
+    though the spec's names mean something else by now.
     """
 
     cloud: str
@@ -62,7 +62,7 @@ class CloudReceipt(Receipt):
 
 
 class CloudService:
-    """One cloud, shaped from declared states. Every method observes it anew."""
+    """One cloud and its declared states. Every method observes it again."""
 
     def __init__(
         self,

@@ -116,7 +116,7 @@ class FakeCloud:
                 self._fail(one, fault)
 
     def everything(self) -> tuple[ObservedObject, ...]:
-        """All objects, whoever made them."""
+        """All objects, of all owners."""
         return tuple(kept.seen for kept in self._kept.values())
 
     def read(self, target: Target, field: str) -> Value:

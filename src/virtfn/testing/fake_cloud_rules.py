@@ -52,7 +52,7 @@ _TYPES: Mapping[Kind, type[ObservedObject]] = {
 class FakeRules:
     """What the cloud's administrators have configured. ``vfs`` are free VFs as host, physical network, PCI slot.
 
-    ``roles`` without ``admin``: what is for administrators is not told. ``limits`` are quotas by the names that
+    ``roles`` without ``admin``: what is for administrators cannot be read. ``limits`` are quotas by the names that
     ``CloudSurvey.quota`` has. ``too_small_for``: flavors that no host has room for. ``ranges``: None where Neutron has
     not the extension that tells them. ``hidden_images`` are not listed, and can be used by their ids.
     """
@@ -84,7 +84,7 @@ class FakeRules:
 
     @property
     def is_seen_by_admin(self) -> bool:
-        """Whether who looks is told everything."""
+        """Whether the user can read everything."""
         return "admin" in self.roles
 
     @property
@@ -106,9 +106,9 @@ class FakeRules:
     def survey(
         self, used: Counter[str], uses: Uses, tried: Mapping[str, tuple[str, ...]], images: Collection[str] = ()
     ) -> CloudSurvey:
-        """What this cloud tells of itself, with what its quotas count, the VFs in use, and where servers were tried.
+        """What is known of this cloud, with what its quotas count, the VFs in use, and where servers were tried.
 
-        Hidden images are told where ``images`` names their ids.
+        Hidden images are there where ``images`` names their ids.
         """
         flavors = self.known_flavors
         room = tuple(one.name for one in self.hosts)
@@ -182,7 +182,7 @@ def free_address(pools: Sequence[tuple[str, str]], taken: Collection[str | None]
 
 
 def _attributes(kind: Kind, fields: Mapping[str, Value]) -> dict[str, Any]:
-    """As the typed objects have them: tuples, a port's addresses; nova tells no user data."""
+    """As the typed objects have them: tuples, a port's addresses; nova shows no user data."""
     found = {name: _tuples(value) for name, value in fields.items() if name in FIELDS[kind] and name != "user_data"}
     if "fixed_ip" in found:
         address = found.pop("fixed_ip")

@@ -11,7 +11,7 @@ other fields stand for themselves; those in ``LATER`` can be set afterwards, the
 | server_group | policy | |
 | server | image, flavor | ports (names, in order), host, availability_zone, user_data, key_name, server_group |
 
-``ports`` is not told of a server that does not run. MACs are in lower case, IP addresses in the form of RFC 5952;
+``ports`` is not known of a server that does not run. MACs are in lower case, IP addresses in the form of RFC 5952;
 networks of the same spec and flavors are names, other networks and images are ids: their names may come to mean others.
 """
 
@@ -50,13 +50,13 @@ LATER: Mapping[Kind, tuple[str, ...]] = {
     Kind.SERVER: (),
 }
 CHOSEN_BY_THE_CLOUD = ("host", "availability_zone")
-"""Asked of the scheduler, which answers later; whether it did is judged once the server stands."""
+"""Asked of the scheduler, which answers later; whether it did is judged once the server runs."""
 NOT_READ_BACK = (*CHOSEN_BY_THE_CLOUD, "ports", "user_data")
 """Of a server: its ports are its own only while it runs, and user data is shown to administrators only."""
 
 
 def fields_of(found: ObservedObject) -> dict[str, Value]:
-    """The fields of an object that can be declared; those that the cloud does not tell are missing."""
+    """The fields of an object that can be declared; those that are not known are missing."""
     told = {name: getattr(found, name, NOT_TOLD) for name in FIELDS[found.kind]}
     return {name: _plain(value) for name, value in told.items() if not isinstance(value, Unknown)}
 
@@ -82,7 +82,7 @@ def field_of(found: ObservedObject | None, field: str) -> Value:
 def find(ours: Iterable[O], target: Target) -> O | None:
     """The object that a target means, among those that bear its spec's tag.
 
-    Raises UsageError where there are several: neither can be told from the other.
+    Raises UsageError where there are several: they cannot be distinguished.
     """
     _, kind, name = meant_by(target)
     found = [one for one in ours if (one.kind, one.name) == (kind, name)]

@@ -13,7 +13,7 @@ BOUND = "hw_veb"
 
 @dataclass(frozen=True)
 class Project:
-    """A project by its id; the name is "" where the cloud does not tell it."""
+    """A project by its id; the name is "" where it is not known."""
 
     id: str
     name: str = ""
@@ -34,7 +34,7 @@ class PortOwner:
 
 @dataclass(frozen=True)
 class PortNetwork:
-    """A port's network. Its physical network is told to administrators; None: it has none, or several segments."""
+    """A port's network. Only administrators can read its physical network; None: it has none, or several segments."""
 
     id: str
     name: str
@@ -45,7 +45,7 @@ class PortNetwork:
 
 @dataclass(frozen=True)
 class CloudPort:
-    """One port. Where it is bound, and to which VF, is told to administrators.
+    """One port. Only administrators can read where it is bound, and to which VF.
 
     ``pci_slot`` and ``physical_network`` are of its binding:profile, as nova wrote it; None: it has none.
     ``owner`` None: no server has it, or the cloud does not show that server (then ``device`` is its id).
@@ -69,7 +69,7 @@ class CloudPort:
 
     @property
     def label(self) -> str:
-        """``SERVER:PORT`` as a person may write it, by names where there are any."""
+        """``SERVER:PORT`` as a user may write it, by names where there are any."""
         own = self.name or self.id
         return f"{self.owner.name or self.owner.id}:{own}" if self.owner else own
 

@@ -1,4 +1,4 @@
-"""Objects of a cloud as they are read. What the cloud tells to administrators only, or not at all, is Unknown.
+"""Objects of a cloud as they are read. What only administrators can read, or nobody, is Unknown.
 
 Names and values are those in which a spec is compared (``fields``); the rest is what nobody declares: ``status`` is the
 service's own word, ``host`` the compute host.
@@ -18,7 +18,7 @@ NOT_TOLD = Unknown("the cloud does not tell it")
 
 @dataclass(frozen=True)
 class ObservedNetwork:
-    """A network. Its type and segment are told to administrators only. ``subnets``: how many it has."""
+    """A network. Only administrators can read its type and segment. ``subnets``: how many it has."""
 
     kind: Kind = field(default=Kind.NETWORK, init=False)
     name: str
@@ -92,9 +92,9 @@ class ObservedServerGroup:
 
 @dataclass(frozen=True)
 class ObservedServer:
-    """A server. ``ports`` are names, in the server's order, told while it runs; ``fault`` is nova's word, "" for none.
+    """A server. ``ports`` are names, in the server's order, known while it runs; ``fault`` is nova's word, "" for none.
 
-    ``image`` None: it boots from a volume. User data is not told.
+    ``image`` None: it boots from a volume. User data cannot be read.
     """
 
     kind: Kind = field(default=Kind.SERVER, init=False)
@@ -120,7 +120,7 @@ class NicAgent:
     """A ``NIC Switch agent`` of Neutron: whether it answers, and the physical networks that it serves.
 
     ``pfs``: the PFs of each, from its ``physical_device_mappings``. ``vfs_in_use``: how many it sees in use, None where
-    it does not tell. ``last_seen``: when Neutron heard of it, in Neutron's words.
+    it does not report it. ``last_seen``: when Neutron heard of it, in Neutron's words.
     """
 
     host: str

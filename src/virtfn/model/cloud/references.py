@@ -1,4 +1,4 @@
-"""What a person may call an image, a flavor or a network: its id, or a name that means it alone.
+"""How an image, a flavor or a network can be named: by its id, or by a name that means it alone.
 
 Neutron and Glance let several have one name, and let a name go from one to another; names of flavors are unique.
 An id comes before a name, as with the ``openstack`` command.
@@ -54,7 +54,7 @@ class References:
         return self._ids.get(word, ()) if found is None else (found,)
 
     def said(self, of: str) -> str:
-        """How a person would call the one with this id: by its name where that means it alone, else by the id."""
+        """The name of the one with this id where it means it alone, else the id."""
         name = self.names.get(of, "")
         return name if self.meant(name) == (of,) else of
 

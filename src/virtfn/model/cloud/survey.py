@@ -1,6 +1,6 @@
-"""What a cloud tells of itself beyond a spec's own objects: what preflight and diagnosis read, once, not while waiting.
+"""What is known of a cloud beyond a spec's objects: what preflight and diagnosis read, once, not while waiting.
 
-Each part is Unknown with the reason where the cloud does not tell it: most of it is for administrators only.
+Each part is Unknown with the reason where it cannot be read: most of it is for administrators only.
 """
 
 from collections.abc import Mapping
@@ -69,9 +69,9 @@ class Flavor:
 
     @property
     def beyond_its_size(self) -> Unknown | None:
-        """Why its size does not tell what nova asks Placement for (PCPU for VCPU, traits, ...); None where it does."""
+        """Why its size is not all that nova asks Placement for (PCPU for VCPU, traits, ...); None where it does."""
         if isinstance(self.extra_specs, Unknown):
-            return Unknown(f"its extra specs are not told: {self.extra_specs.reason}")
+            return Unknown(f"its extra specs are not known: {self.extra_specs.reason}")
         if self.extra_specs:
             return Unknown(f"its extra specs {', '.join(self.extra_specs)} change what it takes of a host")
         return None
@@ -111,11 +111,11 @@ Uses: TypeAlias = Mapping[tuple[str, str], int]
 
 @dataclass(frozen=True)
 class CloudSurvey:
-    """A cloud as far as its APIs tell. ``room``: hosts with vCPUs, memory and disk for a flavor, by its name.
+    """A cloud as far as its APIs show it. ``room``: hosts with vCPUs, memory and disk for a flavor, by its name.
 
     Where a flavor asks for more than its size, its room is Unknown. ``quota`` is by ``networks``, ``subnets``,
-    ``ports``, ``servers``, ``vcpus``, ``ram_mib``, ``server_groups``; what is not told is missing. ``tried``: the hosts
-    on which nova began to build a server of ours that has failed, by the server's name; a host that is not told is "".
+    ``ports``, ``servers``, ``vcpus``, ``ram_mib``, ``server_groups``; what is not known is missing. ``tried``: the
+    hosts on which nova began to build a failed server of ours, by its name; a host that is not known is "".
     """
 
     roles: Known[tuple[str, ...]] = NOT_ASKED

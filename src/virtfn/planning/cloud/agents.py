@@ -38,7 +38,7 @@ def agent_causes(
 
 
 def network_causes(port: DesiredPort, desired: DesiredCloud, observed: ObservedCloud) -> Iterator[Finding]:
-    """A network of others whose type (a tunnel) no agent binds; nothing where the type is not told."""
+    """A network of others whose type (a tunnel) no agent binds; nothing where the type is not known."""
     network = other_network_of(port, desired, observed)
     kind = network.type if network else None
     if network and isinstance(kind, str) and kind not in tuple(NetworkType):

@@ -1,4 +1,4 @@
-"""What a person would type to make, change or delete one object of a cloud, runnable as it stands. Pure text.
+"""The equivalent commands that create, change or delete one object of a cloud, ready to run. Pure text.
 
 Sources: python-openstackclient 10, ``openstack CMD --help``. ``--host`` of a server needs compute API 2.74.
 """

@@ -211,7 +211,7 @@ def _told_apart(project: Project, owners: list[tuple[str, Project]]) -> str:
 
 
 def _physical_network(port: CloudPort) -> str | None:
-    """The one that nova found the VF under, else its network's; None where neither is told."""
+    """The one that nova found the VF under, else its network's; None where neither is known."""
     for known in (port.physical_network, port.network.physical_network):
         if isinstance(known, str) and known:
             return known

@@ -1,4 +1,4 @@
-"""A desired cloud in the words in which the cloud is read, and those for a person. Pure.
+"""Names of a spec as the ids and names in which a cloud is read, and ids as names for display. Pure.
 
 Names of others' networks and of images may come to mean others at any time: they are turned into ids before anything is
 planned, and back only for being read.
@@ -59,7 +59,7 @@ def meant_by_id(every: Iterable[Mapping[str, Value]]) -> set[str]:
 
 
 def spoken(observed: ObservedCloud, ids: Collection[str]) -> Mapping[str, str]:
-    """How a person calls images and networks with these ids, where not by the id."""
+    """The names of images and networks with these ids, where a name means one alone."""
     known = (observed.images, observed.networks)
     return {one: names.said(one) for names in known for one in sorted(ids) if names.said(one) != one}
 
@@ -92,7 +92,7 @@ def _image(word: str, found: ObservedServer | None, observed: ObservedCloud) -> 
 
 
 def _flavor(word: str, found: ObservedServer | None, observed: ObservedCloud) -> str:
-    """Nova tells a server's flavor by its name only, also when the flavor is gone: an id of it says no more then."""
+    """Nova shows a server's flavor by name only, also when the flavor is gone: its id then matches nothing."""
     known = observed.flavors
     meant = known.meant(word)
     if len(meant) == 1:

@@ -1,7 +1,7 @@
-"""What can be known of a plan before anything is made: what refuses it, what is doubtful, and what nobody tells. Pure.
+"""What can be known of a plan before anything is made: what refuses it, what may fail, and what is not known. Pure.
 
 What is certain to fail refuses the plan. What may have changed by the time nova asks (an agent that comes back, a VF
-that is freed) is a doubt, and what no API tells is said once, not guessed.
+that is freed) is a warning. What no API shows is listed once, not guessed.
 """
 
 from collections import Counter
@@ -62,7 +62,7 @@ def doubts(desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey) 
 def not_known(
     wanted: Sequence[WantedObject], desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey
 ) -> tuple[str, ...]:
-    """What nobody tells beforehand, or not with these credentials, in a line each."""
+    """What is not known beforehand, or not with these credentials, one line each."""
     new = [one for one in wanted if observed.find(one.kind, one.name) is None]
     return (
         *_untold_by_any_api(new, desired, observed, survey),
@@ -105,7 +105,7 @@ def _doubts(
 def _untold_by_any_api(
     new: Sequence[WantedObject], desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey
 ) -> Iterator[str]:
-    """Neutron tells neither its type drivers nor its flat_networks; nova reports no VF of a physical network."""
+    """Neutron shows neither its type drivers nor its flat_networks; nova reports no VF of a physical network."""
     drivers = {one.type for one in (*observed.ours, *observed.others) if isinstance(one, ObservedNetwork)}
     for one in (found for found in new if found.kind is Kind.NETWORK):
         kind, physical = str(one.fields["type"]), one.fields["physical_network"]
@@ -147,7 +147,7 @@ def _perhaps_not_allowed(new: Sequence[WantedObject], desired: DesiredCloud, sur
 
 
 def _untold_here(new: Sequence[WantedObject], survey: CloudSurvey) -> Iterator[str]:
-    """Parts of the survey that are not told, by the reason, each reason once."""
+    """Parts of the survey that are not known, by the reason, each reason once."""
     flavors = sorted({str(one.fields["flavor"]) for one in new if one.kind is Kind.SERVER})
     if not flavors:
         return

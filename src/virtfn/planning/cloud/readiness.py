@@ -34,7 +34,7 @@ class Readiness:
 
 
 def readiness(desired: DesiredCloud, observed: ObservedCloud) -> Readiness:
-    """How far the servers of the spec are, with their ports. A fact that the cloud does not tell is not waited for."""
+    """How far the servers of the spec are, with their ports. What is not known is not waited for."""
     waiting: list[str] = []
     failed: list[tuple[str, str]] = []
     for server in desired.servers:

@@ -1,4 +1,4 @@
-"""What a spec names and the cloud has not, found before anything is made: with it the plan cannot succeed. Pure."""
+"""What a spec names and the cloud does not have, found before anything is created: the plan would fail. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -33,7 +33,7 @@ _NEEDED_BY = {"port_security": "port-security", "mtu": "net-mtu-writable"}
 
 
 def check_against(desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey) -> None:
-    """Raise SpecError with all that the spec names and this cloud has not, or has in other hands."""
+    """Raise SpecError with all that the spec names and this cloud does not have, or that belongs to others."""
     faults = []
     for network in desired.networks:
         if observed.find(Kind.NETWORK, network.name) is None:
@@ -186,7 +186,7 @@ def _names(known: Known[tuple[object, ...]]) -> Known[tuple[str, ...]]:
 
 
 def _no_one(what: str, word: str, known: Known[tuple[Named, ...]]) -> Iterator[str]:
-    """A word that means nothing, or several."""
+    """A name or id that matches nothing, or several."""
     if isinstance(known, Unknown):
         return
     found = called(known, word)

@@ -1,4 +1,4 @@
-"""A desired cloud as the objects that it needs, in the order in which they are made. Pure."""
+"""A desired cloud as the objects that it needs, in the order of their creation. Pure."""
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,7 +23,7 @@ ANTI_AFFINITY = "anti-affinity"
 
 @dataclass(frozen=True)
 class WantedObject:
-    """An object as it shall be: the fields that are named, in normal form. ``where`` is its entry in the spec."""
+    """An object as declared: the fields that the spec names, in normal form. ``where`` is its entry in the spec."""
 
     kind: Kind
     name: str
@@ -47,7 +47,7 @@ def wanted_objects(desired: DesiredCloud) -> tuple[WantedObject, ...]:
 
 
 def physical_network_of(port: DesiredPort, desired: DesiredCloud, observed: ObservedCloud) -> str | None:
-    """The physical network that a port's network is on; None where the cloud does not tell."""
+    """The physical network that a port's network is on; None where it is not known."""
     for network in desired.networks:
         if network.name == port.network:
             return network.physical_network
@@ -75,7 +75,7 @@ def bare_networks(desired: DesiredCloud, observed: ObservedCloud) -> frozenset[s
 
 
 def physical_networks(desired: DesiredCloud, observed: ObservedCloud) -> frozenset[str]:
-    """Those that the ports of the spec's servers are on, as far as the cloud tells."""
+    """Those that the ports of the spec's servers are on, as far as they are known."""
     ports = (port for server in desired.servers for port in server.ports)
     return frozenset(name for port in ports if (name := physical_network_of(port, desired, observed)))
 

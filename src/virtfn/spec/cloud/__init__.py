@@ -1,4 +1,4 @@
-"""What a person declares about a cloud, in YAML: flat SR-IOV networks, direct ports, servers.
+"""The declared state of a cloud, in YAML: flat SR-IOV networks, direct ports, servers.
 
 ``load_cloud`` turns one file into a ``DesiredCloud`` or says everything that is wrong with it.
 """
@@ -7,16 +7,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from virtfn.spec.cloud.cloud_format import FORMAT
+    from virtfn.spec.cloud.cloud_format import FORMAT, cloud_json_schema, cloud_json_schema_text
     from virtfn.spec.cloud.loading import load_cloud
-    from virtfn.spec.cloud.schema import cloud_json_schema, cloud_json_schema_text
 
 __all__ = ["FORMAT", "cloud_json_schema", "cloud_json_schema_text", "load_cloud"]
 
 _HOMES = {
     "FORMAT": "cloud_format",
-    "cloud_json_schema": "schema",
-    "cloud_json_schema_text": "schema",
+    "cloud_json_schema": "cloud_format",
+    "cloud_json_schema_text": "cloud_format",
     "load_cloud": "loading",
 }
 

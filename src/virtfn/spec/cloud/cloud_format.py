@@ -3,6 +3,7 @@
 A key that is left out holds ``UNSET`` and is left to the cloud. What spans several keys is in ``rules``.
 """
 
+import json
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, Field
@@ -11,6 +12,7 @@ from virtfn.model.cloud import DesiredNetwork, DesiredPort, DesiredServer, Desir
 from virtfn.model.desired import UNSET
 from virtfn.spec.cloud import values
 from virtfn.spec.host_format import Entry
+from virtfn.spec.schema import schema_of
 from virtfn.spec.values import Mtu
 
 FORMAT: Final = "cloud/1"
@@ -113,9 +115,19 @@ KEYS_OF: dict[str, tuple[str, ...]] = {
     "an entry of servers": tuple(ServerEntry.model_fields),
     "an entry of ports": tuple(PortEntry.model_fields),
 }
-"""The keys of each kind of mapping, by how a person would call it."""
+"""The keys of each kind of mapping, by its name in messages."""
 
 
 def network_value(entry: NetworkEntry, subnets: tuple[DesiredSubnet, ...], where: str) -> DesiredNetwork:
     """The model's value of a network with those of its subnets."""
     return DesiredNetwork(**_said(entry, "subnets"), subnets=subnets, where=where)
+
+
+def cloud_json_schema() -> dict[str, Any]:
+    """The schema as plain values."""
+    return schema_of(CloudEntry, title="virtfn cloud spec, cloud/1")
+
+
+def cloud_json_schema_text() -> str:
+    """The schema as a file: sorted, so that the same format is the same text."""
+    return json.dumps(cloud_json_schema(), indent=2, sort_keys=True) + "\n"

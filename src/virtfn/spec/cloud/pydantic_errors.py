@@ -1,4 +1,4 @@
-"""From what pydantic found in a cloud spec to what a person can act on."""
+"""From pydantic's errors in a cloud spec to what is wrong and how to fix it."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What no single key of a cloud spec can tell: what does not go together, what is there twice, what is out of range."""
+"""Faults between keys of a cloud spec: values that do not fit each other, that are there twice, or out of range."""
 
 import ipaddress
 from collections.abc import Iterator, Mapping
@@ -32,7 +32,7 @@ def check(networks: Networks, servers: Servers, findings: Findings, *, doubtful:
 
 
 class _Once:
-    """Notes what is said twice where once is allowed."""
+    """Notes values that are there twice where once is allowed."""
 
     def __init__(self, findings: Findings) -> None:
         self._findings = findings

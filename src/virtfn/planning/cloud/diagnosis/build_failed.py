@@ -1,7 +1,7 @@
 """Why a server could not be built on the host that nova's scheduler chose. Pure.
 
 nova says why only where it tried as many hosts as [scheduler] max_attempts (3) allows: its word then ends with the last
-host's exception (nova, scheduler/utils.py). With fewer hosts it keeps to itself whether the VF was gone, the port could
+host's exception (nova, scheduler/utils.py). With fewer hosts it does not report whether the VF was gone, the port could
 not be bound, or the hypervisor failed, so that several causes stay possible.
 """
 
@@ -26,12 +26,12 @@ _NO_BUILD = "nova-compute could not build it"
 
 
 def is_of_a_build(fault: str) -> bool:
-    """Whether nova's word means that a host was chosen."""
+    """Whether nova's message means that a host was chosen."""
     return any(word in fault for word in _WORDS)
 
 
 def hosts_that_tried(server: DesiredServer, survey: CloudSurvey) -> tuple[str, ...]:
-    """Where nova began to build the server, as far as it is told."""
+    """Where nova began to build the server, as far as it is known."""
     tried = survey.tried.get(server.name, ())
     return () if isinstance(tried, Unknown) else tuple(host for host in tried if host)
 
@@ -67,7 +67,7 @@ def not_built_causes(
 
 
 def _perhaps(names: Sequence[str], hosts: Sequence[str], seen: tuple[str, ...], survey: CloudSurvey) -> Finding:
-    """All that it may have been. VFs in use are no proof: nobody tells how many there are."""
+    """All that it may have been. VFs in use are no proof: no API shows how many there are."""
     physical, there = ", ".join(names), _on(hosts)
     if isinstance(survey.agents, Unknown):
         return BINDING_FAILED.at(
@@ -114,5 +114,5 @@ def _on(hosts: Sequence[str]) -> str:
 
 
 def _on_last(hosts: Sequence[str]) -> str:
-    """Where the last exception was: of several hosts nobody tells the order."""
+    """Where the last exception was: of several hosts the order is not known."""
     return _on(hosts) if len(hosts) < 2 else " on the last host that was tried"

@@ -1,8 +1,8 @@
-"""Why nova's scheduler found no host: what is known to fit is struck out, and what is left is named. Pure.
+"""Why nova's scheduler found no host: what is known to fit is excluded, and what is left is the cause. Pure.
 
-nova's word tells how far the scheduler came. "There are not enough hosts available" is its filters', which look at VFs,
-at hosts that are down and at groups; without a reason it is Placement's, which was asked before them and had no host
-with room for the flavor that is not disabled (nova, scheduler/manager.py; tried on release 2026.2).
+nova's message shows how far the scheduler came. "There are not enough hosts available" comes from its filters, which
+look at VFs, at hosts that are down and at groups. Without a reason it comes from Placement, which was asked before them
+and had no host with room for the flavor that is not disabled (nova, scheduler/manager.py; tried on release 2026.2).
 """
 
 from collections.abc import Iterator
@@ -106,8 +106,8 @@ def out_of_service(server: DesiredServer, survey: CloudSurvey) -> Iterator[Findi
 def not_taken_up(server: DesiredServer, observed: ObservedCloud, survey: CloudSurvey) -> Iterator[Finding]:
     """The server stays in BUILD, as no host that it can be on answers.
 
-    nova believes in a host for a minute ([DEFAULT] service_down_time), and what it has given to one stays there. Where
-    others answer nobody tells on which it is, and a host that is long dead is no cause.
+    nova takes a host for alive for a minute ([DEFAULT] service_down_time), and a server that it gave to one stays
+    there. Where others answer, no API shows on which host it is, and a host that is long dead is no cause.
     """
     found = observed.server(server.name)
     if found is None or found.status != _BUILD or isinstance(survey.hosts, Unknown):
@@ -157,7 +157,7 @@ def allowed_hosts(server: DesiredServer, hosts: tuple[ComputeHost, ...]) -> list
 
 
 def uses_line(physical: str, survey: CloudSurvey) -> str:
-    """``VFs of physnet1 in use: 3 on compute1``; what is not told is said."""
+    """``VFs of physnet1 in use: 3 on compute1``; or why that is not known."""
     if isinstance(survey.uses, Unknown):
         return f"VFs of {physical} in use: not known ({survey.uses.reason})"
     counts = {host: number for (name, host), number in survey.uses.items() if name == physical}
@@ -185,7 +185,7 @@ def _no_vf(server: DesiredServer, desired: DesiredCloud, observed: ObservedCloud
 
 
 def _fitting(server: DesiredServer, survey: CloudSurvey) -> Iterator[str]:
-    """What was looked at and does not stand in the way."""
+    """What was checked and fits."""
     if not isinstance(survey.hosts, Unknown):
         yield "takes servers: " + ", ".join(
             one.name for one in allowed_hosts(server, survey.hosts) if one.up and one.enabled
@@ -196,7 +196,7 @@ def _fitting(server: DesiredServer, survey: CloudSurvey) -> Iterator[str]:
 
 
 def _unknown(server: DesiredServer, survey: CloudSurvey) -> Iterator[str]:
-    """What may stand in the way as well, as nobody tells it."""
+    """What may not fit either, as it is not known."""
     if isinstance(survey.room_for(server.flavor), Unknown):
         yield "the flavor"
     if isinstance(survey.hosts, Unknown):

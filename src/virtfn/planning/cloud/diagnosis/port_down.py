@@ -1,7 +1,7 @@
-"""Why a port that Neutron has bound does not come up: nobody sets up its VF. Pure.
+"""Why a port that Neutron has bound stays DOWN: nothing sets up its VF. Pure.
 
 nova-compute with libvirt waits for its ports: the server stays in BUILD while one is DOWN, and after [DEFAULT]
-vif_plugging_timeout (300 s) nova gives up and unbinds them. Then only its word is left, which it also has for other
+vif_plugging_timeout (300 s) nova gives up and unbinds them. Then only its message is left, which it also has for other
 faults of a network (nova, compute/manager.py).
 """
 
@@ -23,14 +23,14 @@ _ITS_NETWORK = "its network"
 
 
 def is_of_plugging(fault: str) -> bool:
-    """Whether nova's word may mean that it has waited for the ports in vain."""
+    """Whether nova's message may mean that it waited for the ports in vain."""
     return _WORD in fault
 
 
 def unplugged_causes(
     server: DesiredServer, desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey
 ) -> Iterator[Finding]:
-    """What kept the server's ports down until nova gave up, as far as the agents there tell."""
+    """What kept the server's ports down until nova gave up, as far as the agents show."""
     plugged = [port for port in server.ports if port.vnic_type is not VnicType.DIRECT_PHYSICAL]
     if not plugged:  # a whole PF needs no agent
         return

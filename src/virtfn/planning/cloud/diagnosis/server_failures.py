@@ -1,8 +1,8 @@
-"""Why servers did not start, from what the cloud still shows of it. Pure.
+"""Why servers did not start, or are not ready, from what the cloud still shows. Pure.
 
 The fault of a server never names the cause. Measured on release 2026.2: "No valid host was found" is said of a missing
 VF as of a flavor that fits nowhere; "Exhausted all hosts" of a dead agent as of a VF that another server took a moment
-before, and nova's log of the server's actions then has the build as a success. What they do tell apart is how far it
+before, and nova's log of the server's actions then has the build as a success. What they distinguish is how far it
 came: with the first no host fitted, with the second one was chosen, and the server could not be built there.
 """
 
