@@ -17,7 +17,7 @@ from tests.cloud.control_plane.places import cache_folder
 
 from virtfn.lab.build.execution import execute
 from virtfn.lab.build.packages import Packages, this_distribution
-from virtfn.lab.build.programs import Missing, Program, install_missing, missing_programs, root_prefix
+from virtfn.lab.build.programs import Program, install_missing, missing_programs, root_prefix
 
 RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 """Not the one in /usr/sbin, which changes to the user rabbitmq and its folders."""
@@ -26,7 +26,9 @@ _PROGRAMS = (
     Program("mariadbd", "mariadb-server-core", "the database"),
     Program("my_print_defaults", "mariadb-client-core", "makes the database's folder"),
     Program("epmd", "erlang-base", "RabbitMQ's name server"),
+    Program(str(RABBITMQ), "rabbitmq-server", "the message bus"),
     Program("gcc", "gcc", "compiles uWSGI, which runs the API services"),
+    Program(f"{sysconfig.get_paths()['include']}/Python.h", f"python{sysconfig.get_python_version()}-dev", "for uWSGI"),
 )
 _POLICY = Path("/usr/sbin/policy-rc.d")
 _QUICK_S = 60
@@ -35,10 +37,6 @@ _QUICK_S = 60
 def install_programs(say: Callable[[str], None]) -> None:
     """Install what is missing; quick when nothing is. Raises LabError, or ControlPlaneError if not root."""
     missing = missing_programs(_PROGRAMS)
-    if not RABBITMQ.exists():
-        missing.append(Missing(Program(str(RABBITMQ), "rabbitmq-server", "the message bus"), "is not installed"))
-    if not (Path(sysconfig.get_paths()["include"]) / "Python.h").exists():
-        missing.append(Missing(Program("Python.h", "python3-dev", "for compiling uWSGI"), "is not installed"))
     if not missing:
         return
     prefix = root_prefix()

@@ -1,5 +1,6 @@
 """Programs that are missing are named, and a person without root is told what to run."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -38,3 +39,26 @@ def test_without_root_the_command_is_said(
         install_missing(missing_programs((ABSENT,)), packages(tmp_path, version), said.append)
     assert command in failed.value.hint
     assert said == ["no-such-program (a test): is not installed"]
+
+
+class InstallsHeader(Packages):
+    """A package archive whose one package brings one file that is no program."""
+
+    def __init__(self, header: Path) -> None:
+        super().__init__(header.parent, Distribution("debian", "13", "x"), lambda text: None)
+        self._header = header
+
+    def update(self) -> None:
+        """There are no lists to fetch."""
+
+    def install(self, names: Sequence[str], as_root: Sequence[str]) -> None:
+        self._header.touch(mode=0o644)
+
+
+def test_a_header_is_there_once_its_package_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs, "root_prefix", list)
+    header = Program(str(tmp_path / "Python.h"), "python3-dev", "a test")
+    missing = missing_programs((header,))
+    assert missing == [Missing(header, "is not installed")]
+    assert install_missing(missing, InstallsHeader(tmp_path / "Python.h"), lambda text: None) == ["python3-dev"]
+    assert missing_programs((header,)) == []

@@ -18,7 +18,7 @@ _DYNAMIC = b"/ld-linux-x86-64.so.2"
 
 @dataclass(frozen=True)
 class Program:
-    """A program, its package, and what it is for."""
+    """A program, its package, and what it is for. A full path as the name may be any file, such as a header."""
 
     name: str
     package: str
@@ -55,11 +55,17 @@ def missing_programs(wanted: tuple[Program, ...]) -> list[Missing]:
     """Those that are not there, or not usable: a QEMU without igb, a busybox that is not static."""
     found = []
     for program in wanted:
-        path = shutil.which(program.name, path=_SEARCH)
+        path = _found(program.name)
         why = _fault(program, Path(path)) if path else "is not installed"
         if why:
             found.append(Missing(program, why))
     return found
+
+
+def _found(name: str) -> str | None:
+    if Path(name).is_absolute():
+        return name if Path(name).exists() else None
+    return shutil.which(name, path=_SEARCH)
 
 
 def _fault(program: Program, path: Path) -> str:
