@@ -1,4 +1,4 @@
-"""What journal, read-back and a way back cost: 640 changes on 128 VFs, beside iproute2, in one lab.
+"""What the journal, the read-back and the rollback cost: 640 changes on 128 VFs, beside iproute2, in one lab.
 
 Peers: a shell loop of `ip link set` (how it is done by hand), `ip -batch` (which neither reads back nor can undo), and
 `ip -j -d link show` with its JSON parsed (how VFs are read by scripts). All in the same guest, on netdevsim. What is
@@ -11,21 +11,20 @@ import json
 import sys
 from typing import Any
 
-from report import Figure, options, publish
+from report import Figure, at_most, lab, options, publish
 
-from virtfn.lab.build.parts import assemble
-from virtfn.lab.machine.folders import Folders
 from virtfn.lab.machine.machine import Machine
-from virtfn.lab.machine.startup import StartOptions, throw_away
 
-VFS = 128
+FULL: dict[str, Any] = {"vfs": 128, "rounds": 5, "history": 20, "growth": [16, 64, 128, 256, 512]}
+QUICK: dict[str, Any] = {"vfs": 4, "rounds": 1, "history": 2, "growth": [2, 4]}
 
 IN_THE_GUEST = r"""
-import json, os, subprocess, sys, time
+import json, os, shutil, subprocess, sys, time
 from pathlib import Path
 
-VFS = int(sys.argv[1])
-ROUNDS, HISTORY = 5, 20
+sizes = json.loads(sys.argv[1])
+VFS, ROUNDS = sizes["vfs"], sizes["rounds"]
+STATE = Path("/tmp/bench-state")
 SIM = Path("/sys/bus/netdevsim")
 
 def pf(count):
@@ -68,13 +67,9 @@ def best(rounds, **runs):
 
 subprocess.run(["modprobe", "netdevsim"], check=True)
 netdev = pf(VFS)
-os.environ["VIRTFN_STATE_DIR"] = "/tmp/bench-state"
-from virtfn.app import App
-from virtfn.host.kernel import KernelHost
-from virtfn.model.proposal import HostRequest
+from virtfn.api import Host
 from virtfn.spec import load
-app, host = App(), KernelHost()
-hosts = app.hosts(lambda _text: None, lambda: False)
+host = Host.local(state=STATE)
 shifts = iter(range(1, 100))
 
 def loop():
@@ -84,10 +79,11 @@ def loop():
 def batch():
     subprocess.run(["ip", "-batch", "/tmp/batch"], check=True)
 def apply():
-    receipt = hosts.carry_out(hosts.propose(HostRequest(desired)))
-    assert len(receipt.plan.steps) == 5 * VFS, len(receipt.plan.steps)
-def read():
-    assert len(host.observe(device="netdevsim5").pfs[0].vfs) == VFS
+    proposal = host.plan(desired)
+    assert len(proposal.plan.steps) == 5 * VFS, len(proposal.plan.steps)
+    host.apply(proposal)
+def read(count=VFS):
+    assert len(host.inventory(pf=netdev).pfs[0].vfs) == count
 def read_peer():
     out = subprocess.run(["ip", "-j", "-d", "link", "show", "dev", netdev], check=True, capture_output=True).stdout
     assert len(json.loads(out)[0]["vfinfo_list"]) == VFS
@@ -103,76 +99,62 @@ def turn():
     # trust and the spoof check the other way round, so that every field differs from what the batch left
     desired = load([("bench.yaml", spec(netdev, shift + 201))])
     runs["apply"].append(timed(apply))
-    assert hosts.differences(desired) == ()
+    assert host.verify(desired) == ()
 for _ in range(ROUNDS):
     turn()
 figures |= {name: min(found) for name, found in runs.items()}
 figures["loop"] = min(figures["loop"], timed(loop))
 
-journal = Path("/tmp/bench-state/journal")
-for number in range(100, 100 + HISTORY):
-    (journal / f"{number:04d}.jsonl").write_bytes((journal / "0001.jsonl").read_bytes())
+for _ in range(sizes["history"] - len(host.transactions())):
+    turn()
 runs = {"batch": [], "apply": []}
-for _ in range(3):
+for _ in range(min(ROUNDS, 3)):
     turn()
 figures["history"] = min(runs["apply"])
-figures["rollback"] = timed(lambda: app.records(lambda _text: None).rollback())
+figures["rollback"] = timed(host.rollback)
 figures |= best(2 * ROUNDS, read=read, read_peer=read_peer)
 gone()
 
 figures["growth"] = []
-for count in (16, 64, 128, 256, 512):
+for count in sizes["growth"]:
     pf(count)
-    assert len(host.observe(device="netdevsim5").pfs[0].vfs) == count
-    figures["growth"].append([count, min(timed(lambda: host.observe(device="netdevsim5")) for _ in range(3))])
+    figures["growth"].append([count, min(timed(lambda: read(count)) for _ in range(3))])
     gone()
-
-def start_up(*argv):
-    return lambda: subprocess.run(argv, check=True, capture_output=True)
-figures |= best(
-    ROUNDS, bare=start_up("python3", "-c", "pass"), version=start_up("virtfn", "--version"),
-    help=start_up("virtfn", "--help"), show=start_up("virtfn", "show", "p2p1"),
-)
+shutil.rmtree(STATE)
 print(json.dumps(figures))
 """
 
 
 def main() -> int:
     wanted = options(__doc__ or "")
-    folders = Folders.of_this_user()
-    with throw_away(assemble(folders, say), folders, StartOptions(name="bench"), say) as machine:
-        found = measure(machine)
+    sizes = QUICK if wanted.quick else FULL
+    with lab() as machine:
+        found = measure(machine, sizes)
+    changes = f"{5 * sizes['vfs']} changes on {sizes['vfs']} VFs, journalled and read back"
+    before = f"the same, with {sizes['history']} such transactions in the journal"
     fit = slope(found["growth"])
     apply, read = found["apply"], found["read"]
     rows = [
-        ratio_goal(
-            "640 changes on 128 VFs, journalled and read back", apply, "`ip link set` in a loop", found["loop"], 0.10
-        ),
-        ratio_goal("640 changes on 128 VFs, journalled and read back", apply, "`ip -batch`", found["batch"], 1.5),
-        ratio_goal("the same, with 20 such transactions in the journal", found["history"], "without them", apply, 1.25),
-        Figure("the way back of all 640", found["rollback"], "s", "`ip -batch`", found["batch"], "", None),
-        ratio_goal("reading 128 VFs", read, "`ip -j -d link show`, parsed", found["read_peer"], 1.0),
-        Figure("exponent of the growth, 16 to 512 VFs", fit, "", "linear", 1.0, "about 1", fit < 1.2),
-        ratio_goal("virtfn --version", found["version"], "python3 -c pass", found["bare"], 4.0),
-        ratio_goal("virtfn --help", found["help"], "python3 -c pass", found["bare"], 4.0),
-        ratio_goal("virtfn show, one PF", found["show"], "python3 -c pass", found["bare"], 15.0),
+        at_most(changes, apply, "`ip link set` in a loop", found["loop"], 0.10),
+        at_most(changes, apply, "`ip -batch`", found["batch"], 1.5),
+        at_most(before, found["history"], "without them", apply, 1.25),
+        Figure("rollback of all of them", found["rollback"], "s", "`ip -batch`", found["batch"], "", None),
+        at_most(f"reading {sizes['vfs']} VFs", read, "`ip -j -d link show`, parsed", found["read_peer"], 1.0),
+        Figure("exponent of the growth with the VFs", fit, "", "linear", 1.0, "about 1", fit < 1.2),
     ]
     print("seconds to read:", ", ".join(f"{count} VFs {seconds:.3f}" for count, seconds in found["growth"]))
-    code: int = publish(rows, wanted.json)
+    code: int = publish(rows, wanted)
     return code
 
 
-def measure(machine: Machine) -> dict[str, Any]:
+def measure(machine: Machine, sizes: dict[str, Any]) -> dict[str, Any]:
     # by way of a shell: a Python of its own, not a fork of the agent with modules of the snapshot's time in it
-    done = machine.run(["sh", "-c", 'exec python3 -c "$@"', "sh", IN_THE_GUEST, str(VFS)], timeout_s=900)
+    script = ["sh", "-c", 'exec python3 -c "$@"', "sh", IN_THE_GUEST, json.dumps(sizes)]
+    done = machine.run(script, timeout_s=900)
     if done.returncode:
         raise SystemExit(done.stderr.decode(errors="replace"))
     figures: dict[str, Any] = json.loads(done.text.splitlines()[-1])
     return figures
-
-
-def ratio_goal(what: str, value: float, peer: str, peer_value: float, goal: float) -> Figure:
-    return Figure(what, value, "s", peer, peer_value, f"at most {goal:g}", value / peer_value <= goal)
 
 
 def slope(points: list[list[float]]) -> float:
@@ -183,10 +165,6 @@ def slope(points: list[list[float]]) -> float:
     mean_x, mean_y = sum(xs) / len(xs), sum(ys) / len(ys)
     covariance = sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True))
     return covariance / sum((x - mean_x) ** 2 for x in xs)
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -12,19 +12,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from report import Figure, options, publish
+from report import Figure, lab, options, publish
 
-from virtfn.lab.build.parts import assemble
-from virtfn.lab.machine.folders import Folders
 from virtfn.lab.machine.machine import Machine
-from virtfn.lab.machine.startup import StartOptions, throw_away
 
 SOURCE_MAC, NEIGHBOUR_MAC, COPY_MAC = "fa:16:3e:aa:33:59", "fa:16:3e:aa:33:58", "fa:16:3e:a1:43:57"
 PEER = "the 2015 recipe by hand"
 ADD = ["mirror", "add", "p2p1/3", "p2p1/2", "--yes", "-q"]
 REMOVE = ["mirror", "rm", "p2p1/3", "-q"]
 
-IN_THE_GUEST = "import sys, time; print(time.monotonic()); from virtfn.cli.main import main; sys.exit(main({!r}))"
+IN_THE_GUEST = (
+    "import sys, time; print(time.monotonic(), flush=True); from virtfn.cli.main import main; sys.exit(main({!r}))"
+)
 
 RECIPE = f"""
 cut -d' ' -f1 /proc/uptime
@@ -36,22 +35,22 @@ ip link set dev p2p1 vf 2 mac {SOURCE_MAC}
 ip link set dev p2p1 vf 2 spoofchk off
 ip link set dev p2p1 up
 ip link set dev p2p1 vf 2 mac {NEIGHBOUR_MAC}
-sleep 12
 """
-"""The seconds at the end are part of the measurement: the NIC is silent for about five of them."""
+SILENT_S = 12
+"""How long the streams go on after the recipe: the NIC is silent for about five of these seconds."""
 
 
 def main() -> int:
     wanted = options(__doc__ or "")
-    folders = Folders.of_this_user()
-    with throw_away(assemble(folders, say), folders, StartOptions(name="bench"), say) as machine:
+    silence = 1 if wanted.quick else SILENT_S
+    with lab() as machine:
         before = host(machine)
         with streams(machine) as ours:
             began = start_of(machine, ["python3", "-c", IN_THE_GUEST.format(ADD)])
             start_of(machine, ["python3", "-c", IN_THE_GUEST.format(REMOVE)])
         assert host(machine) == before, "virtfn did not leave the host as it was"
         with streams(machine) as theirs:
-            recipe_began = start_of(machine, ["sh", "-c", RECIPE])
+            recipe_began = start_of(machine, ["sh", "-c", f"{RECIPE}sleep {silence}\n"])
     (bystander, copy), (their_bystander, their_copy) = ours(), theirs()
     lost, their_lost = bystander["lost"], their_bystander["lost"]
     code: int = publish(
@@ -86,13 +85,9 @@ def main() -> int:
             ),
             Figure("frames the copy saw", copy["received"], "frames", PEER, their_copy["received"], "", None),
         ],
-        wanted.json,
+        wanted,
     )
     return code
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr)
 
 
 def start_of(machine: Machine, argv: list[str]) -> float:
