@@ -29,6 +29,11 @@ def needs_override(driver: str) -> bool:
     return any(mark in driver for mark in _USERSPACE_DRIVERS)
 
 
+def is_native(driver: object) -> bool:
+    """Whether this is one of the kernel's own network drivers: neither none nor one that hands the VF to userspace."""
+    return isinstance(driver, str) and not needs_override(driver)
+
+
 SWITCH = ValueType("true or false")
 MAC = ValueType("MAC address, not multicast")
 VLAN = ValueType("see below")

@@ -8,14 +8,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from virtfn.errors import CapabilityError, SpecError
+from virtfn.eswitch.drivers import facts_of
 from virtfn.model.desired import UNSET, DesiredHost, DesiredPf, DesiredVf, Wanted
 from virtfn.model.field_row import Field, in_order, plain, together
-from virtfn.model.fields import NATIVE, PF_FIELDS, VF_FIELDS
+from virtfn.model.fields import NATIVE, PF_FIELDS, VF_FIELDS, is_native
 from virtfn.model.finding import Finding, FindingKind, Severity
 from virtfn.model.inventory import Inventory, Known, PfState, Unknown, VfState
 from virtfn.model.plan import Target, Value
 from virtfn.planning.host.pf_match import Match, gives_address, match
-from virtfn.planning.host.vf_drivers import is_native, native_driver
 
 _PF_ROWS, _VF_ROWS = in_order(PF_FIELDS.values()), in_order(VF_FIELDS.values())
 
@@ -62,6 +62,13 @@ def diff(desired: DesiredHost, inventory: Inventory) -> tuple[Difference, ...]:
             hint="leave these fields out of the spec, or fix what keeps them from being read",
         )
     return tuple(one for one in found if isinstance(one, Difference))
+
+
+def native_driver(pf: PfState) -> str | None:
+    """The kernel's driver for this PF's VFs: what a VF of it has now, else the driver table's; None: not known."""
+    seen = next((vf.driver for vf in pf.vfs if isinstance(vf.driver, str) and is_native(vf.driver)), None)
+    facts = facts_of(pf.driver) if isinstance(pf.driver, str) else None
+    return seen or (facts.vf_driver if facts else None)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,10 @@
 """What setting one field means, in words: why it is set, who notices what, what drivers do with it. Pure."""
 
 from virtfn.eswitch.drivers import AdminMacEffect, facts_of
-from virtfn.model.fields import VF_FIELDS
+from virtfn.model.fields import VF_FIELDS, is_native
 from virtfn.model.inventory import Holder, HolderKind, Unknown, VfState
 from virtfn.model.plan import Impact, Value
 from virtfn.planning.host.pf_changes import PfChanges
-from virtfn.planning.host.vf_drivers import is_held_natively
 
 
 def counted(number: int) -> str:
@@ -40,7 +39,7 @@ def mac_note(changes: PfChanges, index: int, mac: Value) -> str:
     """What remains to be done until a VF that is bound now uses its new MAC; "" where nothing does."""
     vf = changes.pf.vf(index)
     facts = changes.facts
-    if vf is None or facts is None or not facts.mac_needs_reload or not is_held_natively(vf):
+    if vf is None or facts is None or not facts.mac_needs_reload or not is_native(vf.driver):
         return ""
     netdev = vf.netdev
     who = f"{netdev} keeps {netdev.mac}" if netdev else "its netdev keeps its address"

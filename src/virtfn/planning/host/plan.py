@@ -11,7 +11,7 @@ from dataclasses import replace
 from virtfn.eswitch.drivers import ModeChange
 from virtfn.model.addresses import VfRef
 from virtfn.model.field_row import Field, in_order
-from virtfn.model.fields import NATIVE, NO_MAC, PF_FIELDS, VF_FIELDS, vf_write_order
+from virtfn.model.fields import NATIVE, NO_MAC, PF_FIELDS, VF_FIELDS, is_native, vf_write_order
 from virtfn.model.inventory import Inventory
 from virtfn.model.plan import Impact, Plan, Step, Undoing, Value
 from virtfn.model.subject import HostSubject
@@ -20,7 +20,6 @@ from virtfn.planning.host.diff import Difference
 from virtfn.planning.host.impact import counted, mac_note, vf_impact
 from virtfn.planning.host.mac_order import Move, take_turns
 from virtfn.planning.host.pf_changes import PfChanges, changes_by_pf
-from virtfn.planning.host.vf_drivers import is_held_natively
 from virtfn.planning.host.vf_recreation import fresh_steps, fresh_values, losses, not_restored
 
 _PF_ORDER = in_order(PF_FIELDS.values())
@@ -94,7 +93,7 @@ def _mode_steps(changes: PfChanges) -> Iterator[Step]:
         yield _own(changes, "eswitch_mode")
         return
     bound = (
-        [vf for vf in changes.pf.vfs if is_held_natively(vf)] if changes.mode_change is ModeChange.VFS_UNBOUND else []
+        [vf for vf in changes.pf.vfs if is_native(vf.driver)] if changes.mode_change is ModeChange.VFS_UNBOUND else []
     )
     for vf in bound:
         note = "its netdev goes and comes back without its addresses"

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 
 from virtfn.eswitch.limits import limits_on
 from virtfn.model.field_row import in_order
-from virtfn.model.fields import NATIVE, NO_MAC, VF_FIELDS, vf_write_order
+from virtfn.model.fields import NATIVE, NO_MAC, VF_FIELDS, is_native, vf_write_order
 from virtfn.model.inventory import HolderKind, Unknown, VfState
 from virtfn.model.plan import Step, Undoing, Value, Writing
+from virtfn.planning.host.diff import native_driver
 from virtfn.planning.host.pf_changes import PfChanges
-from virtfn.planning.host.vf_drivers import default_driver, is_native
 
 _MISSED_MAC = (
     "a driver that the kernel binds as the VF is created takes a MAC of its own until it is reset; "
@@ -103,11 +103,21 @@ def _worth_keeping(changes: PfChanges, vf: VfState) -> dict[str, Value]:
 def _at_first(changes: PfChanges, field: str) -> Value | Unknown:
     """What a new VF has; Unknown where that is not known."""
     if field == "driver":
-        return default_driver(changes.pf, changes.final_autoprobe)
+        return _driver_at_first(changes)
     known = changes.facts.spoofchk_at_first if changes.facts and field == "spoofchk" else None
     if known is not None:
         return known
     return VF_FIELDS[field].fresh
+
+
+def _driver_at_first(changes: PfChanges) -> Value | Unknown:
+    """What the kernel binds to a new VF, by autoprobe on or off."""
+    if changes.final_autoprobe is False:
+        return None
+    native = native_driver(changes.pf)
+    if changes.final_autoprobe is not True or native is None:
+        return Unknown("what the kernel binds to a new VF here is not known")
+    return native
 
 
 def _needless(changes: PfChanges, field: str, value: Value) -> bool:
