@@ -61,7 +61,7 @@ class Mistaken:
         assert set(ids(self.operator.everything())) == set(ids(before)), "nothing is left behind"
         assert "Traceback" not in said.err
         document = json.loads(said.out)
-        assert (document["kind"], document["exit_code"]) == ("cloud-failure", exits)
+        assert (document["kind"], document["exit_code"]) == ("failure", exits)
         for cause in document["findings"]:
             assert cause["what"] in said.err
             assert all(f"seen: {line}" in said.err for line in cause["evidence"])

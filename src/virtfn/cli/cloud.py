@@ -20,7 +20,6 @@ from virtfn.cli.output import (
     OutputFormat,
     Seconds,
     console,
-    document_on_failure,
     error_console,
     output_option,
     print_document,
@@ -113,7 +112,7 @@ def plan(
 ) -> None:
     """Show what `up` would make or change. Changes nothing."""
     how, desired = OutputFormat(output), _read(file)
-    with document_on_failure(how), _clouds(os_cloud, quiet) as (clouds, _):
+    with _clouds(os_cloud, quiet) as (clouds, _):
         found = clouds.propose(CloudRequest(CloudAction.UP, desired))
     if out:
         save(found, out)
@@ -170,7 +169,7 @@ def up(
         raise UsageError("name a spec with -f, or a saved plan with --plan")
     look = _Look(OutputFormat(output), explain, show_secrets)
     request = CloudRequest(CloudAction.UP, _read(file)) if file is not None else None
-    with document_on_failure(look.how), _clouds(os_cloud, quiet, timeout, parallel) as (clouds, stop):
+    with _clouds(os_cloud, quiet, timeout, parallel) as (clouds, stop):
         found = clouds.propose(request) if request else clouds.review(load_cloud(cast(Path, saved)))
         receipt = _change(clouds, stop, found, look, dry_run=dry_run, yes=yes, quiet=quiet)
     if receipt and receipt.now and not look.how.is_document and not receipt.plan.is_empty:
@@ -191,7 +190,7 @@ Examples:
 def show(file: str, os_cloud: str | None, quiet: bool, exit_code: bool, output: str) -> None:
     """Show what there is of the file now: where each VF is, what differs, what is not ready and why."""
     how, desired = OutputFormat(output), _read(file)
-    with document_on_failure(how), _clouds(os_cloud, quiet) as (clouds, _):
+    with _clouds(os_cloud, quiet) as (clouds, _):
         view = clouds.show(desired)
     if how.is_document:
         print_document("cloud", view, how)
@@ -227,7 +226,7 @@ def down(
     Of the file only its name counts: what was taken out of it meanwhile goes, too. A network that others use stays.
     """
     look, request = _Look(OutputFormat(output), explain, show_secrets), CloudRequest(CloudAction.DOWN, _read(file))
-    with document_on_failure(look.how), _clouds(os_cloud, quiet, parallel=parallel) as (clouds, stop):
+    with _clouds(os_cloud, quiet, parallel=parallel) as (clouds, stop):
         receipt = _change(clouds, stop, clouds.propose(request), look, dry_run=dry_run, yes=yes, quiet=quiet)
     if receipt and not look.how.is_document and not receipt.plan.is_empty:
         _print_done(receipt, "deleted")

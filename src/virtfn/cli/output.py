@@ -2,10 +2,10 @@
 
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import click
 from rich.console import Console
@@ -61,6 +61,7 @@ def output_option_with(*more: str) -> Callable[[F], F]:
     choice = click.Choice([*(entry.value for entry in OutputFormat), *more])
 
     def decorate(command: F) -> F:
+        command = _with_failure_as_document(command)
         command = click.option("-j", "output", flag_value="json", type=choice, help="Same as -o json.")(command)
         return click.option(
             "-o", "--output", "output", type=choice, default="table", show_default=True, help="How to print the result."
@@ -132,17 +133,22 @@ def print_document(
     click.echo(json.dumps(document, indent=2))
 
 
-@contextmanager
-def document_on_failure(output: OutputFormat) -> Iterator[None]:
-    """Where a document is asked for, an error that has findings prints one with them, and goes on."""
-    try:
-        yield
-    except VirtfnError as failure:
-        if output.is_document and failure.findings:
-            error = {"error": failure.message, "where": failure.where, "exit_code": int(failure.exit_code)}
-            state = list(getattr(failure, "__notes__", ()))
-            print_document("cloud-failure", {**error, "state": state, "findings": failure.findings}, output)
-        raise
+def _with_failure_as_document(command: F) -> F:
+    """The command; where a document is asked for, an error that has findings prints one with them, and goes on."""
+
+    @wraps(command)
+    def run(*arguments: Any, output: str, **options: Any) -> Any:
+        try:
+            return command(*arguments, output=output, **options)
+        except VirtfnError as failure:
+            if failure.findings and output in (OutputFormat.JSON, OutputFormat.YAML):
+                error = {"error": failure.message, "where": failure.where, "exit_code": int(failure.exit_code)}
+                state = list(getattr(failure, "__notes__", ()))
+                value = {**error, "state": state, "findings": failure.findings}
+                print_document("failure", value, OutputFormat(output))
+            raise
+
+    return cast(F, run)
 
 
 def grid(*headings: str) -> Table:

@@ -284,11 +284,19 @@ def test_the_document_has_all_that_was_found(ports: FewPorts, capsys: pytest.Cap
 
 def test_a_refusal_prints_nothing_on_stdout(ports: FewPorts, capsys: pytest.CaptureFixture[str]) -> None:
     ports.ports = (WEB, replace(PROBE, vif_type="unbound", project=OTHERS))
-    assert main(["cloud", "mirror", "plan", "web", "probe", "-o", "json"]) == ExitCode.FAILED
+    assert main(["cloud", "mirror", "plan", "web", "probe"]) == ExitCode.FAILED
     said = capsys.readouterr()
     assert said.out == ""
     assert "not-bound: " in said.err
     assert "other-project: " in said.err
+
+
+def test_a_refusal_is_a_document_where_one_is_asked_for(ports: FewPorts, capsys: pytest.CaptureFixture[str]) -> None:
+    ports.ports = (WEB, replace(PROBE, vif_type="unbound", project=OTHERS))
+    assert main(["cloud", "mirror", "plan", "web", "probe", "-o", "json"]) == ExitCode.FAILED
+    document = json.loads(capsys.readouterr().out)
+    assert document["kind"] == "failure"
+    assert {"not-bound", "other-project"} <= {one["id"] for one in document["findings"]}
 
 
 def sdk(**shown: Any) -> Any:

@@ -411,7 +411,7 @@ def test_documents_carry_causes_of_failures_and_of_what_stands(
     path.write_text(ALONE)
     assert main(["cloud", "up", "-f", str(path), "--yes", "-q", "-o", "json"]) == ExitCode.FAILED
     document = json.loads(capsys.readouterr().out)
-    assert (document["format"], document["kind"], document["exit_code"]) == (1, "cloud-failure", 1)
+    assert (document["format"], document["kind"], document["exit_code"]) == (1, "failure", 1)
     assert document["state"] == ["All that was changed has been put back and read back."]
     assert [cause["id"] for cause in document["findings"]] == ["no-free-vf"]
     rig.cloud.write_all([(step.target, step.field, step.after) for step in rig.plan(desired(ALONE)).steps])

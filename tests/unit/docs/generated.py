@@ -159,22 +159,21 @@ def _source(text: str) -> str:
     return f"<{text}>" if text.startswith("https://") else text.replace("*", r"\*")
 
 
-def finding_kinds() -> dict[str, tuple[str, FindingKind]]:
-    """Every kind of finding that a module of virtfn defines, by its id, with the module's room."""
-    found: dict[str, tuple[str, FindingKind]] = {}
+def finding_kinds() -> dict[str, FindingKind]:
+    """Every kind of finding that a module of virtfn defines, or holds in a table, by its id."""
+    found: dict[str, FindingKind] = {}
     for name in sorted(module.name for module in pkgutil.walk_packages(virtfn.__path__, "virtfn.")):
         for value in vars(importlib.import_module(name)).values():
-            for kind in value if isinstance(value, tuple) else (value,):
-                if isinstance(kind, FindingKind):
-                    room = name.removeprefix("virtfn.").partition(".")[0]
-                    if found.setdefault(kind.id, (room, kind))[1] is not kind:
-                        raise ValueError(f"{kind.id} is the id of two kinds of findings")
+            rows = value.values() if isinstance(value, dict) else value if isinstance(value, tuple) else (value,)
+            for kind in rows:
+                if isinstance(kind, FindingKind) and found.setdefault(kind.id, kind) is not kind:
+                    raise ValueError(f"{kind.id} is the id of two kinds of findings")
     return found
 
 
 def findings() -> str:
     """One row for each kind of finding, sorted by its id."""
-    kinds = [kind for _, kind in sorted(finding_kinds().values(), key=lambda one: one[1].id)]
+    kinds = sorted(finding_kinds().values(), key=lambda kind: kind.id)
     rows = [
         [
             f"`{kind.id}`",
