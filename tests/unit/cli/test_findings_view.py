@@ -1,8 +1,10 @@
 """Findings as text and as documents; only the command line knows its own words."""
 
+import ast
 import json
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +20,11 @@ from virtfn.model.place import cloud_place
 
 IN_USE = FindingKind("vf-in-use", Severity.REFUSAL, "A VF is in use.", "stop its user first", overridable=True)
 LIMIT = FindingKind("limit", Severity.REFUSAL, "The NIC cannot do it.", "leave it out", overridable=True)
+SRC = ROOT / "src/virtfn"
+_OWN_WORDS = ("cli", "lab", "__main__.py", "api")  # the command line, the lab, and "Equivalent: ..." of the library
+_OTHER_PROGRAMS = (SRC / "planning/cloud", SRC / "host/vfio.py", SRC / "host/process.py")
+"""Where options of openstack's, QEMU's and systemd's command lines are."""
+_UNIT = SRC / "services/boot_unit.py"  # it runs the command
 
 
 def lines(*findings: Finding) -> list[str]:
@@ -69,6 +76,36 @@ def test_an_error_with_findings_is_a_document_where_one_is_asked_for(
         ("spec-key", "fault", "stdin:4"),
         ("spec-value", "fault", "stdin:5"),
     ]
+
+
+def _texts(path: Path) -> Iterator[tuple[int, str]]:
+    """Every string of a module but its docstrings, with its line."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    statements = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in statements:
+            yield node.lineno, node.value
+
+
+def _lower_rooms() -> list[Path]:
+    """The modules of all rooms that are no face."""
+    own = (*(SRC / name for name in _OWN_WORDS), _UNIT)
+    return sorted(path for path in SRC.rglob("*.py") if not any(one in (path, *path.parents) for one in own))
+
+
+def test_only_faces_write_words_of_the_command_line() -> None:
+    commands = "|".join(sorted({name.split()[0] for name, _, _ in public_commands() if name}))
+    taken = sorted({word for _, one, _ in public_commands() for item in one.params for word in item.opts})
+    options = "|".join(word for word in taken if word.startswith("--"))
+    named, option = re.compile(rf"\bvirtfn ({commands})\b(?! spec)"), re.compile(rf"(?<![\w-])({options})(?![\w-])")
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {text}"
+        for path in _lower_rooms()
+        for line, text in _texts(path)
+        if named.search(text)
+        or (option.search(text) and not any(one in (path, *path.parents) for one in _OTHER_PROGRAMS))
+    ]
+    assert found == []
 
 
 def test_a_finding_is_made_by_its_kind() -> None:
