@@ -13,7 +13,7 @@ from virtfn.errors import LabError
 from virtfn.lab.build.packages import Packages, this_distribution
 from virtfn.lab.build.parts import Parts
 from virtfn.lab.build.systemd import make_layer
-from virtfn.lab.machine.disk import make_disk
+from virtfn.lab.machine.devices import make_disk
 from virtfn.lab.machine.folders import Folders
 from virtfn.lab.machine.machine import Machine
 from virtfn.lab.machine.qemu import HostBoot

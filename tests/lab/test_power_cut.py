@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from virtfn.lab.build.parts import Parts
-from virtfn.lab.machine.disk import make_disk
+from virtfn.lab.machine.devices import make_disk
 from virtfn.lab.machine.folders import Folders
 from virtfn.lab.machine.machine import Machine
 from virtfn.lab.machine.startup import StartOptions, throw_away

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from virtfn.errors import LabError
-from virtfn.lab.build.image import NEEDED, find_programs, survey
-from virtfn.lab.build.libraries import libraries_of, parse_ldd
+from virtfn.lab.build.image import NEEDED, find_programs, libraries_of, parse_ldd, survey
 
 
 def test_the_running_python_describes_itself() -> None:

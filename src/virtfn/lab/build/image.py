@@ -6,15 +6,15 @@ given the code that is being used (code.py).
 """
 
 import json
+import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from virtfn.errors import LabError
 from virtfn.lab.build import survey as survey_script
 from virtfn.lab.build.execution import execute
-from virtfn.lab.build.libraries import libraries_of
 from virtfn.lab.build.store import Store, file_identity, key_of
 
 KIND = "root"
@@ -45,6 +45,10 @@ ETC = {
     "protocols": "ip 0 IP\nicmp 1 ICMP\ntcp 6 TCP\nudp 17 UDP\nipv6-icmp 58 IPv6-ICMP\n",
     "os-release": 'ID=virtfn-lab\nNAME="virtfn lab"\nPRETTY_NAME="virtfn lab"\n',
 }
+
+_FOUND = re.compile(r"=>\s+(/\S+)\s+\(0x|^\s+(/\S+)\s+\(0x", re.MULTILINE)
+_ELF = b"\x7fELF"
+_PER_CALL = 64
 
 
 @dataclass(frozen=True)
@@ -209,3 +213,26 @@ def _compile(stage: Path, python: GuestPython) -> None:
 def _squash(stage: Path, target: Path) -> None:
     options = ["-noappend", "-all-root", "-no-progress", "-quiet", "-comp", "lz4", "-no-xattrs"]
     execute(["mksquashfs", str(stage), str(target), *options], timeout_s=600)
+
+
+def is_elf(path: Path) -> bool:
+    """True for a program or shared library in ELF form."""
+    with path.open("rb") as file:
+        return file.read(4) == _ELF
+
+
+def parse_ldd(text: str) -> set[Path]:
+    """The files named in ldd's output."""
+    return {Path(first or second) for first, second in _FOUND.findall(text)}
+
+
+def libraries_of(files: Iterable[Path]) -> set[Path]:
+    """Every library that the ELF files among ``files`` need, the loader included. Raises LabError."""
+    elves = [str(path) for path in files if is_elf(path)]
+    found: set[Path] = set()
+    for start in range(0, len(elves), _PER_CALL):
+        listing = execute(
+            ["sh", "-c", 'ldd "$@" 2>/dev/null || true', "sh", *elves[start : start + _PER_CALL]], timeout_s=60
+        )
+        found |= parse_ldd(listing.decode(errors="replace"))
+    return found

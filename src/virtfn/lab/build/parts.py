@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from virtfn.errors import LabError
-from virtfn.lab.build import boot, image, kernel
+from virtfn.lab.build import image, kernel
+from virtfn.lab.build.initramfs import make_initramfs
 from virtfn.lab.build.kernel import Kernel
 from virtfn.lab.build.store import Store, key_of
 from virtfn.lab.machine import accelerator
@@ -86,7 +87,7 @@ def assemble(folders: Folders, say: Callable[[str], None], python: Path | None =
     found = chosen_kernel(store)
     guest_python = image.survey(python or Path(os.environ.get("VIRTFN_LAB_PYTHON") or sys.executable))
     root = image.make_root(store, guest_python, say)
-    initramfs = boot.make_boot(store, found)
+    initramfs = make_initramfs(store, found)
     for kind, keep in _KEPT.items():
         store.prune(kind, keep)
     trial = Board(qemu, Accelerator.KVM, found.image, initramfs, root, Shape())

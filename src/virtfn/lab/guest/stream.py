@@ -21,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .namespaces import inside
+from .topology import inside
 
 ETHER_TYPE = 0x88B5
 """IEEE 802 local experimental EtherType 1."""

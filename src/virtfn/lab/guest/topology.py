@@ -5,8 +5,11 @@ igbvf and moves each into its namespace as ``eth0``: a VF that was bound while t
 an empty PCI configuration and receives nothing, so this is done after every start.
 """
 
+import contextlib
+import ctypes
 import fcntl
 import json
+import os
 import socket
 import struct
 import subprocess
@@ -17,8 +20,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .namespaces import inside
-
 _PCI = Path("/sys/bus/pci/devices")
 _IGBVF = Path("/sys/bus/pci/drivers/igbvf")
 _ZERO = "00:00:00:00:00:00"
@@ -26,6 +27,36 @@ _DEADLINE_S = 40.0
 _BIND_TRIES = 6
 _SIOCGIFFLAGS, _SIOCGIFHWADDR = 0x8913, 0x8927
 _IFF_RUNNING = 0x40
+_CLONE_NEWNET = 0x40000000
+_HOME = "/proc/self/ns/net"
+
+
+@contextlib.contextmanager
+def inside(name: str) -> Iterator[None]:
+    """Within the block this thread is in the network namespace ``name`` ("" is where it is already).
+
+    A socket opened inside stays there. Raises OSError (no such namespace, no privilege). Source: ``man 2 setns``.
+    """
+    if not name:
+        yield
+        return
+    home = os.open(_HOME, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with Path("/run/netns", name).open() as there:
+            _setns(there.fileno(), name)
+        try:
+            yield
+        finally:
+            _setns(home, "home")
+    finally:
+        os.close(home)
+
+
+def _setns(handle: int, name: str) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(handle, _CLONE_NEWNET):
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error), f"netns {name}")
 
 
 def wait_for(what: str, ready: Callable[[], Any], deadline_s: float = _DEADLINE_S) -> Any:

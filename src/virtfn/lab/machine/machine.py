@@ -16,9 +16,9 @@ from virtfn.lab.channel.jobs import Completed, Job, Upload
 from virtfn.lab.channel.ports import Channel, GuestGone, Hello
 from virtfn.lab.channel.wire import HostWire
 from virtfn.lab.machine import record as records
+from virtfn.lab.machine.devices import plug_disk
 from virtfn.lab.machine.folders import Folders
 from virtfn.lab.machine.monitor import Monitor
-from virtfn.lab.machine.plug import plug_disk
 from virtfn.lab.machine.qemu import wire_sockets
 from virtfn.lab.machine.record import Record
 from virtfn.lab.machine.shape import Wire

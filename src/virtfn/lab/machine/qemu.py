@@ -8,6 +8,7 @@ from pathlib import Path
 
 from virtfn.errors import LabError
 from virtfn.lab.build.execution import execute
+from virtfn.lab.machine.devices import empty_slots
 from virtfn.lab.machine.shape import WIRE_MAC, Shape, Wire
 
 PROGRAM = "qemu-system-x86_64"
@@ -15,8 +16,6 @@ OLDEST = (8, 0)
 """The first with the igb device (QEMU 8.0 release notes)."""
 PORTS = 8
 """How many clients can use one lab at once."""
-SUBSYSTEM = "subsystem"
-"""The NVMe subsystem that an NVMe controller with SR-IOV must belong to; it can only be there from the start."""
 _PREPARE = "run: virtfn lab prepare"
 _PROBE_S = 15.0
 
@@ -26,13 +25,6 @@ class Accelerator(StrEnum):
 
     KVM = "kvm"
     TCG = "tcg"
-
-
-class Slot(StrEnum):
-    """The empty slots, in the order of their addresses."""
-
-    NVME = "slot-nvme"
-    DISK = "slot-disk"
 
 
 @dataclass(frozen=True)
@@ -109,7 +101,7 @@ class Board:
                         "-device", f"virtserialport,chardev=port{port},name=virtfn.{port}"]  # fmt: skip
         for pf in range(self.shape.pfs):
             command += self._pf(pf)
-        command += [*self._wire(run), *_slots(), *self._host_drives()]
+        command += [*self._wire(run), *empty_slots(), *self._host_drives()]
         return [*command, "-incoming", incoming] if incoming else command
 
     def _kernel_arguments(self) -> str:
@@ -160,19 +152,6 @@ class Board:
         ours, theirs = (_plain(path) for path in wire_sockets(run))
         sockets = f"local.type=unix,local.path={theirs},remote.type=unix,remote.path={ours}"
         return ["-netdev", "hubport,id=wire,hubid=0,netdev=cable", "-netdev", f"dgram,id=cable,{sockets}"]
-
-
-def _slots() -> list[str]:
-    """Empty slots for what is plugged in while the machine runs (plug.py). They come after the PFs' slots, so that
-    the PFs keep their addresses.
-    """
-    command = ["-device", f"nvme-subsys,id={SUBSYSTEM}"]
-    for number, slot in enumerate(Slot):
-        command += [
-            "-device",
-            f"pcie-root-port,id={slot},slot={20 + number},chassis={20 + number},addr={number + 0x13:#x}",
-        ]
-    return command
 
 
 def port_socket(run: Path, port: int) -> Path:

@@ -19,10 +19,10 @@ from virtfn.lab.build.parts import Parts
 from virtfn.lab.build.store import exclusive
 from virtfn.lab.channel.ports import Channel, GuestGone
 from virtfn.lab.machine import record as records
+from virtfn.lab.machine.devices import plug_nvme
 from virtfn.lab.machine.folders import Folders, private_folder
 from virtfn.lab.machine.machine import DEFAULT_NAME, Machine
 from virtfn.lab.machine.monitor import Monitor
-from virtfn.lab.machine.plug import plug_nvme
 from virtfn.lab.machine.qemu import HostBoot, wire_sockets
 from virtfn.lab.machine.record import Process, Record
 from virtfn.lab.machine.shape import Shape

@@ -1,18 +1,42 @@
-"""What is plugged into a running machine: an NVMe controller with SR-IOV, or a disk.
+"""What a machine can be given while it runs: an NVMe controller with SR-IOV, or a disk, and the empty slots for them.
 
 Both stay out of snapshots: QEMU does not migrate an NVMe controller, and a disk's content is not the machine's.
 """
 
+from enum import StrEnum
 from pathlib import Path
 
+from virtfn.lab.build.execution import execute
 from virtfn.lab.machine.monitor import Monitor
-from virtfn.lab.machine.qemu import SUBSYSTEM, Slot
 
 NVME_VFS = 4
 _PRIVATE_QUEUES = 3
 """The PF's own: the admin queue and one for each of the guest's two processors."""
 _QUEUES, _INTERRUPTS = 2, 1
 """For each VF: the admin queue and one more, and one interrupt vector."""
+SUBSYSTEM = "subsystem"
+"""The NVMe subsystem that an NVMe controller with SR-IOV must belong to; it can only be there from the start."""
+_MAKE_S = 60
+
+
+class Slot(StrEnum):
+    """The empty slots, in the order of their addresses."""
+
+    NVME = "slot-nvme"
+    DISK = "slot-disk"
+
+
+def empty_slots() -> list[str]:
+    """Empty slots for what is plugged in while the machine runs. They come after the PFs' slots, so that
+    the PFs keep their addresses.
+    """
+    command = ["-device", f"nvme-subsys,id={SUBSYSTEM}"]
+    for number, slot in enumerate(Slot):
+        command += [
+            "-device",
+            f"pcie-root-port,id={slot},slot={20 + number},chassis={20 + number},addr={number + 0x13:#x}",
+        ]
+    return command
 
 
 def plug_nvme(monitor: Monitor) -> None:
@@ -35,3 +59,9 @@ def plug_disk(monitor: Monitor, image: Path, serial: str) -> None:
         "blockdev-add", **{"driver": "raw", "node-name": "disk", "file": {"driver": "file", "filename": str(image)}}
     )
     monitor.ask("device_add", driver="virtio-blk-pci", id="disk", bus=Slot.DISK, drive="disk", serial=serial)
+
+
+def make_disk(path: Path, *, size_mb: int) -> Path:
+    """Make a sparse file with an empty ext4 file system for a guest, and return its path. Raises LabError."""
+    execute(["/sbin/mke2fs", "-q", "-F", "-t", "ext4", str(path), f"{size_mb}M"], timeout_s=_MAKE_S)
+    return path

@@ -4,9 +4,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from virtfn.lab.machine.disk import make_disk
+from virtfn.lab.machine.devices import NVME_VFS, make_disk, plug_disk, plug_nvme
 from virtfn.lab.machine.monitor import Monitor
-from virtfn.lab.machine.plug import NVME_VFS, plug_disk, plug_nvme
 from virtfn.lab.machine.qemu import Accelerator, Board, HostBoot, Qemu
 from virtfn.lab.machine.shape import Shape
 
