@@ -32,7 +32,7 @@ def errno_word(number: int) -> str:
 class Attempt:
     """One call to the kernel, described for the error that it may end in.
 
-    ``where`` names the object, ``call`` what was asked of the kernel, ``command`` what does the same by hand.
+    ``where`` names the object, ``call`` the request to the kernel, ``command`` the equivalent command.
     """
 
     where: str

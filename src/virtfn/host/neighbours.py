@@ -43,7 +43,7 @@ def outside_macs(pf_netdev: str) -> Mapping[MacAddress, str]:
 
 
 def above(ifindex: int, links: tuple[Link, ...]) -> tuple[Link, ...]:
-    """The link itself and all that stand on it: VLANs and the like (IFLA_LINK), its bridge or bond (IFLA_MASTER)."""
+    """The link itself and all on top of it: VLANs and the like (IFLA_LINK), its bridge or bond (IFLA_MASTER)."""
     by_index = {link.ifindex: link for link in links}
     reached: set[int] = set()
     waiting = {ifindex}

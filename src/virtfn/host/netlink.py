@@ -206,7 +206,7 @@ class NetlinkSocket:
 
 
 def _raise_refusal(kind: int, flags: int, payload: bytes, attempt: Attempt) -> None:
-    """Raise the error that an NLMSG_ERROR or NLMSG_DONE carries; return where it says success."""
+    """Raise the error that an NLMSG_ERROR or NLMSG_DONE carries; return on success."""
     if len(payload) < 4:
         return
     number = -struct.unpack_from("=i", payload)[0]

@@ -25,14 +25,14 @@ _SLASH = Path("/")
 
 @dataclass(frozen=True)
 class NamespaceList:
-    """The other network namespaces by name; ``problems`` says what could not be looked at, empty where all was."""
+    """The other network namespaces by name; ``problems``: what could not be read, empty where all was."""
 
     names: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
 
 def namespace_path(netns: str, *, root: Path = _SLASH) -> Path:
-    """The file that stands for ``netns``. Raises UsageError where the text can be no namespace's name."""
+    """The file of namespace ``netns``. Raises UsageError where the text cannot be a namespace's name."""
     if netns.startswith("pid:"):
         if not netns[4:].isdecimal():
             raise UsageError(f"{netns!r} names no process", hint="write it like pid:1234")
@@ -99,7 +99,7 @@ def call_in(netns: str, function: Callable[[], T], *, root: Path = _SLASH) -> T:
 def other_namespaces(*, root: Path = _SLASH, most: int = 1024) -> NamespaceList:
     """Every network namespace but the current one: the named, then those that only processes hold (lowest pid each).
 
-    At most ``most`` are listed. An ordinary user sees only his own processes' namespaces; ``problems`` then says so.
+    At most ``most`` are listed. An ordinary user sees only his own processes' namespaces; this is in ``problems`` then.
     Equivalent: ``lsns -t net``.
     """
     current = _identity(f"{root}/proc/self/ns/net")

@@ -133,7 +133,7 @@ def _pf_state(
 
 
 def _link_facts(link: Known[Link]) -> dict[str, Any]:
-    """What the link message tells of a PF, by the attributes of ``PfState``."""
+    """The facts of a PF in the link message, by the attributes of ``PfState``."""
     if isinstance(link, Unknown):
         return dict.fromkeys((*_LINK_FACTS, *_LINK_FIELDS), link)
     facts = {fact: getattr(link, fact) for fact in _LINK_FACTS}

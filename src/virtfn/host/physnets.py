@@ -1,4 +1,4 @@
-"""Which physical networks this host's OpenStack services are told to hand PFs and VFs out under.
+"""The physical networks under which this host's OpenStack services hand out PFs and VFs, by their configuration.
 
 Files are read in the order in which the service reads them, as its packages and devstack start it. Of an option that
 takes one list the last value counts; of one that may be repeated all count.
@@ -41,7 +41,7 @@ class _Wrong(ValueError):
 
 
 def physical_networks(root: Path = Path("/")) -> PhysicalNetworks:
-    """What Neutron's agent and nova are told; a part is Unknown where a file cannot be read, or not be understood.
+    """The configuration of Neutron's agent and nova; a part is Unknown where a file cannot be read or parsed.
 
     Nothing is known where no such file is there. Sources: neutron (conf/plugins/ml2/drivers/mech_sriov), nova
     (conf/pci.py), oslo.config; ``sriov_vf_device`` in a PF's folder of /sys/bus/pci/devices.

@@ -1,4 +1,4 @@
-"""Links asked and told over rtnetlink: one RTM_GETLINK per PF reads all its VFs, one RTM_SETLINK
+"""Links read and set over rtnetlink: one RTM_GETLINK per PF reads all its VFs, one RTM_SETLINK
 writes one fact of a netdev, or several of one VF.
 
 Written with our own socket, not with pyroute2: one code path on every pyroute2 version (0.8.1 and 0.9.7 differ in

@@ -1,4 +1,4 @@
-"""The project's own code, sent into the guest whenever it is not what the guest has.
+"""The project's own code, which is sent into the guest whenever the guest has another version.
 
 Only files that changed travel. Python files travel with their bytecode, because compiling costs seconds in an
 emulated guest; that is possible as the guest's Python is this one.
@@ -24,7 +24,7 @@ _UNCHECKED_HASH = 0b01
 
 @dataclass(frozen=True)
 class Code:
-    """Files as the guest shall have them: path below ``/lab/code`` -> where the file is here."""
+    """The files that the guest must have: path below ``/lab/code`` -> where the file is here."""
 
     files: Mapping[str, Path]
 
@@ -71,7 +71,7 @@ def bundle(code: Code, manifest: Mapping[str, str], send: list[str], remove: lis
 
 
 def bytecode(source: bytes, path: str) -> bytes | None:
-    """A ``.pyc`` that is taken without looking at the source again (PEP 552), or None where it does not compile."""
+    """A ``.pyc`` that Python loads without reading the source (PEP 552), or None where it does not compile."""
     try:
         program = compile(source, path, "exec", dont_inherit=True, optimize=0)
     except (SyntaxError, ValueError):

@@ -1,4 +1,4 @@
-"""Run another program to its end, bounded in time, and say its own last words when it fails."""
+"""Run another program to its end, with a time limit; an error quotes the last lines of its output."""
 
 import re
 import subprocess
@@ -14,7 +14,7 @@ _CAUSE = re.compile(r"Kernel panic|BUG:|Oops|sysrq: Trigger|general protection|T
 
 
 def dying_words(text: str, lines: int = 24) -> str:
-    """The end of a guest's console, from where the trouble begins; the last lines where no trouble is known."""
+    """The end of a guest's console, from the first line that shows a failure; the last lines where none does."""
     every = [line.rstrip() for line in text.splitlines() if line.strip()]
     recent = every[-200:]
     start = next((number for number, line in enumerate(recent) if _CAUSE.search(line)), None)
@@ -35,7 +35,7 @@ def execute(
     env: Mapping[str, str] | None = None,
     hint: str = "",
 ) -> bytes:
-    """Run ``argv`` and return its standard output. Raises LabError with the program's last words.
+    """Run ``argv`` and return its standard output. Raises LabError with the last lines of its output.
 
     The program is killed after ``timeout_s``; an interrupt kills it too (``subprocess.run`` does both).
     """

@@ -1,8 +1,8 @@
 """The guest's root: a squashfs made of this machine's own files, without root.
 
-It holds the very Python that runs virtfn and its packages (so the guest behaves as the host does, on any
-distribution), iproute2, busybox and the libraries these need. virtfn itself is not in it: the running machine is
-given the code that is being used (code.py).
+It holds the Python that runs virtfn and its packages (so the guest behaves as the host does, on any
+distribution), iproute2, busybox and the libraries these need. virtfn itself is not in it: the code is
+sent to the running machine (code.py).
 """
 
 import json
@@ -19,7 +19,7 @@ from virtfn.lab.build.store import Store, file_identity, key_of
 
 KIND = "root"
 NEEDED = ("click", "rich", "ruamel-yaml", "pydantic")
-"""What virtfn cannot do without; requirements come along. Names as PEP 503 normalises them."""
+"""Packages that virtfn needs; their requirements are added. Names as PEP 503 normalises them."""
 PACKAGES = (*NEEDED, "pytest", "hypothesis", "scapy")
 """What the guest's Python gets where the surveyed Python has it: the tests' tools too."""
 
@@ -68,7 +68,7 @@ class GuestPython:
 
 
 def survey(python: Path) -> GuestPython:
-    """Ask a Python program (of a virtual environment, as a rule) about itself. Raises LabError."""
+    """What a Python program (usually of a virtual environment) consists of. Raises LabError."""
     answer = execute([str(python), "-I", str(survey_script.__file__), *PACKAGES], timeout_s=60)
     try:
         found = json.loads(answer)

@@ -41,11 +41,6 @@ def file(path: str, data: bytes, *, executable: bool = False) -> Entry:
     return Entry(path, stat.S_IFREG | (0o755 if executable else 0o644), data)
 
 
-def link(path: str, target: str) -> Entry:
-    """A symbolic link."""
-    return Entry(path, stat.S_IFLNK | 0o777, target.encode())
-
-
 def archive(entries: list[Entry]) -> bytes:
     """The archive as bytes: owner root, times 0, so that the same entries always give the same bytes."""
     parts = [_record(number, entry) for number, entry in enumerate(entries, start=1)]

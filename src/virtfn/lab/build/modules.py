@@ -1,4 +1,4 @@
-"""Kernel modules out of an unpacked kernel package: which file holds which, and what each needs first.
+"""Kernel modules of an unpacked kernel package: the file of each, and the modules that it needs.
 
 Everything is read from the modules themselves (their ``.modinfo`` strings), so neither depmod nor root is needed.
 """

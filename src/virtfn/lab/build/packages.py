@@ -1,4 +1,4 @@
-"""apt with lists and sources of its own: the machine's own apt set-up is neither used up nor changed."""
+"""apt with lists and sources of its own: the machine's apt configuration is not changed."""
 
 import os
 import time
@@ -26,7 +26,7 @@ _FRESH_S = 24 * 3600
 
 @dataclass(frozen=True)
 class Package:
-    """What apt would take."""
+    """A package and the version that apt would install."""
 
     name: str
     version: str
@@ -108,7 +108,7 @@ class Packages:
         execute([*as_root, *command], timeout_s=_INSTALL_S, env=environment)
 
     def _options(self) -> list[str]:
-        """apt's files are ours, its record of what is installed is the machine's."""
+        """apt uses our lists and sources, and the machine's record of installed packages."""
         settings = {
             "Dir::Etc::sourcelist": "/dev/null",
             "Dir::Etc::sourceparts": str(self._folder / "sources"),

@@ -1,4 +1,4 @@
-"""The parts a lab is put together from, found in the cache or made from what is there. Nothing is downloaded here."""
+"""The parts of a lab, found in the cache or built from this machine's files. Nothing is downloaded here."""
 
 import json
 import os
@@ -23,20 +23,20 @@ _KEPT = {"root": 4, "boot": 4, "snapshot": 6, "kernel": 2, "systemd": 2}
 
 @dataclass(frozen=True)
 class Chosen:
-    """What ``lab prepare`` settled on: the kernel's folder and the modules built for it."""
+    """What ``lab prepare`` has chosen: the kernel's folder and the modules built for it."""
 
     kernel: Path
     extra: tuple[Path, ...] = ()
 
     def write(self, store: Store) -> None:
-        """Note it for later starts."""
+        """Store it for later starts."""
         new = store.root / f".{_CHOSEN}.{os.getpid()}"
         new.write_text(json.dumps({"kernel": str(self.kernel), "extra": [str(path) for path in self.extra]}))
         new.rename(store.root / _CHOSEN)
 
     @classmethod
     def read(cls, store: Store) -> "Chosen | None":
-        """What was settled, or None where nothing was or it is gone from the cache."""
+        """What was chosen; None where nothing was, or it is no longer in the cache."""
         try:
             found = json.loads((store.root / _CHOSEN).read_text())
             chosen = cls(Path(found["kernel"]), tuple(Path(path) for path in found["extra"]))

@@ -1,4 +1,4 @@
-"""``lab prepare``: what is missing is installed, fetched and built, each said before and listed after."""
+"""``lab prepare``: installs, fetches and builds what is missing. Each part is announced before and listed after."""
 
 import re
 import tempfile
@@ -23,7 +23,7 @@ _IMAGE = re.compile(r"linux-image-(?:unsigned-)?(\d.*)")
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the report: a part, what it is, its size (None: not a file of ours), and how it came to be there."""
+    """One line of the report: a part, what it is, its size (None: not a file of ours), and where it is from."""
 
     part: str
     what: str

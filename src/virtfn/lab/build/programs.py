@@ -90,7 +90,7 @@ def root_prefix() -> list[str] | None:
 
 
 def install_missing(missing: list[Missing], packages: Packages, say: Callable[[str], None]) -> list[str]:
-    """Install what is missing and say so first; the packages' names. Raises LabError with the command for a person."""
+    """Name the missing packages, then install them; return their names. Raises LabError with the command to run."""
     if not missing:
         return []
     names = sorted({one.program.package for one in missing})

@@ -23,14 +23,14 @@ def key_of(*parts: object) -> str:
 
 
 def file_identity(path: Path) -> tuple[str, int, int]:
-    """What tells one version of an installed file from the next without reading it: path, size, time of change."""
+    """What identifies a version of an installed file without reading it: path, size, time of change."""
     found = path.stat()
     return (str(path), found.st_size, found.st_mtime_ns)
 
 
 @contextlib.contextmanager
 def exclusive(lock: Path, *, timeout_s: float, busy: str) -> Iterator[None]:
-    """Hold ``lock`` (flock, so that a killed holder lets go). Raises LabError(``busy``) after ``timeout_s``.
+    """Hold ``lock`` (flock: a killed holder releases it). Raises LabError(``busy``) after ``timeout_s``.
 
     The holder may remove the file: who waited for it then takes a new one.
     """

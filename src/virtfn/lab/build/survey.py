@@ -1,4 +1,4 @@
-"""Run by the Python that the guest shall have: says where it is and which files its packages consist of (JSON).
+"""Run by the Python that the guest will have: prints where it is and which files its packages consist of (JSON).
 
 It is given the names of the wanted packages and follows their requirements; what is not installed is left out.
 """

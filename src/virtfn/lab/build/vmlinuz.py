@@ -28,7 +28,7 @@ def payload(image: bytes) -> bytes:
 
 
 def decompress(packed: bytes) -> bytes:
-    """The payload decompressed; the form is told by its first bytes. Raises LabError for one that is not known.
+    """The payload decompressed; its first bytes name the format. Raises LabError for an unknown one.
 
     The build appends the unpacked size (4 bytes) to every form but gzip.
     """

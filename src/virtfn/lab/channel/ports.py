@@ -21,9 +21,9 @@ _POLL_S = 0.02
 
 @dataclass(frozen=True)
 class Hello:
-    """What the agent says of the guest: the hash of the code it has, its Python's bytecode number, its uptime.
+    """What the agent reports of the guest: the hash of the code it has, its Python's bytecode number, its uptime.
 
-    ``warm`` says that everything is imported that jobs will want.
+    ``warm``: everything that jobs need is imported.
     """
 
     code: str

@@ -1,4 +1,4 @@
-"""A steady stream of numbered frames through the lab's NICs, and what became of each.
+"""A steady stream of numbered frames through the lab's NICs, with a report of those that arrived.
 
 ``python3 -m virtfn.lab.guest.stream --from wire:w0 --to vm1:eth0 --rate 100 --seconds 10 --json``. An end is
 ``NETNS:NETDEV``, or ``NETDEV`` alone in the guest's own namespace. ``--to`` may be given several times: the frames
@@ -65,7 +65,7 @@ class End:
 
 @dataclass
 class Tally:
-    """What one receiver saw. The longest gap is between two frames that came one after the other, or none came.
+    """What one receiver got. The longest gap is between two frames that came one after the other, or none came.
 
     ``first_at`` is the guest's monotonic clock at the first frame, None where none came.
     """

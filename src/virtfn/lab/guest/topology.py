@@ -33,7 +33,7 @@ _HOME = "/proc/self/ns/net"
 
 @contextlib.contextmanager
 def inside(name: str) -> Iterator[None]:
-    """Within the block this thread is in the network namespace ``name`` ("" is where it is already).
+    """Within the block this thread is in the network namespace ``name`` ("": it stays where it is).
 
     A socket opened inside stays there. Raises OSError (no such namespace, no privilege). Source: ``man 2 setns``.
     """
@@ -72,7 +72,7 @@ def wait_for(what: str, ready: Callable[[], Any], deadline_s: float = _DEADLINE_
 
 
 def ip(*lines: str) -> None:
-    """Run lines of ``ip`` in one process; SystemExit with its words if one fails."""
+    """Run lines of ``ip`` in one process; SystemExit with its message if one fails."""
     done = subprocess.run(["ip", "-batch", "-"], input="\n".join(lines), text=True, capture_output=True, check=False)
     if done.returncode:
         raise SystemExit(f"ip: {done.stderr.strip()} in: {'; '.join(lines)}")
@@ -89,7 +89,7 @@ def vf_address(pf: str, index: int) -> str:
 
 
 def guests(plan: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Every (PF, VF) that is somebody's: those with an administrative MAC."""
+    """Every (PF, VF) that a guest has: those with an administrative MAC."""
     for pf in plan["pfs"]:
         for vf in pf["vfs"]:
             if vf["mac"] != _ZERO:
@@ -111,7 +111,7 @@ def create(plan: dict[str, Any]) -> None:
 
 
 def _quiet(netns: str) -> None:
-    """No IPv6 of its own accord: what a capture shows shall be what somebody sent."""
+    """Disable IPv6, so that a capture shows only what a test sent."""
     with inside(netns):
         for place in ("all", "default"):
             Path(f"/proc/sys/net/ipv6/conf/{place}/disable_ipv6").write_text("1")

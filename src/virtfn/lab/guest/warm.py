@@ -1,4 +1,4 @@
-"""What the agent has imported already, so that a job, being a fork of it, has it for nothing.
+"""Imports in the agent: a job is a fork of the agent, so what is imported here costs the job no time.
 
 The packages first, in a thread beside the serving; then, whenever the guest has nothing to do, the project's own code.
 That may change at any time: as soon as its hash is another, what was imported of it is forgotten.
@@ -66,7 +66,7 @@ class Warmth:
         return self.packaged.is_set() and self.code_hash() in ("", self._imported)
 
     def forget_stale_code(self) -> None:
-        """Called before every fork: code that was replaced must not live on in it."""
+        """Called before every fork, so that no job runs code that was replaced."""
         self._busy_at = time.monotonic()
         if self._imported != self.code_hash():
             self._forget()

@@ -135,7 +135,7 @@ class Machine:
             return ""
 
     def plug_disk(self, image: Path) -> str:
-        """Plug in a disk (disk.py makes one) and return its device file in the guest. Raises LabError.
+        """Plug in a disk (``devices.make_disk`` makes one) and return its device file in the guest. Raises LabError.
 
         A machine takes one disk.
         """

@@ -33,12 +33,12 @@ class Monitor:
         self.close()
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._file.close()
         self._socket.close()
 
     def ask(self, command: str, **arguments: object) -> Any:
-        """Run one command, named as QMP names it, and return its answer. Raises LabError with QEMU's word."""
+        """Run one command, named as QMP names it, and return its answer. Raises LabError with QEMU's message."""
         self._socket.sendall(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
         while True:
             answer = self._read()

@@ -1,4 +1,4 @@
-"""What is written down about a machine, so that another process finds it, and never kills a stranger."""
+"""The record of a running machine: other processes find it by this, and end no process that is not its QEMU."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ _GRACE_S = 5.0
 
 @dataclass(frozen=True)
 class Process:
-    """A process by its id and its start time (field 22 of ``/proc/PID/stat``): an id alone is used again."""
+    """A process by its id and its start time (field 22 of ``/proc/PID/stat``): ids are reused."""
 
     pid: int
     started: int
@@ -82,7 +82,7 @@ def _start_time(pid: int) -> int | None:
 
 @dataclass(frozen=True)
 class Record:
-    """One machine. ``owner`` is who is starting it, or who takes it along when ending; None once it stands alone."""
+    """One machine. ``owner`` is who is starting it, or with whom it ends; None once it runs on its own."""
 
     name: str
     shape: Shape
@@ -107,14 +107,14 @@ class Record:
 
 
 def write(run: Path, record: Record) -> None:
-    """Note it, all or nothing."""
+    """Write it, all or nothing."""
     new = run / f"{_FILE}.new"
     new.write_text(json.dumps(asdict(record)))
     new.rename(run / _FILE)
 
 
 def read(run: Path) -> Record | None:
-    """What is noted, or None where nothing (whole) is."""
+    """The record, or None where there is none or an incomplete one."""
     try:
         found: dict[str, Any] = json.loads((run / _FILE).read_text())
         owner = found.pop("owner")
@@ -142,9 +142,9 @@ def clean(run: Path) -> None:
 
 
 def sweep(runtime: Path, throw_away: str) -> None:
-    """Remove what killed owners left: unfinished starts, their QEMU too, and dead machines named ``throw_away``...
+    """Remove what killed owners left: unfinished starts with their QEMU, and dead machines named ``throw_away``...
 
-    A machine that was up and died stays, so that ``status`` can show its last words.
+    A machine that was up and died stays, so that ``status`` can show the end of its console.
     """
     for run in runtime.iterdir():
         record = read(run) if run.is_dir() else None

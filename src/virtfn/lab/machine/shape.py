@@ -80,7 +80,7 @@ class Shape:
         )  # fmt: skip
 
     def guest_plan(self) -> dict[str, object]:
-        """What guest/topology.py is told (JSON): names, addresses and who moves where.
+        """The input of guest/topology.py (JSON): names, addresses, and the namespace of each VF.
 
         A VF whose administrative MAC was never set stays without a driver: igbvf would invent an address and the PF
         would learn it, and the field note's all-zero row would be gone.

@@ -78,7 +78,7 @@ def throw_away(parts: Parts, folders: Folders, wishes: StartOptions, say: Callab
 
 
 class _Start:
-    """One start; it holds what the steps share."""
+    """One start, with the state that its steps share."""
 
     def __init__(self, parts: Parts, run: Path, wishes: StartOptions, say: Callable[[str], None]) -> None:
         self.parts, self.run, self.wishes, self.say = parts, run, wishes, say
@@ -142,7 +142,7 @@ class _Start:
 
     @contextlib.contextmanager
     def _machine(self, incoming: str = "") -> Iterator[Machine]:
-        """QEMU running and written down; ended again if the block fails, also by Ctrl-C."""
+        """QEMU running and recorded; ended if the block fails, also by Ctrl-C."""
         records.fresh(self.run)
         command = self.board.command(self.run, incoming)
         (self.run / "command").write_text(shlex.join(command) + "\n")
@@ -161,7 +161,7 @@ class _Start:
             raise
 
     def _bound(self, command: list[str]) -> list[str]:
-        """A throw-away machine is killed by the kernel when this process ends, however that comes about."""
+        """A throw-away machine is killed by the kernel when this process ends, for whatever reason."""
         return ["/usr/bin/setpriv", "--pdeathsig", "KILL", *command] if self.wishes.owned else command
 
     def _record(self, pid: int) -> Record:
@@ -199,7 +199,7 @@ class _Start:
             raise LabError(f"the guest stopped while starting:\n{machine.console()}\n{self._words()}") from gone
 
     def _warm(self) -> None:
-        """Wait until the agent has imported everything: the snapshot shall have it. Giving up is no fault."""
+        """Wait until the agent has imported everything, so that the snapshot has it. A time-out is no error."""
         deadline = time.monotonic() + _WARM_S
         warm = False
         while not warm and time.monotonic() < deadline:
@@ -237,7 +237,7 @@ class _Start:
 
 
 def again(boot: Callable[[], Machine], say: Callable[[str], None]) -> Machine:
-    """Boot, and once more where QEMU itself broke down.
+    """Boot; try once more where QEMU itself crashed.
 
     Seen once: ``iotlb_to_section: Assertion `section_index < d->map.sections_nb' failed`` while the guest sets up its
     PCI devices. QEMU's emulated processors race there when there are several (QEMU issue 1921).
@@ -277,7 +277,7 @@ def _terminated_as_interrupted() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Ctrl-C waits until the block is done, so that no QEMU is started and not written down."""
+    """Ctrl-C waits until the block is done, so that no QEMU is started without a record."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     try:
         yield
