@@ -115,7 +115,8 @@ class FakeHost:
         self._tell("write", target, field, value)
         if target.kind == "pf":
             pf = self._named(target.id)
-            self.bystander_losses += len(pf.vfs) if field == "up" and not value else 0
+            cut = field == "up" and not value and pf.down_cuts_vfs
+            self.bystander_losses += len(pf.vfs) if cut else 0
             pf.write(field, value)
         elif target.kind == "vf":
             pf, index = self._vf_at(target)

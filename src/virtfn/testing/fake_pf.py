@@ -1,8 +1,8 @@
-"""One PF in memory with its VFs: which fields it has, and which writes its driver takes.
+"""One PF in memory with its VFs: which fields it has, and which writes its driver accepts.
 
-The rules are the kernel's and the driver table's: VFs are made and destroyed through 0 only, a fresh VF has defaults, a
-VF that a process has open through vfio cannot be taken away, and what ``eswitch.limits`` knows a driver to refuse is
-refused (or, where the driver lies, answered with success and not done).
+The rules are the kernel's and the driver table's. VFs are created and destroyed through 0 only; a new VF has defaults.
+A VF that a process has open through vfio cannot be destroyed. What a driver refuses (``eswitch.limits``) is refused, or
+ignored where the driver reports success and does nothing.
 """
 
 import errno as codes
@@ -141,6 +141,11 @@ class FakePf:
     @property
     def _facts(self) -> DriverFacts | None:
         return facts_of(self.driver, self.vendor_device)
+
+    @property
+    def down_cuts_vfs(self) -> bool:
+        """Whether taking the PF down cuts its VFs off; True where that is not known."""
+        return self._facts is None or self._facts.pf_down_cuts_vfs is not False
 
     @property
     def native(self) -> str:
