@@ -84,7 +84,7 @@ def lab_parts() -> Parts:
     try:
         return assemble(Folders.of_this_user(), _say)
     except LabError as missing:
-        pytest.fail(f"{missing}; {missing.hint}")
+        pytest.fail(f"{missing}; {missing.hint or 'run: make setup'}")
 
 
 @pytest.fixture(scope="session")

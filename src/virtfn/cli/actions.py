@@ -27,6 +27,8 @@ _ROWS = {
     UseCase.PERSIST_INSTALL: ("-f FILE", "installs a spec for every boot"),
     UseCase.LAB_PREPARE: ("", "builds what the lab needs"),
     UseCase.LAB_UP: ("", "starts a lab"),
+    UseCase.LAB_STATUS: ("", "shows its console"),
+    UseCase.LAB_DOWN: ("", "ends the lab"),
 }
 _OF_A_JOURNAL = (
     UseCase.ROLLBACK,

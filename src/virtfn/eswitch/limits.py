@@ -1,7 +1,7 @@
-"""Values that a driver does not take, one row a refusal, each with where it is known from. Pure.
+"""Values that a driver refuses: one row per refusal, each with its evidence. Pure.
 
 A value is in the plain form of plans: ``{"min_tx_rate_mbps": 0, "max_tx_rate_mbps": 500}``, ``"enable"``, ``True``.
-A driver that is not named here is not known to refuse anything; the kernel has the last word.
+A driver without a row is not known to refuse anything; the kernel decides.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ Test = Callable[[Value], bool]
 class Limit:
     """What ``driver`` ("" for all) refuses in ``field``, in ``mode`` only where that is named.
 
-    ``silent``: it answers with success and changes nothing. ``absolute``: no version of any driver takes it.
+    ``silent``: it reports success and changes nothing. ``absolute``: every version of every driver refuses it.
     """
 
     driver: str
@@ -32,7 +32,7 @@ class Limit:
 
 
 def limits_on(driver: str | None, field: str, value: Value, *, mode: EswitchMode | None = None) -> tuple[Limit, ...]:
-    """The rows by which a PF with this driver, in this mode, does not take the value; none where it is not known to."""
+    """The rows by which a PF with this driver, in this mode, refuses the value; empty where no refusal is known."""
     return tuple(
         row
         for row in _LIMITS_OF.get(field, ())
@@ -233,7 +233,7 @@ _MODES: tuple[Limit, ...] = tuple(
         "eswitch_mode",
         _is(EswitchMode.SWITCHDEV),
         _source(
-            f"{driver} has no switchdev, so it is legacy for good (EOPNOTSUPP)",
+            f"{driver} has no switchdev: legacy mode only (EOPNOTSUPP)",
             f"{driver}: no eswitch_mode_set among its devlink operations",
         ),
     )

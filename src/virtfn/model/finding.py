@@ -47,6 +47,8 @@ class UseCase(StrEnum):
     PERSIST_INSTALL = "persist install"
     LAB_PREPARE = "lab prepare"
     LAB_UP = "lab up"
+    LAB_STATUS = "lab status"
+    LAB_DOWN = "lab down"
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from virtfn.lab.build.prepare import Aims, Preparation, kernel_packages
 from virtfn.lab.build.sources import Distribution
 from virtfn.lab.build.store import Store
 from virtfn.lab.machine.folders import Folders
+from virtfn.model.finding import Action, UseCase
 
 
 class FewPackages(Packages):
@@ -111,7 +112,7 @@ def test_a_dry_run_names_systemd_where_it_is_asked_for(tmp_path: Path) -> None:
 def test_a_lab_that_was_never_prepared_says_so(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="no kernel yet") as failed:
         chosen_kernel(Store(tmp_path))
-    assert failed.value.hint == "run: virtfn lab prepare"
+    assert failed.value.actions == (Action(UseCase.LAB_PREPARE),)
 
 
 def test_what_was_chosen_is_found_again(tmp_path: Path) -> None:

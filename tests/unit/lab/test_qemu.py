@@ -8,6 +8,7 @@ from virtfn.errors import LabError
 from virtfn.lab.machine import accelerator
 from virtfn.lab.machine.qemu import Accelerator, Board, Qemu, find_qemu, parse_version
 from virtfn.lab.machine.shape import Shape, Wire
+from virtfn.model.finding import Action, UseCase
 
 RUN = Path("/run/lab")
 
@@ -32,7 +33,7 @@ def test_a_good_qemu_is_found(tmp_path: Path) -> None:
 def test_a_missing_qemu_says_what_to_run() -> None:
     with pytest.raises(LabError, match="not installed") as failed:
         find_qemu("/nonexistent/qemu")
-    assert failed.value.hint == "run: virtfn lab prepare"
+    assert failed.value.actions == (Action(UseCase.LAB_PREPARE),)
 
 
 def test_an_old_qemu_is_refused(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from virtfn.lab.machine.folders import Folders
 from virtfn.lab.machine.machine import Machine
 from virtfn.lab.machine.record import Process, Record
 from virtfn.lab.machine.shape import Shape, Wire
+from virtfn.model.finding import Action, UseCase
 
 
 @pytest.fixture
@@ -124,7 +125,7 @@ def test_a_start_that_was_killed_is_swept_with_its_qemu(tmp_path: Path, sleeper:
 def test_a_lab_that_is_not_up_says_how_to_start_it(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="no lab named lab is up") as failed:
         Machine.attach("lab", Folders(tmp_path, tmp_path))
-    assert failed.value.hint == "start one: virtfn lab up"
+    assert failed.value.actions == (Action(UseCase.LAB_UP),)
 
 
 def test_a_lab_that_died_shows_its_last_words(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from virtfn.errors import LabError
+from virtfn.model.finding import Action, UseCase
 
 _LAST_LINES = 8
 
@@ -44,7 +45,8 @@ def execute(
             list(argv), input=stdin or b"", capture_output=True, timeout=timeout_s, cwd=cwd, env=env, check=False
         )
     except FileNotFoundError as missing:
-        raise LabError(f"{argv[0]} is not installed", hint=hint or "run: virtfn lab prepare") from missing
+        actions = () if hint else (Action(UseCase.LAB_PREPARE),)
+        raise LabError(f"{argv[0]} is not installed", hint=hint, actions=actions) from missing
     except subprocess.TimeoutExpired as late:
         raise LabError(f"{argv[0]} did not end within {timeout_s:g} s", where=" ".join(argv[:4]), hint=hint) from late
     if done.returncode:

@@ -16,6 +16,7 @@ from virtfn.errors import LabError
 from virtfn.lab.build import survey as survey_script
 from virtfn.lab.build.execution import execute
 from virtfn.lab.build.store import Store, file_identity, key_of
+from virtfn.model.finding import Action, UseCase
 
 KIND = "root"
 NEEDED = ("click", "rich", "ruamel-yaml", "pydantic")
@@ -100,7 +101,7 @@ def find_programs() -> dict[str, Path]:
         if path:
             found[name] = path.resolve()
         elif name not in _OPTIONAL_PROGRAMS:
-            raise LabError(f"{name} is not installed", hint="run: virtfn lab prepare")
+            raise LabError(f"{name} is not installed", actions=(Action(UseCase.LAB_PREPARE),))
     return found
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from virtfn.errors import LabError
 from virtfn.lab.build.execution import execute
+from virtfn.model.finding import Action, UseCase
 
 _MODINFO = re.compile(rb"(?:^|\0)(depends|alias|softdep)=([^\0]*)")
 _SUFFIXES = ("", ".xz", ".zst", ".gz")
@@ -92,7 +93,9 @@ class ModuleTree:
             return
         if name not in self._paths:
             raise LabError(
-                f"the kernel package has no module {name}", hint="another kernel is needed: virtfn lab prepare"
+                f"the kernel package has no module {name}",
+                hint="another kernel is needed",
+                actions=(Action(UseCase.LAB_PREPARE),),
             )
         module = parse_module(name, read_module(self._paths[name]))
         for needed in (*module.needs, *(name for name in module.prefers if name in self._paths)):

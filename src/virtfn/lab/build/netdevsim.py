@@ -16,6 +16,7 @@ from virtfn.lab.build.execution import execute
 from virtfn.lab.build.kernel import Kernel
 from virtfn.lab.build.packages import Package, Packages
 from virtfn.lab.build.store import Store, key_of
+from virtfn.model.finding import Action, UseCase
 
 KIND = "netdevsim"
 _SOURCE = "drivers/net/netdevsim"
@@ -52,11 +53,15 @@ def build_packages(kernel: Kernel, packages: Packages) -> list[Package]:
     shared = [name for name in headers.depends if re.match(r"linux-(headers|kbuild)-", name)]
     version = re.match(r"\d+\.\d+", kernel.release)
     if version is None or not shared:
-        raise LabError(f"the headers of {kernel.release} are not in the package lists", hint="lab prepare --refresh")
+        raise LabError(
+            f"the headers of {kernel.release} are not in the package lists",
+            actions=(Action(UseCase.LAB_PREPARE, ("--refresh",)),),
+        )
     source = packages.find(f"linux-source-{version[0]}")
     if source.version != headers.version:
         raise LabError(
-            f"the source is {source.version}, the kernel {headers.version}", hint="run: virtfn lab prepare --refresh"
+            f"the source is {source.version}, the kernel {headers.version}",
+            actions=(Action(UseCase.LAB_PREPARE, ("--refresh",)),),
         )
     return [headers, *(packages.find(name) for name in shared), source]
 

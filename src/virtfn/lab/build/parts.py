@@ -16,6 +16,7 @@ from virtfn.lab.machine import accelerator
 from virtfn.lab.machine.folders import Folders, private_folder
 from virtfn.lab.machine.qemu import Accelerator, Board, HostBoot, Qemu, find_qemu
 from virtfn.lab.machine.shape import Shape
+from virtfn.model.finding import Action, UseCase
 
 _CHOSEN = "chosen.json"
 _KEPT = {"root": 4, "boot": 4, "snapshot": 6, "kernel": 2, "systemd": 2}
@@ -71,7 +72,7 @@ def chosen_kernel(store: Store) -> Kernel:
     """The kernel that ``lab prepare`` chose. Raises LabError where it was never run."""
     chosen = Chosen.read(store)
     if chosen is None:
-        raise LabError("the lab has no kernel yet", where=str(store.root), hint="run: virtfn lab prepare")
+        raise LabError("the lab has no kernel yet", where=str(store.root), actions=(Action(UseCase.LAB_PREPARE),))
     found = kernel.read(chosen.kernel)
     extra = tuple(path for path in chosen.extra if path.exists())
     return Kernel(found.release, found.packages, found.folder, extra)

@@ -17,6 +17,7 @@ from virtfn.lab.build.store import Store
 from virtfn.lab.machine import startup
 from virtfn.lab.machine.folders import Folders
 from virtfn.lab.machine.startup import StartOptions
+from virtfn.model.finding import Action, UseCase
 
 _IMAGE = re.compile(r"linux-image-(?:unsigned-)?(\d.*)")
 
@@ -167,7 +168,9 @@ def kernel_packages(packages: Packages) -> list[Package]:
     meta = packages.find(packages.distribution.kernel_package)
     name = next((name for name in meta.depends if _IMAGE.fullmatch(name)), None)
     if name is None:
-        raise LabError(f"{meta.name} {meta.version} names no kernel", hint="run: virtfn lab prepare --refresh")
+        raise LabError(
+            f"{meta.name} {meta.version} names no kernel", actions=(Action(UseCase.LAB_PREPARE, ("--refresh",)),)
+        )
     found = packages.find(name)
     release = name.removeprefix("linux-image-").removeprefix("unsigned-")
     further = [f"linux-modules-{release}", f"linux-modules-extra-{release}"]

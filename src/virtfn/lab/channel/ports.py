@@ -15,6 +15,7 @@ from typing import Any
 
 from virtfn.errors import LabError
 from virtfn.lab.machine.qemu import PORTS, port_socket
+from virtfn.model.finding import Action, UseCase
 
 _POLL_S = 0.02
 
@@ -110,7 +111,7 @@ class Channel:
                 return Hello(
                     str(answer["code"]), str(answer["magic"]), float(answer["uptime_s"]), bool(answer.get("warm", True))
                 )
-        raise LabError(f"the lab's agent did not answer within {timeout_s:g} s", hint="see: virtfn lab status")
+        raise LabError(f"the lab's agent did not answer within {timeout_s:g} s", actions=(Action(UseCase.LAB_STATUS),))
 
     def _answer(self, nonce: str, until: float) -> dict[str, Any] | None:
         while (left := until - time.monotonic()) > 0:

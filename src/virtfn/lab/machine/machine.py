@@ -22,6 +22,7 @@ from virtfn.lab.machine.monitor import Monitor
 from virtfn.lab.machine.qemu import wire_sockets
 from virtfn.lab.machine.record import Record
 from virtfn.lab.machine.shape import Wire
+from virtfn.model.finding import Action, UseCase
 
 DEFAULT_NAME = "lab"
 _RECEIVE = ("python3", "/lab/agent/guest/receive.py")
@@ -46,9 +47,9 @@ class Machine:
         run = (folders or Folders.of_this_user()).runtime / name
         record = records.read(run)
         if record and record.ready and not record.alive:
-            raise LabError(_obituary(cls(run, record)), where=f"lab {name}", hint="start it again: virtfn lab up")
+            raise LabError(_obituary(cls(run, record)), where=f"lab {name}", actions=(Action(UseCase.LAB_UP),))
         if record is None or not record.ready:
-            raise LabError(f"no lab named {name} is up", hint="start one: virtfn lab up")
+            raise LabError(f"no lab named {name} is up", actions=(Action(UseCase.LAB_UP),))
         return cls(run, record)
 
     @classmethod
@@ -66,7 +67,7 @@ class Machine:
         run = (folders or Folders.of_this_user()).runtime / name
         record = records.read(run)
         if record is None:
-            raise LabError(f"no lab named {name} is up", hint="start one: virtfn lab up")
+            raise LabError(f"no lab named {name} is up", actions=(Action(UseCase.LAB_UP),))
         was_running = record.qemu.alive
         cls(run, record).down()
         return was_running
@@ -124,7 +125,7 @@ class Machine:
     def wire(self) -> HostWire:
         """The host's end of the PFs' cable, where the lab was started so. Raises LabError otherwise."""
         if self.record.shape.wire is not Wire.HOST:
-            raise LabError("this lab's wire is inside the guest", hint="virtfn lab up --wire host")
+            raise LabError("this lab's wire is inside the guest", actions=(Action(UseCase.LAB_UP, ("--wire", "host")),))
         return HostWire(*wire_sockets(self.folder))
 
     def console(self, lines: int = 20) -> str:
@@ -185,8 +186,8 @@ class Machine:
             deadline = time.monotonic() + 2.0
             while self.record.qemu.alive and time.monotonic() < deadline:
                 time.sleep(0.02)
-            where, hint = f"lab {self.record.name}", "start it again: virtfn lab up"
-            raise LabError(_obituary(self), where=where, hint=hint) from gone
+            where = f"lab {self.record.name}"
+            raise LabError(_obituary(self), where=where, actions=(Action(UseCase.LAB_UP),)) from gone
 
 
 def _obituary(machine: Machine) -> str:

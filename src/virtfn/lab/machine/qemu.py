@@ -10,13 +10,13 @@ from virtfn.errors import LabError
 from virtfn.lab.build.execution import execute
 from virtfn.lab.machine.devices import empty_slots
 from virtfn.lab.machine.shape import WIRE_MAC, Shape, Wire
+from virtfn.model.finding import Action, UseCase
 
 PROGRAM = "qemu-system-x86_64"
 OLDEST = (8, 0)
 """The first with the igb device (QEMU 8.0 release notes)."""
 PORTS = 8
 """How many clients can use one lab at once."""
-_PREPARE = "run: virtfn lab prepare"
 _PROBE_S = 15.0
 
 
@@ -44,7 +44,7 @@ def parse_version(text: str) -> tuple[int, int]:
     """``QEMU emulator version 10.0.2 (Debian ...)`` -> (10, 0). Raises LabError."""
     found = re.search(r"version (\d+)\.(\d+)", text)
     if not found:
-        raise LabError("does not tell its version", where=PROGRAM, hint=_PREPARE)
+        raise LabError("does not tell its version", where=PROGRAM, actions=(Action(UseCase.LAB_PREPARE),))
     return int(found[1]), int(found[2])
 
 
@@ -52,13 +52,14 @@ def find_qemu(program: str = PROGRAM) -> Qemu:
     """The QEMU of this machine. Raises LabError where it is missing, too old, or has no igb device."""
     path = shutil.which(program)
     if not path:
-        raise LabError(f"{PROGRAM} is not installed", hint=_PREPARE)
+        raise LabError(f"{PROGRAM} is not installed", actions=(Action(UseCase.LAB_PREPARE),))
     version = parse_version(execute([path, "--version"], timeout_s=_PROBE_S).decode())
     if version < OLDEST:
         raise LabError(
             f"QEMU {version[0]}.{version[1]} is older than 8.0, the first with an SR-IOV NIC (igb)",
             where=path,
-            hint=f"{_PREPARE} (on Debian 12 it takes QEMU from backports)",
+            hint="on Debian 12 it is in backports",
+            actions=(Action(UseCase.LAB_PREPARE),),
         )
     if b'name "igb"' not in execute([path, "-device", "help"], timeout_s=_PROBE_S):
         raise LabError("this QEMU was built without the igb device", where=path, hint="use the distribution's QEMU")

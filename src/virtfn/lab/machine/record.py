@@ -13,6 +13,7 @@ from typing import Any
 from virtfn.errors import LabError
 from virtfn.lab.machine.folders import private_folder
 from virtfn.lab.machine.shape import Shape
+from virtfn.model.finding import Action, UseCase
 
 _FILE = "machine.json"
 _GRACE_S = 5.0
@@ -135,7 +136,7 @@ def clean(run: Path) -> None:
     """Remove a machine's folder; end its QEMU first if nobody can be using it any more. Raises LabError if one is."""
     record = read(run)
     if record and record.alive:
-        raise LabError(f"a lab named {record.name} is up", hint=f"virtfn lab down --name {record.name}")
+        raise LabError(f"a lab named {record.name} is up", actions=(Action(UseCase.LAB_DOWN, ("--name", record.name)),))
     if record:
         record.qemu.end()
     shutil.rmtree(run, ignore_errors=True)
