@@ -92,6 +92,14 @@ def test_the_plan_says_what_the_copy_loses(rig: Rig) -> None:
     assert not rig.state.exists()
 
 
+@pytest.mark.parametrize(("driver", "noted"), [("igb", False), ("ixgbe", True)])
+def test_the_plan_says_where_it_is_not_known_that_the_copy_gets_the_frames(rig: Rig, driver: str, noted: bool) -> None:
+    rig.host.driver = driver
+    plan = rig.propose("p2p1/3", "p2p1/2").plan
+    told = [note for note in plan.notes if "which of 2 ports with the MAC" in note]
+    assert bool(told) is noted
+
+
 @pytest.mark.parametrize("literal", [False, True])
 def test_the_field_notes_recipe_fails_its_proof_and_is_rolled_back(rig: Rig, literal: bool) -> None:
     before = rig.host.observe()

@@ -3,9 +3,12 @@
 The NIC then has two filters for one MAC and hands each frame to both. No PF goes down, nothing is done in a guest.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from virtfn.eswitch.drivers import AdminMacEffect, DriverFacts, SameMacDelivery
+from virtfn.eswitch.drivers import AdminMacEffect, DriverFacts
+from virtfn.eswitch.forwarding import Frame, predict
+from virtfn.eswitch.nic_state import WIRE, nic_state
+from virtfn.eswitch.transitions import after
 from virtfn.mirroring.context import MirrorContext, ObservedMirror, working_mac
 from virtfn.mirroring.strategies.mac_filters import CANNOT, copied_directions, findings_of, plan_of, vf_step
 from virtfn.model.finding import Finding
@@ -59,7 +62,7 @@ class TwinMac:
                 f"{context.copy_label} loses its own traffic" + (" and is reset" if reset else ""),
             )
         )
-        return plan_of(context, self.name, mac, steps, _notes(context))
+        return plan_of(context, self.name, mac, steps, _notes(context, steps))
 
     def waypoints(self, plan: Plan) -> tuple[int, ...]:
         """None: the frames at the end say all."""
@@ -80,13 +83,15 @@ class TwinMac:
         return HEALTHY
 
 
-def _notes(context: MirrorContext) -> Iterator[str]:
-    own, facts = context.copy.mac, context.facts
+def _notes(context: MirrorContext, steps: Sequence[Step]) -> Iterator[str]:
+    own = context.copy.mac
     lost = f"frames for its own MAC {own} go to the PF instead" if str(own) != "00:00:00:00:00:00" else "it has no MAC"
     yield f"{context.copy_label} is cut off from its own traffic as long as the mirror is in place: {lost}."
     yield f"Copied is what is sent TO {context.source_label}; what it sends itself is not."
     yield f"The copy's guest sees the frames with a sniffer; its IP stack drops them, as they are for {context.mac}."
     if context.copy.spoofchk is not False:
         yield f"Its spoof check may then let the copy's guest send with {context.mac}, too: that is not known."
-    if facts is None or facts.same_mac is SameMacDelivery.NOT_KNOWN:
-        yield "Whether this NIC hands such frames to both VFs is not known: the probe frames will tell."
+    if context.mac:
+        mirrored = predict(after(nic_state(context.pf), steps), Frame(WIRE, context.mac))
+        if why := mirrored.unknown.get(context.copy_label):
+            yield f"Whether {context.copy_label} gets such frames is not known ({why}): the probe frames will tell."
