@@ -48,6 +48,14 @@ class Evidence:
     topic: Topic | None = None
 
 
+LINUX = "Linux 6.12 drivers/net/ethernet/"
+
+
+def read_in_linux(topic: Topic, fact: str, source: str) -> Evidence:
+    """Evidence read in the kernel's source; ``source``: a file below ``drivers/net/ethernet`` and its functions."""
+    return Evidence(fact, Rung.SOURCE, LINUX + source, topic)
+
+
 class AdminMacEffect(StrEnum):
     """What ``ip link set PF vf N mac M`` changes in the NIC at once."""
 
