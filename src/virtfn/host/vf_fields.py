@@ -310,3 +310,40 @@ _DECODERS: Sequence[tuple[str, Decode]] = (
     ("broadcast", _address(_BROADCAST, 0)),
     *(pair for codec in VF_CODECS.values() for pair in codec.decode.items()),
 )
+_MISSING = decode_vf({})
+
+
+def decode_usual(
+    mac: bytes,
+    broadcast: bytes,
+    low: int,
+    high: int,
+    check: int,
+    state: int,
+    rss: int,
+    trust: int,
+    vlan: int,
+    qos: int,
+    protocol: bytes,
+) -> tuple[Known[Any], ...]:
+    """What ``decode_vf`` gives of an entry that was unpacked whole, in the order of ``VfState``'s attributes."""
+    tag = _PROTOCOLS.get(protocol)
+    if not vlan and not qos:
+        vlans: Known[tuple[Vlan, ...]] = ()
+    elif tag is None or vlan > 4095 or qos > 7:
+        vlans = _unreported(f"a VLAN that is known (id {vlan}, qos {qos}, EtherType 0x{protocol.hex()})")
+    else:
+        vlans = (Vlan(vlan, qos, tag),)
+    return (
+        _EVERYBODY if mac == _EVERYBODY.octets else MacAddress(mac),
+        _EVERYBODY if broadcast == _EVERYBODY.octets else MacAddress(broadcast),
+        vlans,
+        _MISSING["spoofchk"] if check == _NOT_REPORTED else check != 0,
+        _MISSING["trust"] if trust == _NOT_REPORTED else trust != 0,
+        _LINK_STATES[state] if state < len(_LINK_STATES) else _link_state({_LINK_STATE: struct.pack("=II", 0, state)}),
+        _MISSING["min_tx_rate_mbps"] if low == _NOT_REPORTED else low,
+        _MISSING["max_tx_rate_mbps"] if high == _NOT_REPORTED else high,
+        _MISSING["rss_query"] if rss == _NOT_REPORTED else rss != 0,
+        _MISSING["node_guid"],
+        _MISSING["port_guid"],
+    )

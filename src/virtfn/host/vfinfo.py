@@ -12,11 +12,12 @@ Sources: include/uapi/linux/if_link.h (layouts); net/core/rtnetlink.c rtnl_fill_
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from operator import itemgetter
+from typing import Any, TypeAlias
 
 from virtfn.errors import BackendUnreachable
 from virtfn.host.netlink import align, attribute_head, attributes, first_of_each, text
-from virtfn.host.vf_fields import Parts, decode_vf, vf_number
+from virtfn.host.vf_fields import Parts, decode_usual, decode_vf, vf_number
 from virtfn.model.addresses import MacAddress, PciAddress
 from virtfn.model.inventory import NOT_CAPTURED, Holder, Known, Unknown, VfState
 
@@ -39,6 +40,34 @@ _VF_MAC_HEAD = struct.pack("=HH", _VF_MAC_LENGTH, _VF_MAC)
 
 _NO_PERMANENT_MAC = Unknown("the kernel does not report a permanent address")
 _NOT_ETHERNET = Unknown("not an Ethernet device")
+
+
+_USUAL = struct.Struct("=I 2I6s26x I6s26x 4I 4I 3I 3I 3I 3I 3I I 4I2s2x")
+"""A whole entry, as Linux since 4.14 writes it for Ethernet: each header as one number, then its content.
+
+MAC, broadcast, VLAN, rates, single rate, spoof check, link state, RSS query, trust, VLAN list with one VLAN. A list of
+such entries is unpacked at once, as that is what every look at a host reads: it takes a third of the time.
+"""
+_heads_of = itemgetter(0, 1, 4, 6, 10, 14, 17, 20, 23, 26, 29, 30)
+_numbers_of = itemgetter(7, 11, 15, 18, 21, 24, 27, 31)
+_facts_of = itemgetter(3, 5, 12, 13, 19, 22, 25, 28, 32, 33, 34)
+_HEADS = (
+    (_USUAL.size, 1),
+    (40, 1),
+    (36, 13),
+    (16, 2),
+    (16, 6),
+    (12, 3),
+    (12, 4),
+    (12, 5),
+    (12, 7),
+    (12, 9),
+    (24, 12),
+    (20, 1),
+)
+_USUAL_HEADS = struct.unpack("=12I", b"".join(struct.pack("=HH", *head) for head in _HEADS))
+_Fields: TypeAlias = tuple[Any, ...]
+"""What ``_USUAL`` unpacks."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +124,6 @@ def no_location(_: int) -> VfLocation:
     return _NOT_LOOKED_FOR
 
 
-_Reader: TypeAlias = Callable[[Parts], VfState | None]
-"""Reads one entry; None where its parts do not name the same VF."""
-
-
 @dataclass(frozen=True)
 class _VfList:
     """Where a VF list ends and where its entries are."""
@@ -106,6 +131,7 @@ class _VfList:
     end: int
     entries: Sequence[tuple[int, int]]
     confirmed: bool
+    usual: Sequence[_Fields] = ()
 
 
 def decode_link(message: bytes, location_of: LocationOf = no_location) -> Link:
@@ -121,7 +147,7 @@ def decode_link(message: bytes, location_of: LocationOf = no_location) -> Link:
     problems: list[str] = []
     facts, vf_list = _top_level(message, problems)
     num_vfs = _number(facts.get(_IFLA_NUM_VF))
-    vfs = _vf_states(message, vf_list, num_vfs, problems, lambda parts: _vf_state(parts, link_type, location_of))
+    vfs = _vf_states(message, vf_list, num_vfs, problems, link_type, location_of)
     return Link(
         name=text(facts.get(_IFLA_IFNAME, b"")),
         ifindex=ifindex,
@@ -168,6 +194,9 @@ def _walk_vf_list(message: bytes, start: int, outer_length: int, num_vfs: int | 
     No attribute that the kernel puts after the list has type 1, so the first that is not a VF entry ends it.
     """
     end, entries = start + 4, list[tuple[int, int]]()
+    usual = _usual_entries(message, end, num_vfs or 0)
+    if usual:
+        return _VfList(end + len(usual) * _USUAL.size, (), confirmed=True, usual=usual)
     while len(entries) != num_vfs and end + 8 <= len(message):
         kind, length = attribute_head(message, end)
         if kind != _IFLA_VF_INFO or length < 4 + _VF_MAC_LENGTH or end + length > len(message):
@@ -180,12 +209,32 @@ def _walk_vf_list(message: bytes, start: int, outer_length: int, num_vfs: int | 
     return _VfList(end, entries, length_fits or (bool(num_vfs) and len(entries) == num_vfs))
 
 
+def _usual_entries(message: bytes, first: int, count: int) -> Sequence[_Fields]:
+    """What is in the next ``count`` entries; none where not all of them have the usual form."""
+    end = first + count * _USUAL.size
+    if not count or end > len(message) or _heads_of(_USUAL.unpack_from(message, first)) != _USUAL_HEADS:
+        return ()
+    found = list(_USUAL.iter_unpack(message[first:end]))
+    usual = all(_heads_of(fields) == _USUAL_HEADS and _numbers_of(fields) == (fields[2],) * 8 for fields in found)
+    return found if usual else ()
+
+
+def _usual_vf(fields: _Fields, link_type: int, place: VfLocation) -> VfState:
+    if link_type != ARPHRD_ETHER:
+        facts = (_NOT_ETHERNET, _NOT_ETHERNET, *decode_usual(*_facts_of(fields))[2:])
+    else:
+        facts = decode_usual(*_facts_of(fields))
+    in_order: Any = (fields[2], place.pci, *facts, place.driver, place.holder)
+    return VfState(*in_order)
+
+
 def _vf_states(
     message: bytes,
     vf_list: _VfList | None,
     num_vfs: int | None,
     problems: list[str],
-    reader: _Reader,
+    link_type: int,
+    location_of: LocationOf,
 ) -> tuple[VfState, ...]:
     if vf_list is None:
         if num_vfs:
@@ -198,7 +247,12 @@ def _vf_states(
             "field does not fit them; none is shown"
         )
         return ()
-    states = [reader(first_of_each(message, first, end)) for first, end in vf_list.entries]
+    states: list[VfState | None]
+    if vf_list.usual:
+        states = [_usual_vf(fields, link_type, location_of(fields[2])) for fields in vf_list.usual]
+    else:
+        entries = (first_of_each(message, first, end) for first, end in vf_list.entries)
+        states = [_vf_state(parts, link_type, location_of) for parts in entries]
     whole = [state for state in states if state is not None]
     if len(whole) < len(states):
         problems.append(
