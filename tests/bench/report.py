@@ -9,9 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
+from virtfn.cli.console import Table, console
 from virtfn.lab.build.parts import assemble
 from virtfn.lab.machine.folders import Folders
 from virtfn.lab.machine.machine import Machine
@@ -76,15 +74,13 @@ def publish(figures: Sequence[Figure], wanted: Options) -> int:
     """Print the table and write the file. Returns 1 where a goal was missed, unless the run was a quick one."""
     if wanted.quick:
         figures = [replace(one, held=None) for one in figures]
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("WHAT", "VIRTFN", "UNIT", "PEER", "PEER'S", "RATIO", "GOAL", "HELD"):
-        table.add_column(heading)
+    table = Table("WHAT", "VIRTFN", "UNIT", "PEER", "PEER'S", "RATIO", "GOAL", "HELD")
     for one in figures:
         held = "-" if one.held is None else "yes" if one.held else "NO"
         table.add_row(
             one.what, _text(one.value), one.unit, one.peer, _text(one.peer_value), _text(one.ratio), one.goal, held
         )
-    Console(width=160).print(table)
+    console().print_table(table)
     if wanted.json:
         rows = [{**asdict(one), "ratio": one.ratio} for one in figures]
         wanted.json.write_text(json.dumps({"results": rows}, indent=2) + "\n", encoding="utf-8")

@@ -14,18 +14,10 @@ from virtfn.cli.cloud_mirror import mirror
 from virtfn.cli.cloud_plan_view import print_cloud_plan
 from virtfn.cli.cloud_view import print_cloud, print_cloud_objects
 from virtfn.cli.confirm import ask
+from virtfn.cli.console import Console, console, error_console, progress
 from virtfn.cli.events_view import EventsView
 from virtfn.cli.interrupts import Interrupts, interruptible
-from virtfn.cli.output import (
-    OutputFormat,
-    Seconds,
-    console,
-    error_console,
-    output_option,
-    print_document,
-    progress,
-    secrets_option,
-)
+from virtfn.cli.output import OutputFormat, Seconds, output_option, print_document, secrets_option
 from virtfn.cli.sdk_logging import CLOUD_STEP, quieten_sdk
 from virtfn.errors import ExitCode, UsageError
 from virtfn.journal.saved_plans import load_cloud, save
@@ -33,8 +25,6 @@ from virtfn.model.proposal import CloudRequest
 from virtfn.model.subject import CloudAction
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from virtfn.model.cloud import DesiredCloud
     from virtfn.model.finding import Finding
     from virtfn.model.plan import Plan
@@ -231,7 +221,7 @@ def down(
     if receipt and not look.how.is_document and not receipt.plan.is_empty:
         _print_done(receipt, "deleted")
         for note in receipt.plan.notes:  # what was left alone
-            console().print(f"  ! {note}", soft_wrap=True)
+            console().print(f"  ! {note}")
 
 
 @dataclass(frozen=True)
@@ -247,7 +237,7 @@ class _Look:
         if self.how.is_document:
             self.print_document("cloud-plan", {"plan": plan, "findings": findings})
         elif plan.is_empty and not (plan.notes or findings):
-            console().print(f"Nothing to do: {plan.title}.", soft_wrap=True)
+            console().print(f"Nothing to do: {plan.title}.")
         else:
             self.draw(console(), plan, findings)
 
@@ -306,4 +296,4 @@ def _read(name: str) -> "DesiredCloud":
 def _print_done(receipt: "CloudReceipt", what: str) -> None:
     objects = len({step.target for step in receipt.plan.steps})
     counted = f"{objects} object{'' if objects == 1 else 's'}"
-    console().print(f"{counted} {what}: {receipt.plan.title}.", soft_wrap=True)
+    console().print(f"{counted} {what}: {receipt.plan.title}.")

@@ -4,7 +4,8 @@ import click
 
 from virtfn.app import App
 from virtfn.cli.cloud_mirror_view import print_cloud_mirror
-from virtfn.cli.output import OutputFormat, console, error_console, output_option, print_document
+from virtfn.cli.console import console, error_console
+from virtfn.cli.output import OutputFormat, output_option, print_document
 from virtfn.cli.sdk_logging import quieten_sdk
 from virtfn.errors import GuardRefused
 from virtfn.planning.cloud.mirror import OTHER_PROJECT
@@ -50,7 +51,7 @@ def plan(source: str, copy: str, os_cloud: str | None, as_admin: bool, explain: 
             refused.hint = "add --as-admin if you answer for that"
         raise
     for warning in found.warnings:
-        error_console().print(f"WARNING (--as-admin): {warning}", style="bold red", soft_wrap=True)
+        error_console().print(f"WARNING (--as-admin): {warning}", style="bold red")
     if how.is_document:
         print_document("cloud-mirror-plan", found, how)
         return

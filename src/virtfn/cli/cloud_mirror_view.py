@@ -1,10 +1,7 @@
 """A mirror between two ports of a cloud as text: what was found, what to set, what to run on the host."""
 
-from rich.console import Console
-from rich.text import Text
-
 from virtfn.cli.actions import command
-from virtfn.cli.output import grid, print_table
+from virtfn.cli.console import Console, Table
 from virtfn.model.cloud.mirror import CloudMirror, CloudPort, Preparation, PreparationState, Project
 from virtfn.model.inventory import Known, Unknown
 
@@ -19,20 +16,20 @@ _MARKS = {
 
 def print_cloud_mirror(out: Console, found: CloudMirror, *, explain: bool = False) -> None:
     """The ports, then what to do in the cloud and on the host. Ids are shortened in the table, never in a command."""
-    out.print(Text(f"Mirror: {found.source.label} to {found.copy.label}", style="bold"), soft_wrap=True)
-    table = grid("", "SOURCE", "COPY")
+    out.print(f"Mirror: {found.source.label} to {found.copy.label}", style="bold")
+    table = Table("", "SOURCE", "COPY")
     for name, source, copy in zip(_FACTS, _cells(found.source), _cells(found.copy), strict=True):
         table.add_row(name, source, copy)
-    print_table(out, table)
+    out.print_table(table)
     _print_pf(out, found)
     for note in found.notes:
-        out.print(Text(f"! {note}", style="yellow"), soft_wrap=True)
-    out.print(Text("In the cloud, beforehand; of the source's port nothing changes:", style="bold"), soft_wrap=True)
+        out.print(f"! {note}", style="yellow")
+    out.print("In the cloud, beforehand; of the source's port nothing changes:", style="bold")
     for one in found.preparations:
         _print_preparation(out, one)
     _print_host_side(out, found)
     for words in found.lookups if explain else ():
-        out.print(Text(f"  $ {words}", style="cyan"), soft_wrap=True)
+        out.print(f"  $ {words}", style="cyan")
 
 
 _FACTS = ("server", "port", "project", "network", "host", "VF", "MAC", "port security")
@@ -71,28 +68,26 @@ def _print_pf(out: Console, found: CloudMirror) -> None:
     else:
         served = f"the agent on {found.host} serves {found.physical_network} with no other netdev"
         line = f"Both are VFs of {found.pf}: {served}."
-    out.print(line, soft_wrap=True)
+    out.print(line)
 
 
 def _print_preparation(out: Console, one: Preparation) -> None:
     mark, style = _MARKS[one.state]
-    line = Text(f"  {mark} ", style=style)
-    line.append(f"{one.what}: {one.state.value}", style="default")
-    out.print(line, soft_wrap=True)
-    out.print(f"      {one.why}.", soft_wrap=True)
-    out.print(f"      who may: {one.who}", soft_wrap=True)
+    out.print((f"  {mark} ", style), f"{one.what}: {one.state.value}")
+    out.print(f"      {one.why}.")
+    out.print(f"      who may: {one.who}")
     prompt = "" if one.commands and one.commands[0].startswith("[") else "$ "
     for words in one.commands:
-        out.print(Text(f"      {prompt}{words}", style="cyan"), soft_wrap=True)
+        out.print(f"      {prompt}{words}", style="cyan")
 
 
 def _print_host_side(out: Console, found: CloudMirror) -> None:
     side = found.host_side
-    out.print(Text(f"On {side.host}, as root:", style="bold"), soft_wrap=True)
+    out.print(f"On {side.host}, as root:", style="bold")
     add = command(side.action)
     for words in (f"{add} --dry-run --explain", add):
-        out.print(Text(f"  $ {words}", style="cyan"), soft_wrap=True)
-    out.print(Text(f"  ! {side.answer}.", style="yellow"), soft_wrap=True)
-    out.print("  What works:", soft_wrap=True)
+        out.print(f"  $ {words}", style="cyan")
+    out.print(f"  ! {side.answer}.", style="yellow")
+    out.print("  What works:")
     for way in side.instead:
-        out.print(f"  - {way}.", soft_wrap=True)
+        out.print(f"  - {way}.")

@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from rich.console import Console
-from rich.text import Text
-
+from virtfn.cli.console import Console
 from virtfn.model.finding import Finding
 from virtfn.model.plan import DEFINITION, Plan, Step, Value
 from virtfn.model.secrets import redacted
@@ -27,23 +25,21 @@ def print_cloud_plan(
     ``findings`` come first: what is done before the plan. Secrets are hidden unless ``show_secrets``.
     """
     plan = plan if show_secrets else redacted(plan)
-    out.print(Text(f"Plan: {plan.title}", style="bold"), soft_wrap=True)
+    out.print(f"Plan: {plan.title}", style="bold")
     for one in findings:
-        out.print(f"  ! {one.what}", soft_wrap=True)
+        out.print(f"  ! {one.what}")
         for evidence in one.evidence:
-            out.print(f"      {evidence}", soft_wrap=True)
+            out.print(f"      {evidence}")
     for steps in _by_object(plan):
         symbol = steps[0].symbol if steps[0].field == DEFINITION else "~"
-        line = Text(f"  {symbol} ", style=_STYLE[symbol])
-        line.append(f"{steps[0].target}: {_said(steps, plan.names)}", style="default")
-        out.print(line, soft_wrap=True)
+        out.print((f"  {symbol} ", _STYLE[symbol]), f"{steps[0].target}: {_said(steps, plan.names)}")
         for note in (step.impact_note for step in steps if step.impact_note):
-            out.print(Text(f"      {note}", style="yellow"), soft_wrap=True)
+            out.print(f"      {note}", style="yellow")
         for command in (step.command for step in steps if explain and step.command):
-            out.print(Text(f"      $ {command}", style="cyan"), soft_wrap=True)
+            out.print(f"      $ {command}", style="cyan")
     for note in plan.notes:
-        out.print(f"  ! {note}", soft_wrap=True)
-    out.print(f"{_summary(plan)}.", soft_wrap=True)
+        out.print(f"  ! {note}")
+    out.print(f"{_summary(plan)}.")
 
 
 def _by_object(plan: Plan) -> list[list[Step]]:

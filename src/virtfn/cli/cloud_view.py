@@ -4,11 +4,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from rich.console import Console
-from rich.text import Text
-
+from virtfn.cli.console import Console, Table
 from virtfn.cli.findings_view import finding_lines
-from virtfn.cli.output import grid, print_table
 from virtfn.model.cloud.observed import (
     O,
     ObservedNetwork,
@@ -53,12 +50,12 @@ def print_cloud_objects(out: Console, view: CloudView) -> None:
     """The objects of a spec, one line each, of every kind; below them differences and what is not ready."""
     if _is_nothing(out, view):
         return
-    table = grid("KIND", "NAME", "STATUS", "WHERE", "WHAT")
+    table = Table("KIND", "NAME", "STATUS", "WHERE", "WHAT")
     for one in view.objects:
         status = getattr(one, "status", "") or "-"
         style = "red" if status == "ERROR" else ""
-        table.add_row(one.kind.value, one.name, Text(status, style=style), _where(one), _what(one, view.names))
-    print_table(out, table)
+        table.add_row(one.kind.value, one.name, (status, style), _where(one), _what(one, view.names))
+    out.print_table(table)
     _print_remarks(out, view)
 
 
@@ -66,7 +63,7 @@ def print_networks(out: Console, objects: Sequence[ObservedObject], names: Mappi
     """One line per network with its subnets; nothing where there is none. ``names``: as in ``print_servers``."""
     networks = _sorted(one for one in objects if isinstance(one, ObservedNetwork))
     subnets = _sorted(one for one in objects if isinstance(one, ObservedSubnet))
-    table = grid("NETWORK", "TYPE", "PHYSICAL", "MTU", "SUBNETS")
+    table = Table("NETWORK", "TYPE", "PHYSICAL", "MTU", "SUBNETS")
     for one in networks:
         vlan = f" {one.segmentation_id}" if isinstance(one.segmentation_id, int) and one.segmentation_id else ""
         table.add_row(
@@ -78,8 +75,8 @@ def print_networks(out: Console, objects: Sequence[ObservedObject], names: Mappi
         )
     for name in sorted({one.network for one in subnets} - {one.name for one in networks}):
         table.add_row(names.get(name, name), "-", "-", "-", _ranges(name, subnets))
-    if table.row_count:
-        print_table(out, table)
+    if not table.is_empty:
+        out.print_table(table)
 
 
 def print_servers(out: Console, objects: Sequence[ObservedObject], names: Mapping[str, str]) -> None:
@@ -92,27 +89,27 @@ def print_servers(out: Console, objects: Sequence[ObservedObject], names: Mappin
     if not rows:
         return
     with_status = any(row.status != _ACTIVE for row in rows)
-    table = grid("SERVER", "HOST", "PCI ADDRESS", "NETWORK", "MAC", "IP", *(["STATUS"] if with_status else []))
+    table = Table("SERVER", "HOST", "PCI ADDRESS", "NETWORK", "MAC", "IP", *(["STATUS"] if with_status else []))
     for row in rows:
-        status = [Text(row.status, style="red" if row.status == "ERROR" else "")] if with_status else []
+        status = [(row.status, "red" if row.status == "ERROR" else "")] if with_status else []
         network = names.get(row.network, row.network)
         table.add_row(row.server, row.host, row.slot, network, row.mac, row.ips, *status)
-    print_table(out, table)
+    out.print_table(table)
 
 
 def _is_nothing(out: Console, view: CloudView) -> bool:
     if not view.objects:
-        out.print(f"Nothing in cloud {view.cloud} bears the tag virtfn:{view.spec}.", soft_wrap=True)
+        out.print(f"Nothing in cloud {view.cloud} bears the tag virtfn:{view.spec}.")
     return not view.objects
 
 
 def _print_remarks(out: Console, view: CloudView) -> None:
     for line in (*view.differences, *view.remarks, *view.readiness.waiting):
-        out.print(Text(f"  ! {line}", style="yellow"), soft_wrap=True)
+        out.print(f"  ! {line}", style="yellow")
     for where, word in view.readiness.failed:
-        out.print(Text(f"  ! {where}: {word}", style="red"), soft_wrap=True)
+        out.print(f"  ! {where}: {word}", style="red")
     for line, style in finding_lines(view.readiness.findings):
-        out.print(Text(f"    {line}", style=style), soft_wrap=True)
+        out.print(f"    {line}", style=style)
 
 
 def _rows(objects: Sequence[ObservedObject]) -> Iterator[_Row]:

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.text import Text
 
-from virtfn.cli.output import console, grid, print_table, progress
+from virtfn.cli.console import Console, Table, console, progress
 from virtfn.errors import ExitCode, LabError
 
 if TYPE_CHECKING:
@@ -44,7 +42,7 @@ class _Story:
 
     def run(self, *argv: str, expect: ExitCode = ExitCode.DONE) -> None:
         """Run a command in the lab, shown as if typed. Raises LabError where it ends otherwise than expected."""
-        self.out.print(Text(f"\n$ {' '.join(argv)}", style="bold cyan"), soft_wrap=True)
+        self.out.print(f"\n$ {' '.join(argv)}", style="bold cyan")
         with self.machine.start(argv, env=self._environment()) as job:
             while job.returncode is None:
                 for _, data in job.events(_COMMAND_S):
@@ -55,7 +53,7 @@ class _Story:
 
     def tell(self, text: str) -> None:
         """A headline of the story."""
-        self.out.print(Text(f"\n== {text}", style="bold"), soft_wrap=True)
+        self.out.print(f"\n== {text}", style="bold")
 
     def inventory(self) -> object:
         """The host as a document, to be compared."""
@@ -74,7 +72,7 @@ class _Story:
             figures.append(Bystander(report["sent"], report["lost"], report["longest_gap_ms"]))
 
     def _environment(self) -> dict[str, str]:
-        return {"FORCE_COLOR": "1"} if self.out.is_terminal else {}
+        return {"FORCE_COLOR": "1"} if self.out.is_styled else {}
 
 
 def tell_the_story(machine: "Machine", out: Console) -> int:
@@ -101,14 +99,14 @@ def tell_the_story(machine: "Machine", out: Console) -> int:
     story.run(*_NOTE, expect=ExitCode.NOT_PROVEN)
 
     story.tell("What it cost")
-    print_table(out, _bill(ours(), theirs()))
+    out.print_table(_bill(ours(), theirs()))
     same = story.inventory() == before
     out.print(f"The host is {'as it was before both' if same else 'NOT as it was before'}.")
     return ExitCode.DONE if same else ExitCode.FAILED
 
 
 def _bill(ours: Bystander, theirs: Bystander) -> Any:
-    table = grid("", "VIRTFN", "THE RECIPE")
+    table = Table("", "VIRTFN", "THE RECIPE")
     rows: Sequence[tuple[str, str, str]] = (
         ("mirror", "proven, removed, clean", "not proven, rolled back"),
         ("bystander: sent", str(ours.sent), str(theirs.sent)),

@@ -2,9 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from rich.console import Console
-from rich.text import Text
-
+from virtfn.cli.console import Console
 from virtfn.engine import events as engine
 from virtfn.engine.events import Event
 from virtfn.engine.rollback import Restore
@@ -78,9 +76,9 @@ def print_rollback(out: Console, restores: Sequence[Restore], *, whole: bool = F
     for restore in shown:
         text = _brief(say_change(restore.target, restore.field, restore.ours[-1], restore.value))
         lost = ": it stops, and its disk is lost" if _deletes_a_server(restore) else ""
-        out.print(Text(f"  {text}{lost}"), soft_wrap=True)
+        out.print(f"  {text}{lost}")
     if len(shown) < len(restores):
-        out.print(f"  ... and {len(restores) - len(shown)} more", soft_wrap=True)
+        out.print(f"  ... and {len(restores) - len(shown)} more")
 
 
 def _step_lines(steps: Sequence[Step], names: Mapping[str, str]) -> Iterator[str]:

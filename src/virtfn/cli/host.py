@@ -7,22 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from rich.text import Text
 
 from virtfn.app import App
 from virtfn.cli.confirm import LOOK_FIRST, ask
+from virtfn.cli.console import console, error_console, progress
 from virtfn.cli.events_view import EventsView
 from virtfn.cli.findings_view import finding_lines
 from virtfn.cli.interrupts import Interrupts, interruptible
-from virtfn.cli.output import (
-    OutputFormat,
-    Seconds,
-    console,
-    error_console,
-    output_option,
-    print_document,
-    progress,
-)
+from virtfn.cli.output import OutputFormat, Seconds, output_option, print_document
 from virtfn.cli.plan_view import print_plan
 from virtfn.errors import ExitCode, SpecError, UsageError
 from virtfn.journal.saved_plans import load_host, save
@@ -178,7 +170,7 @@ def verify(files: tuple[str, ...], exit_code: bool, output: str) -> None:
     else:
         out = console()
         for one in differences:
-            out.print(f"{one.target}  {one.field}: {say(one.before)}, declared {say(one.after)}", soft_wrap=True)
+            out.print(f"{one.target}  {one.field}: {say(one.before)}, declared {say(one.after)}")
         number = "1 difference" if len(differences) == 1 else f"{len(differences)} differences"
         out.print(f"{number}." if differences else "The host is as declared.")
     if exit_code and differences:
@@ -217,7 +209,7 @@ def _print_plan(proposal: Proposal[HostRequest], forced: frozenset[str], how: Ou
         return
     print_plan(out, proposal.plan, explain=explain)
     for line, style in finding_lines(findings):
-        out.print(Text(f"  {line}", style=style), soft_wrap=True)
+        out.print(f"  {line}", style=style)
 
 
 def _print_receipt(receipt: Receipt, how: OutputFormat, confirm_within: float | None) -> None:

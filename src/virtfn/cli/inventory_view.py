@@ -7,11 +7,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from virtfn.cli.output import grid, print_table
+from virtfn.cli.console import Console, Table
 from virtfn.model.field_row import Field, Key, ValueType, plain
 from virtfn.model.fields import RATE, SWITCH, VF_FIELDS, VLAN
 from virtfn.model.inventory import Holder, HolderKind, Inventory, Known, PfState, Unknown, VfState, Vlan, VlanProtocol
@@ -40,21 +36,18 @@ def print_inventory(out: Console, inventory: Inventory, *, wide: bool) -> None:
             out.print()
         _print_pf(out, pf, wide=wide)
     for problem in inventory.problems:
-        out.print(Text(f"problem: {problem}", style="yellow"), soft_wrap=True)
+        out.print(f"problem: {problem}", style="yellow")
 
 
 def _print_pf(out: Console, pf: PfState, *, wide: bool) -> None:
-    title = Text(pf.label, style="bold")
-    for fact in _pf_facts(pf):
-        title.append(f"  {fact}", style="not bold")
-    out.print(title, soft_wrap=True)
+    out.print((pf.label, "bold"), *(f"  {fact}" for fact in _pf_facts(pf)))
     for problem in pf.problems:
-        out.print(Text(f"problem: {problem}", style="yellow"), soft_wrap=True)
+        out.print(f"problem: {problem}", style="yellow")
     columns = _WIDE_COLUMNS if wide else (*_COLUMNS, *(column for column in _SETTINGS if _is_set(pf, column)))
     if pf.vfs:
-        print_table(out, _vf_table(pf, _shown(pf, columns)))
+        out.print_table(_vf_table(pf, _shown(pf, columns)))
     for reason, headings in _reasons(pf, columns).items():
-        out.print(Text(f"? {', '.join(headings)}: {reason}", style="dim"), soft_wrap=True)
+        out.print(f"? {', '.join(headings)}: {reason}", style="dim")
 
 
 def _pf_facts(pf: PfState) -> list[str]:
@@ -83,7 +76,7 @@ def _link(pf: PfState) -> str:
 
 
 def _vf_table(pf: PfState, columns: tuple[Column, ...]) -> Table:
-    table = grid("VF", *(column.heading for column in columns))
+    table = Table("VF", *(column.heading for column in columns))
     for vf in pf.vfs:
         table.add_row(str(vf.index), *(_cell(column, vf) for column in columns))
     return table

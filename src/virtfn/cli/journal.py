@@ -7,23 +7,14 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 import click
-from rich.console import Console
-from rich.text import Text
 
 from virtfn.app import App
 from virtfn.cli.actions import advice, command
 from virtfn.cli.confirm import ask
+from virtfn.cli.console import Console, Table, console, error_console, progress
 from virtfn.cli.events_view import EventsView, print_rollback
 from virtfn.cli.interrupts import Interrupts, interruptible
-from virtfn.cli.output import (
-    OutputFormat,
-    console,
-    error_console,
-    output_option,
-    print_document,
-    progress,
-    secrets_option,
-)
+from virtfn.cli.output import OutputFormat, output_option, print_document, secrets_option
 from virtfn.cli.sdk_logging import CLOUD_STEP, quieten_sdk
 from virtfn.engine.events import ignore
 from virtfn.engine.rollback import Restore, revert
@@ -156,34 +147,17 @@ def ls(cloud: bool, os_cloud: str | None, output: str) -> None:
         console().print("The journal is empty.")
     for one in others:
         style = "bold red" if one.unfinished or one.broken or one.fault else ""
-        console().print(Text(str(one), style=style), soft_wrap=True)
+        console().print(str(one), style=style)
 
 
 def _print_all(found: Sequence[Summary]) -> None:
-    """One line per transaction. Not a rich table: a journal can hold ten thousand."""
-    rows = [("TX", "STATUS", "DONE", "STARTED", "WHAT")]
+    """One line per transaction."""
+    table = Table("TX", "STATUS", "DONE", "STARTED", "WHAT")
     for one in found:
         status = f"{one.status.value}{' (to be confirmed)' if one.awaits_confirmation else ''}"
-        rows.append((str(one.id), status, f"{one.done}/{one.steps}", one.started, one.title))
-    widths = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:-1]]
-    line_of = ("".join(f"{{:{width}}}  " for width in widths) + "{}").format
-    out = console()
-    plain: list[str] = []
-    styles = ["bold", *("bold red" if one.status.unfinished or one.status is Status.BROKEN else "" for one in found)]
-    for row, style in zip(rows, styles, strict=True):
-        line = line_of(*row)
-        if not style:
-            plain.append(line)
-            continue
-        _write_lines(out, plain)
-        out.print(Text(line, style=style), soft_wrap=True)
-    _write_lines(out, plain)
-
-
-def _write_lines(out: Console, lines: list[str]) -> None:
-    if lines:
-        out.file.write("\n".join(lines) + "\n")
-        lines.clear()
+        style = "bold red" if one.status.unfinished or one.status is Status.BROKEN else ""
+        table.add_row(str(one.id), status, f"{one.done}/{one.steps}", one.started, one.title, style=style)
+    console().print_table(table)
 
 
 def _print_next(out: Console, found: Sequence[Summary], place: Place) -> None:
@@ -196,7 +170,7 @@ def _print_next(out: Console, found: Sequence[Summary], place: Place) -> None:
             use_cases = (UseCase.CONFIRM, UseCase.ROLLBACK)
         if use_cases:
             actions = [Action(use_case, (str(one.id),), place) for use_case in use_cases]
-            out.print(Text(f"next: {advice(actions)}"), soft_wrap=True)
+            out.print(f"next: {advice(actions)}")
 
 
 @journal.command(
@@ -261,9 +235,9 @@ def show_one(number: int, cloud: bool, os_cloud: str | None, explain: bool, show
         print_plan(out, entry.plan, explain=explain)
     out.print(f"{len(entry.begun)} of {len(entry.plan.steps)} steps begun, {len(entry.done)} done.")
     if entry.failure:
-        out.print(f"It failed: {entry.failure}", soft_wrap=True)
+        out.print(f"It failed: {entry.failure}")
     for fault in entry.remaining:
-        out.print(Text(f"  remains: {fault}", style="red"), soft_wrap=True)
+        out.print(f"  remains: {fault}", style="red")
     if entry.status in (Status.ROLLED_BACK, Status.ENDED):
         return
     if entry.is_final:
@@ -336,7 +310,7 @@ def _ask(entry: Transaction, *, yes: bool, back: Sequence[Restore] = ()) -> None
 
     def show() -> None:
         out = error_console()
-        out.print(str(entry), soft_wrap=True)
+        out.print(str(entry))
         print_rollback(out, back)
 
     ask(show, yes=yes)

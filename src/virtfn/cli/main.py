@@ -2,15 +2,15 @@
 
 import importlib
 import os
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import click
 
 from virtfn import __version__
+from virtfn.cli.console import error_console
 from virtfn.cli.help_text import OPTIONS, SUMMARIES, overview
-from virtfn.cli.streams import lost_output, rows, take_over, width_of
+from virtfn.cli.streams import lost_output, take_over
 from virtfn.errors import ExitCode, VirtfnError
 
 _COMMANDS = {
@@ -99,7 +99,7 @@ def main(arguments: list[str], *, ready: Callable[[], None] = lambda: None) -> i
         return code
     succeeded = code in (ExitCode.DONE, ExitCode.DIFFERENT)
     stands = "; what was done stands: see `virtfn journal ls`" if succeeded else ""
-    _say(f"error: the result could not be printed ({lost.strerror}){stands}", fg="red")
+    error_console().print(f"error: the result could not be printed ({lost.strerror}){stands}", style="red")
     return ExitCode.UNREACHABLE if succeeded else code
 
 
@@ -114,30 +114,33 @@ def _run(arguments: list[str], ready: _Ready) -> int:
         failure.show()
         return ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt):
-        _say("Stopped; nothing was changed.")
+        error_console().print("Stopped; nothing was changed.")
         return ExitCode.INTERRUPTED
     except Exception as failure:
         if os.environ.get("VIRTFN_DEBUG"):
             raise
-        _say(f"error: this is a fault of virtfn itself: {type(failure).__name__}: {failure}")
-        _say("  next: run it again with VIRTFN_DEBUG=1 and report what it prints")
+        error_console().print(
+            f"error: this is a fault of virtfn itself: {type(failure).__name__}: {failure}\n"
+            "  next: run it again with VIRTFN_DEBUG=1 and report what it prints"
+        )
         return ExitCode.FAILED
 
 
 def _print_failure(failure: VirtfnError) -> None:
     """What failed on which object, what state the host is in now, what to do next."""
-    _say(f"error: {failure}", fg="red")
+    out = error_console()
+    out.print(f"error: {failure}", style="red")
     for line in _details(failure):
-        _say(f"  {line}")
+        out.print(f"  {line}")
     for note in getattr(failure, "__notes__", ()):
-        _say(f"  state: {note}")
+        out.print(f"  state: {note}")
     told = {finding.fix for finding in failure.findings}
     if failure.hint and failure.hint not in told:
-        _say(f"  next: {failure.hint}")
+        out.print(f"  next: {failure.hint}")
     if failure.actions:
         from virtfn.cli.actions import advice
 
-        _say(f"  {'run' if failure.hint else 'next'}: {advice(failure.actions)}")
+        out.print(f"  {'run' if failure.hint else 'next'}: {advice(failure.actions)}")
 
 
 def _details(failure: VirtfnError) -> Iterator[str]:
@@ -153,9 +156,3 @@ def _details(failure: VirtfnError) -> Iterator[str]:
     yield from details(first, label="next")
     if how := override(failure.findings):
         yield how
-
-
-def _say(text: str, fg: str | None = None) -> None:
-    colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    text = "\n".join(indent + text[part] for indent, part in rows(text, width_of(sys.stderr)))
-    click.echo(click.style(text, fg=fg) if colour and fg else text, err=True)

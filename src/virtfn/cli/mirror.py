@@ -5,22 +5,13 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import click
-from rich.text import Text
 
 from virtfn.app import App
 from virtfn.cli.confirm import LOOK_FIRST, ask
+from virtfn.cli.console import Table, console, error_console, progress
 from virtfn.cli.events_view import EventsView
 from virtfn.cli.interrupts import Interrupts, interruptible
-from virtfn.cli.output import (
-    OutputFormat,
-    console,
-    error_console,
-    grid,
-    output_option,
-    print_document,
-    print_table,
-    progress,
-)
+from virtfn.cli.output import OutputFormat, output_option, print_document
 from virtfn.cli.plan_view import print_plan
 from virtfn.cli.proof_view import metered, print_proof
 from virtfn.errors import ProofFailed, UsageError
@@ -192,7 +183,7 @@ def ls(output: str) -> None:
     if not found:
         console().print("This host has no mirror.")
         return
-    table = grid("ID", "SOURCE", "COPY", "STRATEGY", "MAC", "STATUS", "LAST PROOF", "SINCE")
+    table = Table("ID", "SOURCE", "COPY", "STRATEGY", "MAC", "STATUS", "LAST PROOF", "SINCE")
     for one in found:
         style = "green" if one.status.health is MirrorHealth.HEALTHY else "bold red"
         proven = "none" if one.last_proof is None else "proven" if one.last_proof.proven else "FAILED"
@@ -202,17 +193,17 @@ def ls(output: str) -> None:
             one.copy_label,
             one.strategy,
             str(one.mac or ""),
-            Text(one.status.health.value, style=style),
+            (one.status.health.value, style),
             proven,
             one.since,
         )
-    print_table(console(), table)
+    console().print_table(table)
     for one in found:
         for reason in one.status.reasons:
-            console().print(f"mirror {one.id}: {reason}", soft_wrap=True)
+            console().print(f"mirror {one.id}: {reason}")
         if one.status.health is MirrorHealth.LOST:
             again = f"`virtfn mirror add {one.source_label} {one.copy_label}`"
-            console().print(f"mirror {one.id}: {again} makes it again", soft_wrap=True)
+            console().print(f"mirror {one.id}: {again} makes it again")
 
 
 @mirror.command(
@@ -295,14 +286,14 @@ def _print_proposal(proposal: MirrorProposal, how: OutputFormat, *, explain: boo
     if proposal.attempts:
         print_plan(out, proposal.plan, explain=explain)
     for number, attempt in enumerate(proposal.attempts, start=1):
-        out.print(f"strategy {number}: {attempt.strategy} (costs: {attempt.cost})", soft_wrap=True)
+        out.print(f"strategy {number}: {attempt.strategy} (costs: {attempt.cost})")
     for rejection in proposal.rejections:
-        out.print(f"rejected {rejection.strategy}: {rejection.reason}", soft_wrap=True)
+        out.print(f"rejected {rejection.strategy}: {rejection.reason}")
     if proposal.points:
         for line in metered((proposal.points.source, proposal.points.copy, *proposal.points.watchers)):
-            out.print(f"would be {line}", soft_wrap=True)
+            out.print(f"would be {line}")
         for gap in proposal.points.not_probed:
-            out.print(f"would not be probed from {gap}", soft_wrap=True)
+            out.print(f"would not be probed from {gap}")
 
 
 def _print_receipt(receipt: MirrorReceipt, how: OutputFormat) -> None:
@@ -313,6 +304,6 @@ def _print_receipt(receipt: MirrorReceipt, how: OutputFormat) -> None:
     for report in (*receipt.failed, receipt.report):
         print_proof(out, report)
     for warning in receipt.warnings:
-        out.print(Text(f"  note: {warning}", style="yellow"), soft_wrap=True)
+        out.print(f"  note: {warning}", style="yellow")
     if receipt.action == "add":
         out.print(f"Mirror {receipt.id} is in place. `virtfn mirror rm {receipt.id}` removes it.")

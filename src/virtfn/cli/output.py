@@ -1,4 +1,4 @@
-"""How results leave: tables for people, documents for programs; stdout for results, stderr for everything else."""
+"""How results are asked for, and documents for programs: on stdout; everything else goes to stderr."""
 
 import math
 import sys
@@ -8,15 +8,10 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from virtfn.cli.streams import rows, width_of
 from virtfn.errors import VirtfnError
 
 FORMAT = 1
-_WIDEST, _HEIGHT = 1000, 25
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -70,36 +65,6 @@ def output_option_with(*more: str) -> Callable[[F], F]:
     return decorate
 
 
-def console() -> Console:
-    """Standard output: coloured on a terminal only, never cut off in a pipe."""
-    return _console(sys.stdout)
-
-
-def error_console() -> Console:
-    """Standard error, by the same rules."""
-    return _console(sys.stderr)
-
-
-class _Lines(Console):
-    """Breaks sentences between words where a terminal is narrower; tables and what goes into a pipe stay whole."""
-
-    def print(self, *objects: Any, **options: Any) -> None:
-        """As rich does; a sentence that is broken goes on below its first word."""
-        width = width_of(self.file)
-        if width is None or len(objects) != 1 or not isinstance(objects[0], str | Text):
-            super().print(*objects, **options)
-            return
-        text = Text(objects[0]) if isinstance(objects[0], str) else objects[0]
-        for line in text.split("\n", allow_blank=True):
-            for indent, part in rows(line.plain, width):
-                super().print(Text(indent) + line[part], **(options | {"soft_wrap": True}))
-
-
-def _console(stream: Any) -> Console:
-    """With a height, too: rich cuts tables at 80 columns on a dumb terminal that has none."""
-    return _Lines(file=stream, width=_WIDEST, height=_HEIGHT, highlight=False, emoji=False, markup=False)
-
-
 def print_document(
     kind: str, value: object, output: OutputFormat, *, show_secrets: bool = False, **more: object
 ) -> None:
@@ -149,29 +114,3 @@ def _with_failure_as_document(command: F) -> F:
             raise
 
     return cast(F, run)
-
-
-def grid(*headings: str) -> Table:
-    """A table without lines: column headings in capitals, two spaces between columns."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in headings:
-        table.add_column(heading, no_wrap=True)
-    return table
-
-
-def print_table(out: Console, table: Table) -> None:
-    """Print a table whole, however narrow the terminal, and without the blanks that fill its last column."""
-    if out.is_terminal:
-        out.print(table)
-        return
-    with out.capture() as capture:
-        out.print(table)
-    out.file.write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
-
-
-def progress(quiet: bool) -> Callable[[str], None]:
-    """Tells on stderr what happens, unless it shall be quiet."""
-    if quiet:
-        return lambda _text: None
-    out = error_console()
-    return lambda text: out.print(Text(f"  {text}", style="dim"), soft_wrap=True)

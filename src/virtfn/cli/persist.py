@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from virtfn.app import App
-from virtfn.cli.output import console
+from virtfn.cli.console import console
 from virtfn.errors import SpecError
 
 
@@ -47,9 +47,9 @@ def install(files: tuple[Path, ...], command: str | None, root: Path) -> None:
     except OSError as fault:
         raise SpecError(f"cannot be read ({fault.strerror})", where=str(fault.filename)) from fault
     done = App().boot_unit(root).install(specs, command=command or "")
-    console().print(f"{done.unit} applies {done.folder}/*.yaml at boot.", soft_wrap=True)
+    console().print(f"{done.unit} applies {done.folder}/*.yaml at boot.")
     if not done.specs:
-        console().print(f"There is no spec in {done.folder} yet: put one there, or name it with -f.", soft_wrap=True)
+        console().print(f"There is no spec in {done.folder} yet: put one there, or name it with -f.")
 
 
 @persist.command(
@@ -65,7 +65,7 @@ def remove(root: Path) -> None:
     if done is None:
         console().print("Nothing to do: the boot unit is not installed.")
         return
-    console().print(f"{done.unit} is removed; {done.folder} is left alone.", soft_wrap=True)
+    console().print(f"{done.unit} is removed; {done.folder} is left alone.")
 
 
 @persist.command(
@@ -78,5 +78,5 @@ Example:
 def status(root: Path) -> None:
     """Show whether the boot unit is installed, and what it applies."""
     found = App().boot_unit(root).status()
-    console().print(f"boot unit: {'installed' if found.installed else 'not installed'} ({found.unit})", soft_wrap=True)
-    console().print(f"specs in {found.folder}: {', '.join(found.specs) or 'none'}", soft_wrap=True)
+    console().print(f"boot unit: {'installed' if found.installed else 'not installed'} ({found.unit})")
+    console().print(f"specs in {found.folder}: {', '.join(found.specs) or 'none'}")

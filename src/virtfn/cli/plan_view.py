@@ -1,8 +1,6 @@
 """A plan as text: what will be done, whom it disturbs, what to know before."""
 
-from rich.console import Console
-from rich.text import Text
-
+from virtfn.cli.console import Console
 from virtfn.model.plan import Impact, Plan
 from virtfn.model.subject import HostSubject
 from virtfn.model.value_format import say
@@ -13,23 +11,19 @@ _STYLE = {"+": "green", "-": "red", "~": "yellow"}
 
 def print_plan(out: Console, plan: Plan, *, explain: bool = False) -> None:
     """Steps with their symbol and reason, then the notes; with ``explain`` the equivalent command of each step."""
-    out.print(Text(f"Plan: {plan.title}", style="bold"), soft_wrap=True)
+    out.print(f"Plan: {plan.title}", style="bold")
     for step in plan.steps:
-        line = Text(f"  {step.symbol} ", style=_STYLE[step.symbol])
-        line.append(
-            f"{step.target}  {step.field}: {say(step.before, step.field)} -> {say(step.after, step.field)}",
-            style="default",
-        )
-        out.print(line, soft_wrap=True)
-        out.print(Text(f"      {step.reason}", style="dim"), soft_wrap=True)
+        change = f"{say(step.before, step.field)} -> {say(step.after, step.field)}"
+        out.print((f"  {step.symbol} ", _STYLE[step.symbol]), f"{step.target}  {step.field}: {change}")
+        out.print(f"      {step.reason}", style="dim")
         if step.impact_note:
             style = "red" if step.impact is Impact.BYSTANDERS else "yellow"
-            out.print(Text(f"      {step.impact_note}", style=style), soft_wrap=True)
+            out.print(f"      {step.impact_note}", style=style)
         if explain:
-            out.print(Text(f"      $ {step.command or '(no command does this)'}", style="cyan"), soft_wrap=True)
+            out.print(f"      $ {step.command or '(no command does this)'}", style="cyan")
     for note in plan.notes:
-        out.print(f"  ! {note}", soft_wrap=True)
-    out.print(_summary(plan), soft_wrap=True)
+        out.print(f"  ! {note}")
+    out.print(_summary(plan))
 
 
 def _summary(plan: Plan) -> str:

@@ -2,27 +2,24 @@
 
 from collections.abc import Iterator, Sequence
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from virtfn.cli.output import grid, print_table
+from virtfn.cli.console import Console, Table
 from virtfn.model.probe import Direction, Leg, ProbePoint, ProofReport
 
 
 def print_proof(out: Console, report: ProofReport) -> None:
     """The legs of a proof with their controls, the verdict, and why."""
     if report.legs or report.control_before or report.control_after:
-        print_table(out, _table(report))
+        out.print_table(_table(report))
     for point in report.waypoints:
         silent = f" (the source had got nothing for {point.waited_s} s)" if point.waited_s else ""
         got = f"source {point.source}, copy {point.copy} of {point.sent}"
-        out.print(f"midway, after {point.after}: {got}{silent}", soft_wrap=True)
-    out.print(_verdict(report), soft_wrap=True)
+        out.print(f"midway, after {point.after}: {got}{silent}")
+    verdict, style = _verdict(report)
+    out.print(f"{report.source} -> {report.copy}: {verdict}", style=style)
     for fault in report.faults:
-        out.print(Text(f"  fault: {fault}", style="red"), soft_wrap=True)
+        out.print(f"  fault: {fault}", style="red")
     for remark in _remarks(report):
-        out.print(Text(f"  {remark}", style="dim"), soft_wrap=True)
+        out.print(f"  {remark}", style="dim")
 
 
 def _table(report: ProofReport) -> Table:
@@ -33,7 +30,7 @@ def _table(report: ProofReport) -> Table:
     }
     shown = {heading: legs for heading, legs in parts.items() if legs}
     judged = next(legs for legs in (parts["COPY"], parts["COPY AFTER"], parts["COPY BEFORE"]) if legs)
-    table = grid("FRAMES", "SENT", "ARRIVED", *shown, "OTHERS")
+    table = Table("FRAMES", "SENT", "ARRIVED", *shown, "OTHERS")
     for name, leg in judged.items():
         wanted = leg.kind is Direction.TO_SOURCE
         copies = (_copy(legs.get(name), wanted=wanted and heading == "COPY") for heading, legs in shown.items())
@@ -45,20 +42,15 @@ def _arrived(leg: Leg) -> int:
     return leg.destination.frames if leg.destination else leg.source.frames
 
 
-def _copy(leg: Leg | None, *, wanted: bool = False) -> Text:
+def _copy(leg: Leg | None, *, wanted: bool = False) -> tuple[str, str]:
     if leg is None:
-        return Text("-", style="dim")
+        return "-", "dim"
     if leg.fault:
-        return Text(str(leg.copy.frames), style="bold red")
-    return Text(str(leg.copy.frames), style="bold green" if wanted else "")
+        return str(leg.copy.frames), "bold red"
+    return str(leg.copy.frames), "bold green" if wanted else ""
 
 
-def _verdict(report: ProofReport) -> Text:
-    word, style = _word(report)
-    return Text(f"{report.source} -> {report.copy}: {word}", style=style)
-
-
-def _word(report: ProofReport) -> tuple[str, str]:
+def _verdict(report: ProofReport) -> tuple[str, str]:
     if any(leg.fault for leg in report.legs):
         back = ", rolled back" if report.control_after else ""
         clean = " and clean again" if back and not any(leg.fault for leg in report.control_after) else ""

@@ -6,8 +6,9 @@ from pathlib import Path
 import click
 
 from virtfn.app import App
+from virtfn.cli.console import console, error_console
 from virtfn.cli.inventory_view import print_inventory
-from virtfn.cli.output import OutputFormat, console, error_console, output_option_with, print_document
+from virtfn.cli.output import OutputFormat, output_option_with, print_document
 from virtfn.errors import SpecError
 from virtfn.model.inventory import Inventory
 from virtfn.services.inventory import inventory_of, only
@@ -69,5 +70,4 @@ def _say_why_empty(capture: str | None) -> None:
     error_console().print(
         "If it has one: is SR-IOV on in the firmware, and the PF's driver loaded?\n"
         "Without the hardware: `virtfn lab up` gives an emulated host, `virtfn --lab show` looks at it.",
-        soft_wrap=True,
     )

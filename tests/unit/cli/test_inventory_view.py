@@ -2,8 +2,7 @@
 
 from io import StringIO
 
-from rich.console import Console
-
+from virtfn.cli.console import Console
 from virtfn.cli.inventory_view import print_inventory
 from virtfn.model.addresses import MacAddress
 from virtfn.model.inventory import Inventory, PfState, Unknown, VfState
@@ -13,7 +12,7 @@ PF = PfState("0000:01:00.0", "p2p1", mac=MacAddress.parse("a0:36:9f:68:fc:f4"), 
 
 def table(pf: PfState, *, wide: bool = False) -> list[str]:
     out = StringIO()
-    print_inventory(Console(file=out, width=200), Inventory((pf,)), wide=wide)
+    print_inventory(Console(out), Inventory((pf,)), wide=wide)
     return [line.rstrip() for line in out.getvalue().splitlines()]
 
 

@@ -29,7 +29,9 @@ def on_terminal(columns: int, *arguments: str, **settings: str) -> str:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     command = [sys.executable, "-c", _CHILD, *arguments]
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=os.environ | settings):
+    with subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, env=os.environ | {"TERM": "xterm"} | settings
+    ):
         os.close(theirs)
         said = b""
         while chunk := _read(ours):
@@ -89,7 +91,8 @@ def test_a_table_stays_whole(columns: int) -> None:
     assert [line for line in table if line not in shown] == []
 
 
-def test_no_color_turns_colours_off(spec: str) -> None:
+def test_colours_are_on_terminals_that_have_them_unless_no_color_is_set(spec: str) -> None:
     assert "\x1b[" in on_terminal(80, "plan", "-f", spec)
     assert "\x1b[" not in on_terminal(80, "plan", "-f", spec, NO_COLOR="1")
+    assert "\x1b[" not in on_terminal(80, "plan", "-f", spec, TERM="dumb")
     assert "\x1b[" not in in_pipe("plan", "-f", spec)

@@ -4,9 +4,8 @@ import io
 from dataclasses import replace
 from typing import Any
 
-from rich.console import Console
-
 from virtfn.cli.cloud_view import print_networks, print_servers
+from virtfn.cli.console import Console
 from virtfn.model.cloud.observed import (
     NOT_TOLD,
     ObservedNetwork,
@@ -48,11 +47,10 @@ def port(name: str, of: str = "", **facts: Any) -> ObservedPort:
 
 
 def lines(*objects: ObservedObject) -> list[str]:
-    out = Console(file=io.StringIO(), width=1000, highlight=False, emoji=False, markup=False)
-    print_networks(out, objects, {})
-    print_servers(out, objects, {})
-    printed = out.file.getvalue()  # type: ignore[attr-defined]
-    return str(printed).splitlines()
+    printed = io.StringIO()
+    print_networks(Console(printed), objects, {})
+    print_servers(Console(printed), objects, {})
+    return printed.getvalue().splitlines()
 
 
 def test_a_line_leads_from_the_server_to_its_vf_and_its_addresses() -> None:

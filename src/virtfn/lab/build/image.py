@@ -19,7 +19,7 @@ from virtfn.lab.build.store import Store, file_identity, key_of
 from virtfn.model.finding import Action, UseCase
 
 KIND = "root"
-NEEDED = ("click", "rich", "ruamel-yaml", "pydantic")
+NEEDED = ("click", "ruamel-yaml", "pydantic")
 """Packages that virtfn needs; their requirements are added. Names as PEP 503 normalises them."""
 PACKAGES = (*NEEDED, "pytest", "hypothesis", "scapy")
 """What the guest's Python gets where the surveyed Python has it: the tests' tools too."""

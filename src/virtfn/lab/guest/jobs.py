@@ -214,7 +214,7 @@ def _complain(text: str) -> None:
 def _as_python(argv: tuple[str, ...]) -> Callable[[], object] | None:
     """The part of Python's command line that can run in this process, or None: then the program is executed.
 
-    A fork already has click, rich and pydantic imported, which take seconds on an emulated processor.
+    A fork already has click and pydantic imported, which take seconds on an emulated processor.
     """
     name, rest = argv[0], list(argv[1:])
     if name == "virtfn":

@@ -17,8 +17,7 @@ PACKAGES = (
     "argparse", "asyncio", "concurrent.futures", "csv", "ctypes", "dataclasses", "difflib", "email", "enum", "hashlib",
     "http.client", "importlib.metadata", "ipaddress", "logging", "pathlib", "platform", "shutil", "socket", "ssl",
     "subprocess", "tarfile", "tempfile", "textwrap", "typing", "unittest.mock", "urllib.request", "uuid", "zoneinfo",
-    "click", "rich.console", "rich.live", "rich.markup", "rich.panel", "rich.progress", "rich.prompt", "rich.syntax",
-    "rich.table", "rich.text", "rich.tree", "ruamel.yaml", "pydantic", "pytest", "_pytest.config",
+    "click", "ruamel.yaml", "pydantic", "pytest", "_pytest.config",
 )  # fmt: skip
 _PROJECT = "virtfn"
 _LEFT_OUT = ("virtfn.lab", "virtfn.web", "virtfn.neutron", "virtfn.cloud")
