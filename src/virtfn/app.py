@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from virtfn.errors import BackendUnreachable
 
 if TYPE_CHECKING:
+    from virtfn.cloud.connection import CloudAccount
     from virtfn.engine.events import EventSink
     from virtfn.engine.interfaces import Cancelled
     from virtfn.host.kernel import KernelHost
     from virtfn.journal.files import FileJournal
-    from virtfn.model.place import CloudAccount
     from virtfn.services.boot_unit import BootUnit
     from virtfn.services.cloud_mirrors import CloudMirrors
     from virtfn.services.cloud_state import CloudService
@@ -200,7 +200,7 @@ class App:
 
     def journalled_clouds(self) -> "tuple[tuple[CloudAccount, FileJournal], ...]":
         """The projects in clouds that have a journal here, each with it."""
-        from virtfn.model.place import CloudAccount
+        from virtfn.cloud.connection import CloudAccount
 
         folder = self._cloud_journals
         names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []

@@ -13,10 +13,10 @@ from virtfn.model.inventory import Inventory
 from virtfn.model.proposal import HostRequest, Proposal, Receipt, WaitPolicy
 from virtfn.model.transaction import Transaction
 from virtfn.planning.host.diff import Difference
+from virtfn.planning.host.lookup import only
 from virtfn.services.boot_unit import BootUnit
 from virtfn.services.history import History
 from virtfn.services.host_state import HostService
-from virtfn.services.inventory import inventory_of
 
 
 class Host(Session):
@@ -35,7 +35,7 @@ class Host(Session):
 
         Equivalent: ``virtfn show``.
         """
-        return inventory_of(self._app.host(), pf)
+        return only(self._app.host().observe(), pf)
 
     def plan(self, spec: Spec[DesiredHost], *, wait_s: float = 0.0) -> Proposal[HostRequest]:
         """What would make this host as declared, and the guards that refuse it.

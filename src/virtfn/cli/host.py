@@ -18,12 +18,11 @@ from virtfn.cli.output import OutputFormat, Seconds, output_option, print_docume
 from virtfn.cli.plan_view import print_plan
 from virtfn.errors import ExitCode, SpecError, UsageError
 from virtfn.journal.saved_plans import load_host, save
-from virtfn.model.finding import not_overridden, refusals
+from virtfn.model.finding import not_overridden, refusals, refuse
 from virtfn.model.proposal import HostRequest, Proposal, Receipt, WaitPolicy
 from virtfn.model.value_format import say
 from virtfn.services.boot_unit import DROP_INS
 from virtfn.services.host_state import HostService
-from virtfn.services.refusal import refuse
 
 if TYPE_CHECKING:
     from virtfn.model.desired import DesiredHost

@@ -11,7 +11,7 @@ from virtfn.cli.inventory_view import print_inventory
 from virtfn.cli.output import OutputFormat, output_option_with, print_document
 from virtfn.errors import SpecError
 from virtfn.model.inventory import Inventory
-from virtfn.services.inventory import inventory_of, only
+from virtfn.planning.host.lookup import only
 
 _EXAMPLES = """\b
 Examples:
@@ -35,7 +35,7 @@ def show(pf: str | None, capture: str | None, output: str) -> None:
     PF is a name (p2p1) or a PCI address. A fact that could not be read is shown as `?` with the reason below the
     table, and as null in JSON with the reason in `unknown`. -o spec prints the host as a file for `virtfn apply`.
     """
-    inventory = only(_captured(capture), pf) if capture else inventory_of(App().host(), pf)
+    inventory = only(_captured(capture) if capture else App().host().observe(), pf)
     if output == "spec":
         from virtfn.spec import render
 

@@ -4,21 +4,71 @@ The SDK passes over a file that it cannot read or parse, and then reports only t
 wrong with clouds.yaml is looked for here.
 """
 
+import hashlib
 import importlib.util
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+from urllib.parse import quote, unquote, urlsplit
 
 from virtfn.cloud.sdk_errors import refusals
 from virtfn.errors import BackendUnreachable, CloudUnreachable
-from virtfn.model.place import CloudAccount
+from virtfn.model.place import cloud_place
 
 _FILE_VARIABLE = "OS_CLIENT_CONFIG_FILE"
 _NOT_A_CLOUD = (_FILE_VARIABLE, "OS_CLOUD")
 _PATIENCE_S = 120.0
 """For one answer, where clouds.yaml has no ``api_timeout``: the SDK would wait for ever."""
+_TELLING = (
+    "auth_url",
+    "project_id",
+    "project_name",
+    "project_domain_id",
+    "project_domain_name",
+    "domain_id",
+    "domain_name",
+    "system_scope",
+)
+
+
+@dataclass(frozen=True)
+class CloudAccount:
+    """Whose objects a journal is about: a project of a cloud, by the words of its entry in clouds.yaml.
+
+    ``name`` None: OS_... variables. Two entries of one name that mean different clouds, regions or projects are two
+    accounts: what was begun in one is never taken back in the other. ``digest`` is of all words that tell them apart.
+    """
+
+    name: str | None
+    project: str
+    address: str
+    digest: str
+
+    @classmethod
+    def of(cls, name: str | None, region: str | None, auth: Mapping[str, object]) -> Self:
+        """``auth`` as in clouds.yaml; its secrets are not regarded."""
+        words = sorted((key, str(value)) for key, value in auth.items() if key in _TELLING and value)
+        digest = hashlib.sha256(repr((region, words)).encode()).hexdigest()[:8]
+        project = str(auth.get("project_name") or auth.get("project_id") or "no project")
+        address = urlsplit(str(auth.get("auth_url") or "")).netloc.rpartition("@")[2]  # without a password
+        return cls(name, project, address or "no address", digest)
+
+    @property
+    def folder(self) -> str:
+        """The name of its journal's folder: ``lab,admin,127.0.0.1%3A5000,1f2e3d4c``."""
+        return ",".join(quote(word, safe="") for word in (self.name or "", self.project, self.address, self.digest))
+
+    @classmethod
+    def of_folder(cls, folder: str) -> Self | None:
+        """The account whose journal such a folder holds; None for another folder."""
+        words = [unquote(word) for word in folder.split(",")]
+        return cls(words[0] or None, *words[1:]) if len(words) == 4 else None
+
+    def __str__(self) -> str:
+        return f"{cloud_place(self.name).name} ({self.project} at {self.address})"
 
 
 def account(cloud: str | None) -> CloudAccount:

@@ -4,10 +4,11 @@ A finding is data. A face (``cli/``) renders it, and it alone knows the words of
 case and its arguments, never a command line.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from virtfn.errors import GuardRefused
 from virtfn.model.place import HOST, Place
 
 
@@ -124,3 +125,10 @@ def not_overridden(findings: Iterable[Finding], forced: frozenset[str]) -> tuple
 def refusals(findings: Iterable[Finding], forced: frozenset[str] = frozenset()) -> tuple[Finding, ...]:
     """The findings that forbid to go on; one that is overridable does not where ``forced`` names its id."""
     return tuple(one for one in not_overridden(findings, forced) if one.severity is Severity.REFUSAL)
+
+
+def refuse(findings: Sequence[Finding], where: str) -> None:
+    """Raise GuardRefused with all of these refusals; nothing for none."""
+    if findings:
+        message = findings[0].what if len(findings) == 1 else f"{len(findings)} guards refuse"
+        raise GuardRefused(message, where=where, hint=findings[0].fix, findings=tuple(findings))

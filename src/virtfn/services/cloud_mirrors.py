@@ -1,9 +1,9 @@
 """Mirrors between ports of a cloud: which ports are meant, what refuses one, what making it takes. Changes nothing."""
 
 from virtfn.model.cloud.mirror import CloudMirror, CloudPort, NameMatches
+from virtfn.model.finding import refuse
 from virtfn.planning.cloud.mirror import choose, guard_findings, of_server, plan_mirror
 from virtfn.services.interfaces import CloudPorts
-from virtfn.services.refusal import refuse
 
 
 class CloudMirrors:

@@ -8,7 +8,7 @@ from virtfn.engine.interfaces import Journal
 from virtfn.engine.transaction import NO_HOOKS, Hooks, Transactions
 from virtfn.errors import ConflictError, SpecError, VerifyFailed
 from virtfn.model.desired import DesiredHost
-from virtfn.model.finding import Action, Finding, UseCase, refusals
+from virtfn.model.finding import Action, Finding, UseCase, refusals, refuse
 from virtfn.model.inventory import Inventory
 from virtfn.model.plan import Plan, differing
 from virtfn.model.proposal import HostRequest, Proposal, Receipt, WaitPolicy
@@ -20,7 +20,6 @@ from virtfn.planning.host.pf_match import absent
 from virtfn.planning.host.plan import plan_host
 from virtfn.services.confirmation import refuse_blocked
 from virtfn.services.interfaces import Host
-from virtfn.services.refusal import refuse
 
 StartWatchdog = Callable[[int, float], None]
 """Starts the process that rolls a transaction back unless it is confirmed within so many seconds."""

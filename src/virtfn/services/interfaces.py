@@ -14,18 +14,14 @@ from virtfn.model.mirror import DeclaredMirror
 from virtfn.model.probe import ProbeBurst, Tally
 
 
-class Observer(Protocol):
-    """A world that can be looked at as a whole."""
+class Host(World, Protocol):
+    """The host's kernel: observed as a whole, read and written by field."""
 
     def observe(self) -> Inventory:
         """All PFs and VFs as they are now. Raises VirtfnError only where nothing can be read at all."""
 
     def outside_macs(self, pf_netdev: str) -> Mapping[MacAddress, str]:
         """MACs that the host knows to live beyond this PF (neighbour table, bridge FDB), each with its origin."""
-
-
-class Host(World, Observer, Protocol):
-    """The host's kernel: observed as a whole, read and written by field."""
 
 
 class Cloud(World, Protocol):

@@ -13,7 +13,7 @@ from virtfn.mirroring.guards import NO_METER, UNFINISHED, findings_of
 from virtfn.mirroring.strategies.mac_filters import plan_of
 from virtfn.mirroring.strategies.registry import STRATEGIES, judge_all
 from virtfn.model.addresses import MacAddress, VfRef
-from virtfn.model.finding import Action, Finding, Severity, UseCase, refusals
+from virtfn.model.finding import Action, Finding, Severity, UseCase, refusals, refuse
 from virtfn.model.inventory import Inventory
 from virtfn.model.mirror import (
     Attempt,
@@ -40,7 +40,6 @@ from virtfn.services.events import InterruptedFound, StrategyNotProven
 from virtfn.services.interfaces import Host, MirrorStore
 from virtfn.services.probe_points import Pair, ProbeOrigins, probe_points_of
 from virtfn.services.prover import Prover
-from virtfn.services.refusal import refuse
 
 
 class MirrorService:

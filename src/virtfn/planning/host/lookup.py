@@ -1,6 +1,7 @@
 """From what a person types to the key of a PF or a VF. Pure."""
 
 import re
+from dataclasses import replace
 
 from virtfn.errors import UsageError
 from virtfn.model.addresses import PciAddress, VfRef
@@ -8,6 +9,11 @@ from virtfn.model.finding import Action, UseCase
 from virtfn.model.inventory import Inventory, PfState
 
 _SHORT_PCI = re.compile(r"[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
+
+
+def only(inventory: Inventory, pf: str | None) -> Inventory:
+    """The inventory with only one PF, or all of it for None. Raises UsageError that lists the PFs there are."""
+    return replace(inventory, pfs=(find_pf(inventory, pf),)) if pf else inventory
 
 
 def find_pf(inventory: Inventory, text: str) -> PfState:
