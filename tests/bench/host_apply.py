@@ -68,7 +68,7 @@ def best(rounds, **runs):
 subprocess.run(["modprobe", "netdevsim"], check=True)
 netdev = pf(VFS)
 from virtfn.api import Host
-from virtfn.spec import load
+from virtfn.spec.loading import load
 host = Host.local(state=STATE)
 shifts = iter(range(1, 100))
 

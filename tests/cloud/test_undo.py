@@ -25,7 +25,7 @@ from virtfn.model.proposal import CloudRequest, WaitPolicy
 from virtfn.model.subject import CloudAction
 from virtfn.model.transaction import Status
 from virtfn.services.cloud_state import CloudService
-from virtfn.spec.cloud import load_cloud
+from virtfn.spec.cloud.loading import load_cloud
 
 if TYPE_CHECKING:
     from openstack.connection import Connection

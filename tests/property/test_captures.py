@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from tests.rendering import render
 
-from virtfn.captures import NO_CARRIER_WHEN_DOWN, parse
 from virtfn.captures.attributes import NOT_ETHERNET, Generation
+from virtfn.captures.to_inventory import NO_CARRIER_WHEN_DOWN, parse
 from virtfn.errors import SpecError
 from virtfn.model.addresses import MacAddress
 from virtfn.model.inventory import (

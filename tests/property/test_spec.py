@@ -29,7 +29,9 @@ from virtfn.model.inventory import (
     Vlan,
     VlanProtocol,
 )
-from virtfn.spec import describe, dump, load, render
+from virtfn.spec.from_inventory import describe, render
+from virtfn.spec.loading import load
+from virtfn.spec.writing import dump
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]

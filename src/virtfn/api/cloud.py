@@ -123,6 +123,6 @@ class Cloud(Session):
 def _desired(spec: Spec[DesiredCloud]) -> DesiredCloud:
     if isinstance(spec, DesiredCloud):
         return spec
-    from virtfn.spec.cloud import load_cloud
+    from virtfn.spec.cloud.loading import load_cloud
 
     return load_cloud(*text_of(spec))

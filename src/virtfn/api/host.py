@@ -109,6 +109,6 @@ class Host(Session):
 def _desired(spec: Spec[DesiredHost]) -> DesiredHost:
     if isinstance(spec, DesiredHost):
         return spec
-    from virtfn.spec import load
+    from virtfn.spec.loading import load
 
     return load([text_of(spec)])

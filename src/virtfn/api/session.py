@@ -39,6 +39,6 @@ class Session:
 
 def text_of(spec: str | Path) -> tuple[str, str]:
     """The name by which errors call it, and its text. Raises SpecError where the file cannot be read."""
-    from virtfn.spec import source_of
+    from virtfn.spec.document import source_of
 
     return ("spec", spec) if isinstance(spec, str) else source_of(spec)

@@ -287,8 +287,8 @@ def _clouds(
 
 def _read(name: str) -> "DesiredCloud":
     """The declared state of this file. Raises SpecError with every fault."""
-    from virtfn.spec import source_of
-    from virtfn.spec.cloud import load_cloud as load_spec
+    from virtfn.spec.cloud.loading import load_cloud as load_spec
+    from virtfn.spec.document import source_of
 
     return load_spec(*source_of(name, sys.stdin.buffer))
 

@@ -187,7 +187,8 @@ def _hosts(quiet: bool) -> Iterator[tuple[HostService, Interrupts]]:
 
 def _read(files: tuple[str, ...]) -> "DesiredHost":
     """The declared state of these files. Raises SpecError with every fault of every file."""
-    from virtfn.spec import load, sources_of
+    from virtfn.spec.document import sources_of
+    from virtfn.spec.loading import load
 
     try:
         return load(sources_of(files or (str(DROP_INS),), sys.stdin.buffer))

@@ -37,7 +37,7 @@ def show(pf: str | None, capture: str | None, output: str) -> None:
     """
     inventory = only(_captured(capture) if capture else App().host().observe(), pf)
     if output == "spec":
-        from virtfn.spec import render
+        from virtfn.spec.from_inventory import render
 
         click.echo(render(inventory), nl=False)
         return
@@ -52,7 +52,7 @@ def show(pf: str | None, capture: str | None, output: str) -> None:
 
 def _captured(name: str) -> Inventory:
     """Read and parse a capture. Raises SpecError where it cannot be read."""
-    from virtfn.captures import parse
+    from virtfn.captures.to_inventory import parse
 
     if name == "-":
         return parse(sys.stdin.buffer.read().decode(errors="replace"), where="stdin")

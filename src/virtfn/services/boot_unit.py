@@ -68,7 +68,8 @@ class BootUnit:
         ``command``: the virtfn that the unit runs; by default the one that runs now. Raises SpecError (a spec with
         faults), UsageError (a name that is not read at boot), BackendUnreachable (no systemd), PermissionDenied.
         """
-        from virtfn.spec import decoded, load
+        from virtfn.spec.document import decoded
+        from virtfn.spec.loading import load
 
         for name, _ in specs:
             if Path(name).suffix != ".yaml":

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from virtfn.captures import parse
+from virtfn.captures.to_inventory import parse
 from virtfn.errors import SpecError
 from virtfn.model.addresses import MacAddress
 from virtfn.model.inventory import NOT_CAPTURED, Inventory, Unknown

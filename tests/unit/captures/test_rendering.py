@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from tests.rendering import render
 
-from virtfn.captures import parse
 from virtfn.captures.attributes import Generation
+from virtfn.captures.to_inventory import parse
 from virtfn.model.addresses import MacAddress
 from virtfn.model.inventory import Inventory, PfState, Unknown, VfLinkState, VfState, Vlan, VlanProtocol
 

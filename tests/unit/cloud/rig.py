@@ -12,7 +12,7 @@ from virtfn.model.proposal import CloudProposal, CloudRequest, WaitPolicy
 from virtfn.model.subject import CloudAction
 from virtfn.services.cloud_state import CloudReceipt, CloudService
 from virtfn.services.history import History
-from virtfn.spec.cloud import load_cloud
+from virtfn.spec.cloud.loading import load_cloud
 from virtfn.testing import FakeCloud, MemoryJournal
 
 FIELD_NOTE = """

@@ -16,7 +16,7 @@ from virtfn.engine.transaction import Transactions
 from virtfn.errors import ExitCode
 from virtfn.model.cloud import Kind
 from virtfn.services.history import History
-from virtfn.spec.cloud import load_cloud
+from virtfn.spec.cloud.loading import load_cloud
 
 
 @pytest.fixture

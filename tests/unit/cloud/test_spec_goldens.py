@@ -13,7 +13,8 @@ from virtfn.errors import SpecError
 from virtfn.model.addresses import MacAddress
 from virtfn.model.cloud import DesiredCloud
 from virtfn.model.desired import UNSET
-from virtfn.spec.cloud import cloud_json_schema, cloud_json_schema_text, load_cloud
+from virtfn.spec.cloud.cloud_format import cloud_json_schema, cloud_json_schema_text
+from virtfn.spec.cloud.loading import load_cloud
 
 ROOT = Path(__file__).parents[3]
 GOOD = sorted((ROOT / "tests/golden/cloud_spec").iterdir())

@@ -9,7 +9,7 @@ import click
 import pytest
 from tests.unit.docs.generated import COMMAND, PARTS, ROOT, public_commands, with_part
 
-from virtfn.spec import load
+from virtfn.spec.loading import load
 
 _NOT_OURS = {".venv", ".git", "node_modules", "build", "dist"}
 _FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)

@@ -15,7 +15,7 @@ from virtfn.model.inventory import EswitchMode, VfLinkState, Vlan
 from virtfn.model.plan import Plan, Step, Target
 from virtfn.model.proposal import CloudProposal, CloudRequest, HostRequest, InterruptedRun, Proposal, Recovery
 from virtfn.model.subject import CloudAction, CloudSubject, HostSubject
-from virtfn.spec.cloud import load_cloud as read_cloud_spec
+from virtfn.spec.cloud.loading import load_cloud as read_cloud_spec
 
 EVERY_KEY = Path(__file__).parents[2] / "golden/cloud_spec/every_key/cloud.yaml"
 EVERY_FIELD = DesiredVf(

@@ -29,7 +29,7 @@ from virtfn.model.inventory import (
     Vlan,
     VlanProtocol,
 )
-from virtfn.spec import load
+from virtfn.spec.loading import load
 from virtfn.testing.fake_pf import OTHER_FIELDS
 
 GOLDEN = Path(__file__).parents[2] / "golden"

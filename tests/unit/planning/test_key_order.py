@@ -10,7 +10,7 @@ from tests.unit.planning.cases import cases, desired, observed
 
 from virtfn.planning.host.diff import diff
 from virtfn.planning.host.plan import plan_host
-from virtfn.spec import load
+from virtfn.spec.loading import load
 
 
 def reversed_keys(value: Any) -> Any:

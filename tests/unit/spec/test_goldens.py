@@ -12,7 +12,8 @@ from tests.findings import found_with_fix
 from virtfn.errors import SpecError
 from virtfn.model.addresses import MacAddress, PciAddress
 from virtfn.model.desired import UNSET, DesiredHost
-from virtfn.spec import dump, load
+from virtfn.spec.loading import load
+from virtfn.spec.writing import dump
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 GOOD = sorted((GOLDEN / "spec").iterdir())

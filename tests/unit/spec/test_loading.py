@@ -7,7 +7,8 @@ from tests.findings import found
 
 from virtfn.errors import ExitCode, SpecError
 from virtfn.model.desired import UNSET, DesiredVf
-from virtfn.spec import MAX_BYTES, decoded, load
+from virtfn.spec.document import MAX_BYTES, decoded
+from virtfn.spec.loading import load
 
 HEAD = "virtfn: host/1\npfs:\n"
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from virtfn.spec import json_schema, load
+from virtfn.spec.loading import load
+from virtfn.spec.schema import json_schema
 
 ROOT = Path(__file__).parents[3]
 REFERENCE = (ROOT / "docs/reference/host-spec.md").read_text()

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from virtfn.spec import json_schema, json_schema_text
 from virtfn.spec.document import read
+from virtfn.spec.schema import json_schema, json_schema_text
 
 ROOT = Path(__file__).parents[3]
 ANNOTATIONS = {"$schema", "$defs", "title", "description"}
