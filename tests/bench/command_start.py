@@ -6,7 +6,6 @@ kept in a folder of the benchmark, as an installed package has them.
     .venv/bin/python tests/bench/command_start.py --json FILE
 """
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -14,7 +13,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from report import Figure, at_most, options, publish
+from report import Figure, at_most, installed, options, publish
 
 CAPTURE = Path(__file__).parents[1] / "golden/captures/2015_field_note/input.txt"
 PEER = "python -c pass"
@@ -25,9 +24,7 @@ READING = ("show", "--from", str(CAPTURE))
 def main() -> int:
     wanted = options(__doc__ or "")
     with tempfile.TemporaryDirectory() as folder:
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        environment["PYTHONPYCACHEPREFIX"] = folder
-        best = best_times(1 if wanted.quick else 40, environment)
+        best = best_times(1 if wanted.quick else 40, installed(folder))
     rows = [at_most(f"virtfn {' '.join(words)}", best[words], PEER, best[()], goal) for words, goal in GOALS.items()]
     rows.append(Figure("virtfn show, of a capture", best[READING], "s", PEER, best[()], "", None))
     code: int = publish(rows, wanted)

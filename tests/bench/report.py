@@ -61,6 +61,12 @@ def lab() -> Iterator[Machine]:
         yield machine
 
 
+def installed(folder: str) -> dict[str, str]:
+    """The environment of commands whose compiled modules are kept in a folder, as an installed package has them."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONPYCACHEPREFIX": folder}
+
+
 def say(text: str) -> None:
     print(text, file=sys.stderr)
 

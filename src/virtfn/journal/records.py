@@ -27,7 +27,7 @@ _EVENTS = {
     "confirmed": frozenset(("event",)),
     "status": frozenset(("event", "status", "done", "boot_s", "remaining")),
 }
-_parse = json.JSONDecoder().decode  # json.loads looks for the encoding first, which a long history pays for
+_decode = json.JSONDecoder().raw_decode
 STATUS_LINE = b'\n{"event": "status"'
 """How the line of a status begins, with the end of the line before it."""
 
@@ -116,7 +116,7 @@ def ended_by_boot(status: Status, begun_in: str, boot_id: str) -> bool:
 
 
 def _header(line: bytes) -> dict[str, Any]:
-    header = _parse(line.decode()) if line else {}
+    header = _parse(line) if line else {}
     if not isinstance(header, dict) or "format" not in header:
         raise ValueError("the header is missing")
     if header["format"] != FORMAT:
@@ -126,12 +126,21 @@ def _header(line: bytes) -> dict[str, Any]:
 
 
 def _event(line: bytes, kind: str = "") -> dict[str, Any]:
-    event = _parse(line.decode())
+    event = _parse(line)
     name = event["event"]
     if name not in _EVENTS or (kind and name != kind):
         raise ValueError(f"unknown event {name!r}" if not kind else f"event {name!r} in the place of {kind!r}")
     _check_keys(event, _EVENTS[name])
     return event  # type: ignore[no-any-return]
+
+
+def _parse(line: bytes) -> Any:
+    """The one JSON value of a line. ``json.loads`` takes half as long again, which a long history pays for."""
+    text = line.decode()
+    value, end = _decode(text)
+    if end != len(text):
+        raise ValueError(f"more than one value: {text[end : end + 20]!r}")
+    return value
 
 
 def _check_keys(found: dict[str, Any], known: frozenset[str]) -> None:

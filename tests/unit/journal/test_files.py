@@ -125,6 +125,17 @@ def test_what_another_version_wrote_is_refused_by_line_and_key(
     assert raised.value.where == f"{file}:{line}"
 
 
+@pytest.mark.parametrize("line", ["", "{", '{"event": "confirmed"} {"event": "confirmed"}'])
+def test_a_line_that_is_not_one_json_value_is_refused(tmp_path: Path, line: str) -> None:
+    journal = FileJournal(tmp_path, "boot-1")
+    journal.begin(_plan("host"))
+    file = tmp_path / "journal" / "0001.jsonl"
+    file.write_text(f"{file.read_text()}{line}\n")
+    with pytest.raises(SpecError, match="cannot be read") as raised:
+        journal.load(1)
+    assert raised.value.where == f"{file}:3"
+
+
 def test_an_unknown_key_of_a_step_is_not_dropped(tmp_path: Path) -> None:
     journal = FileJournal(tmp_path, "boot-1")
     journal.begin(_plan("host"))
