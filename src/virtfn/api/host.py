@@ -1,6 +1,7 @@
 """This host as an object of the library."""
 
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -103,6 +104,12 @@ class Host(Session):
         return self._app.boot_unit(root)
 
     def _hosts(self) -> HostService:
+        """The one service of this object, as it knows the plan that it has proposed."""
+        self._app.settled_journal(self._sink)
+        return self._service
+
+    @cached_property
+    def _service(self) -> HostService:
         return self._app.hosts(self._sink, self._is_stopped)
 
 

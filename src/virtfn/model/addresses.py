@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from functools import total_ordering
+from functools import lru_cache, total_ordering
 
 from virtfn.errors import UsageError
 
@@ -85,8 +85,12 @@ class VfRef:
     index: int
 
     @classmethod
+    @lru_cache(maxsize=1024)
     def parse(cls, text: str) -> "VfRef":
-        """Read ``PF/INDEX``, like ``0000:01:00.0/2`` or ``p2p1/3``. Raises UsageError."""
+        """Read ``PF/INDEX``, like ``0000:01:00.0/2`` or ``p2p1/3``. Raises UsageError.
+
+        Remembered, as every step of a plan names its VF, and is looked at many times.
+        """
         pf, _, index = text.rpartition("/")
         if not pf or not index.isascii() or not index.isdecimal():
             raise UsageError(f"{text!r} is not a VF", hint="write PF/INDEX, for example p2p1/3")

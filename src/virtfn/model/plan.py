@@ -90,6 +90,22 @@ class Step:
     writing: Writing = Writing.CHECKED
     undoing: Undoing = Undoing.DIRECT
 
+    def with_commands(self, command: str, undo_command: str) -> "Step":
+        """The same step with these commands. Not by ``replace``, which takes twice the time for a long plan."""
+        return Step(
+            self.target,
+            self.field,
+            self.before,
+            self.after,
+            self.reason,
+            self.impact,
+            self.impact_note,
+            command,
+            undo_command,
+            self.writing,
+            self.undoing,
+        )
+
     @property
     def symbol(self) -> str:
         """``+`` appears, ``-`` disappears, ``~`` changes."""

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from virtfn.engine.interfaces import Journal
 from virtfn.engine.transaction import NO_HOOKS, Hooks, Transactions
@@ -45,7 +45,7 @@ class HostService:
         self._engine = engine
         self._host_dependencies = host_dependencies
         self._start_watchdog = start_watchdog
-        self._made: tuple[Plan, Inventory] | None = None
+        self._last: _Judged | None = None
 
     def propose(self, request: HostRequest, *, wait: WaitPolicy = _AT_ONCE) -> Proposal[HostRequest]:
         """What would make this host as declared, and the guards that refuse it. Changes nothing.
@@ -109,11 +109,11 @@ class HostService:
 
     def _propose(self, request: HostRequest, inventory: Inventory) -> Proposal[HostRequest]:
         plan = plan_host(diff(request.desired, inventory), inventory)
-        self._made = (plan, inventory)
         return Proposal(request, plan, self._findings(plan, inventory))
 
     def _review(self, proposal: Proposal[HostRequest], inventory: Inventory) -> Proposal[HostRequest]:
-        if self._made != (proposal.plan, inventory):  # else planning again would give the same
+        last = self._last
+        if last is None or (last.plan, last.inventory) != (proposal.plan, inventory):
             self._refuse_changed(proposal, inventory)
         return replace(proposal, findings=self._findings(proposal.plan, inventory))
 
@@ -140,7 +140,22 @@ class HostService:
         )
 
     def _findings(self, plan: Plan, inventory: Inventory) -> tuple[Finding, ...]:
-        return guard_findings(plan, inventory, self._host_dependencies())
+        """What the guards find. They are pure: of what they have judged last they would find the same."""
+        last, dependencies = self._last, self._host_dependencies()
+        if last and (last.plan, last.inventory, last.host_dependencies) == (plan, inventory, dependencies):
+            return last.findings
+        self._last = _Judged(plan, inventory, dependencies, guard_findings(plan, inventory, dependencies))
+        return self._last.findings
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A plan that was made or reviewed for an inventory, and what the guards found."""
+
+    plan: Plan
+    inventory: Inventory
+    host_dependencies: HostDependencies
+    findings: tuple[Finding, ...]
 
 
 def _remarks(failure: VerifyFailed, inventory: Inventory) -> Iterator[str]:

@@ -341,6 +341,15 @@ def test_a_guard_that_is_not_overridden_refuses_before_anything_is_begun(rig: Ri
     assert rig.records.all() == ()
 
 
+def test_a_guard_that_finds_something_only_after_the_proposal_refuses(rig: Rig) -> None:
+    hosts = rig.hosts
+    proposal = hosts.propose(HostRequest(DesiredHost((DesiredPf(PfMatch(name="p2p1"), up=False),))))
+    rig.host_dependencies = HostDependencies(default_route_netdevs=frozenset({"p2p1"}))
+    with pytest.raises(GuardRefused, match="default route"):
+        hosts.carry_out(proposal, forced=frozenset({"vf-in-use"}))
+    assert rig.records.all() == ()
+
+
 def test_a_user_who_cannot_read_the_journal_can_still_plan(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionDenied("the journal cannot be written or read (Permission denied)")

@@ -5,7 +5,8 @@ Sources: ip-link(8), ip-netns(8), devlink-dev(8), Documentation/ABI/testing/sysf
 
 import re
 import shlex
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 
 from virtfn.errors import UsageError
@@ -33,9 +34,8 @@ def equivalent_command(kind: str, label: str, field: str, value: Value, *, devic
     row = FIELDS[kind].get(field)
     if row is None:
         return ""
-    ref = VfRef.parse(label) if kind == "vf" else VfRef(label, 0)
     template = row.clear_command if value is None and row.clear_command else row.command
-    return template.format_map(_ShellNames(ref, device, row.shell_value(value)))
+    return template.format_map({**_shell_names(kind, label, device), "value": row.shell_value(value)})
 
 
 def with_commands(plan: Plan) -> Plan:
@@ -49,7 +49,7 @@ def _with_commands(step: Step) -> Step:
     device = device_of(target.kind, target.id) if target.kind in FIELDS else ""
     command = "" if step.writing is Writing.IMPLIED else _command(target, step.field, step.after, device)
     undo_command = "" if step.writing is Writing.FRESH else _command(target, step.field, step.before, device)
-    return replace(step, command=command, undo_command=undo_command)
+    return step.with_commands(command, undo_command)
 
 
 def _command(target: Target, field: str, value: Value, device: str) -> str:
@@ -59,31 +59,23 @@ def _command(target: Target, field: str, value: Value, device: str) -> str:
     return equivalent_command(target.kind, target.label, field, value, device=device)
 
 
-@dataclass(frozen=True)
-class _ShellNames:
-    """What the names in a row's command stand for; each is worked out when a command uses it."""
+@lru_cache(maxsize=64)
+def _shell_names(kind: str, label: str, device: str) -> Mapping[str, str]:
+    """What the names in a row's command stand for, except the value.
 
-    ref: VfRef
-    device: str
-    value: str
-
-    def __getitem__(self, name: str) -> str:
-        match name:
-            case "value":
-                return self.value
-            case "netdev":
-                return _netdev(self.ref.pf)
-            case "vf":
-                return str(self.ref.index)
-            case "folder":
-                return _folder(self.ref.pf, self.device)
-            case "handle":
-                return _devlink_handle(self.ref.pf, self.device)
-            case "vf_folder":
-                return f"{_folder(self.ref.pf, self.device)}/virtfn{self.ref.index}"
-            case "vf_pci":
-                return f'"$(basename "$(readlink -f {self["vf_folder"]})")"'
-        raise KeyError(name)
+    Remembered because the steps on one object follow each other, with two commands each.
+    """
+    ref = VfRef.parse(label) if kind == "vf" else VfRef(label, 0)
+    folder = _folder(ref.pf, device)
+    vf_folder = f"{folder}/virtfn{ref.index}"
+    return {
+        "netdev": _netdev(ref.pf),
+        "vf": str(ref.index),
+        "folder": folder,
+        "handle": _devlink_handle(ref.pf, device),
+        "vf_folder": vf_folder,
+        "vf_pci": f'"$(basename "$(readlink -f {vf_folder})")"',
+    }
 
 
 def _netdev_command(label: str, field: str, value: Value) -> str:
@@ -123,12 +115,8 @@ def _devlink_handle(pf: str, device: str) -> str:
     return f'"pci/$(basename "$(readlink -f {_folder(pf, device)})")"'
 
 
-@lru_cache(maxsize=64)
 def _netdev(pf: str) -> str:
-    """The PF's netdev; where only its address is known, the one that sysfs shows.
-
-    Remembered because every step on a VF asks for its PF's, twice.
-    """
+    """The PF's netdev; where only its address is known, the one that sysfs shows."""
     if _PCI.fullmatch(pf) or _NETDEVSIM.fullmatch(pf):
         return f'"$(ls {_folder(pf, "")}/net | head -n 1)"'
     return shlex.quote(pf)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from virtfn.eswitch.drivers import facts_of
 from virtfn.eswitch.forwarding import Frame, predict
@@ -49,6 +50,15 @@ class GuardContext:
             if step.writing is Writing.CHECKED:
                 checked.setdefault(step.target.id, []).append(step)
         return cls(plan, inventory, host_dependencies, checked)
+
+    @cached_property
+    def steps_by_pf(self) -> Mapping[str, list[Step]]:
+        """All steps that write to a PF or to one of its VFs, recreated or not, by the PF's device."""
+        found: dict[str, list[Step]] = {}
+        for step in self.plan.steps:
+            if step.writing is not Writing.IMPLIED:
+                found.setdefault(device_of(step.target.kind, step.target.id), []).append(step)
+        return found
 
     def written(self, identity: str) -> list[Step]:
         """The steps that write to this target as it is now; a VF that is recreated is another one."""
@@ -238,9 +248,8 @@ def _mirror_in_use(context: GuardContext) -> Iterator[Finding]:
 
 
 def _two_physnets(context: GuardContext) -> Iterator[Finding]:
-    changed = _steps_by_pf(context.plan)
     for pf in context.inventory.pfs:
-        claims = context.host_dependencies.physnets.of_pf(pf) if pf.device in changed else ()
+        claims = context.host_dependencies.physnets.of_pf(pf) if pf.device in context.steps_by_pf else ()
         if differ(claims):
             yield TWO_PHYSNETS.at(
                 pf.label,
@@ -250,13 +259,12 @@ def _two_physnets(context: GuardContext) -> Iterator[Finding]:
 
 
 def _unsupported_value(context: GuardContext) -> Iterator[Finding]:
-    steps = _steps_by_pf(context.plan)
     for pf in context.inventory.pfs:
         yield from _too_many(context, pf)
         driver = pf.driver if isinstance(pf.driver, str) else None
         mode = _final_mode(context, pf)
         refused: dict[Limit, list[str]] = {}
-        for step in steps.get(pf.device, ()):
+        for step in context.steps_by_pf.get(pf.device, ()):
             for row in limits_on(driver, step.field, step.after, mode=mode):
                 refused.setdefault(row, []).append(step.target.label)
         for row, labels in refused.items():
@@ -267,15 +275,6 @@ def _unsupported_value(context: GuardContext) -> Iterator[Finding]:
                 evidence=(row.evidence.source,),
                 overridable=not row.absolute,
             )
-
-
-def _steps_by_pf(plan: Plan) -> Mapping[str, list[Step]]:
-    """All steps that write to a PF or to one of its VFs, recreated or not, by the PF's device."""
-    found: dict[str, list[Step]] = {}
-    for step in plan.steps:
-        if step.writing is not Writing.IMPLIED:
-            found.setdefault(device_of(step.target.kind, step.target.id), []).append(step)
-    return found
 
 
 def _too_many(context: GuardContext, pf: PfState) -> Iterator[Finding]:
