@@ -1,24 +1,33 @@
 """``virtfn cloud plan``, ``up``, ``show`` and ``down``."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from virtfn.app import PARALLEL, App
 from virtfn.cli.cloud_mirror import mirror
-from virtfn.cli.cloud_plan_view import print_cloud_plan
 from virtfn.cli.cloud_view import print_cloud, print_cloud_objects
-from virtfn.cli.confirm import ask
-from virtfn.cli.console import Console, console, error_console, progress
+from virtfn.cli.console import Console, OutputFormat, ask, console, error_console, print_document, progress, quieten_sdk
 from virtfn.cli.events_view import EventsView
-from virtfn.cli.interrupts import Interrupts, interruptible
-from virtfn.cli.output import OutputFormat, Seconds, output_option, print_document, secrets_option
-from virtfn.cli.sdk_logging import CLOUD_STEP, quieten_sdk
+from virtfn.cli.interrupts import CLOUD_STEP, Interrupts, interruptible
+from virtfn.cli.options import (
+    DRY_RUN,
+    EXPLAIN_CLOUD,
+    OS_CLOUD,
+    QUIET,
+    SECRETS,
+    YES,
+    Seconds,
+    options,
+    output_option,
+    saved_plan,
+)
+from virtfn.cli.plan_view import print_cloud_plan
 from virtfn.errors import ExitCode, UsageError
 from virtfn.journal.saved_plans import load_cloud, save
 from virtfn.model.proposal import CloudRequest
@@ -31,38 +40,19 @@ if TYPE_CHECKING:
     from virtfn.model.proposal import CloudProposal
     from virtfn.services.cloud_state import CloudReceipt, CloudService
 
-F = TypeVar("F", bound=Callable[..., Any])
 _PRINT = {OutputFormat.TABLE: print_cloud, OutputFormat.WIDE: print_cloud_objects}
 
 
-def _connection_options(command: F) -> F:
-    command = click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")(command)
-    return click.option(
-        "--os-cloud",
-        metavar="NAME",
-        envvar="OS_CLOUD",
-        help="The entry of clouds.yaml. [default: OS_CLOUD, else what OS_... variables say]",
-    )(command)
-
-
-def _spec_options(command: F) -> F:
-    command = _connection_options(command)
-    return click.option("-f", "--file", "file", required=True, metavar="FILE|-", help="The declared state.")(command)
-
-
-def _change_options(command: F) -> F:
-    command = click.option("-y", "--yes", is_flag=True, help="Do not ask.")(command)
-    command = click.option("--dry-run", is_flag=True, help="Show the plan and stop.")(command)
-    command = click.option(
-        "--parallel",
-        type=click.IntRange(1, 32),
-        default=PARALLEL,
-        show_default=True,
-        metavar="N",
-        help="Objects of one kind (ports, servers) at work at once.",
-    )(command)
-    command = secrets_option(command)
-    return click.option("--explain", is_flag=True, help="Show the equivalent openstack commands.")(command)
+_SPEC = click.option("-f", "--file", "file", required=True, metavar="FILE|-", help="The declared state.")
+_PARALLEL = click.option(
+    "--parallel",
+    type=click.IntRange(1, 32),
+    default=PARALLEL,
+    show_default=True,
+    metavar="N",
+    help="Objects of one kind (ports, servers) at work at once.",
+)
+_change_options = options(EXPLAIN_CLOUD, SECRETS, _PARALLEL, DRY_RUN, YES)
 
 
 @click.group()
@@ -82,14 +72,16 @@ Examples:
   virtfn cloud plan -f field-note.yaml --out note.plan && virtfn cloud up --plan note.plan
 """
 )
-@_spec_options
+@_SPEC
+@OS_CLOUD
+@QUIET
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Save the plan, user data included, for you alone."
 )
-@click.option("--explain", is_flag=True, help="Show the equivalent openstack commands.")
-@secrets_option
+@EXPLAIN_CLOUD
+@SECRETS
 @click.option("--exit-code", is_flag=True, help=f"Exit with {int(ExitCode.DIFFERENT)} if there is something to do.")
-@output_option
+@output_option()
 def plan(
     file: str,
     os_cloud: str | None,
@@ -98,10 +90,10 @@ def plan(
     explain: bool,
     show_secrets: bool,
     exit_code: bool,
-    output: str,
+    how: OutputFormat,
 ) -> None:
     """Show what `up` would make or change. Changes nothing."""
-    how, desired = OutputFormat(output), _read(file)
+    desired = _read(file)
     with _clouds(os_cloud, quiet) as (clouds, _):
         found = clouds.propose(CloudRequest(CloudAction.UP, desired))
     if out:
@@ -120,14 +112,10 @@ Examples:
   virtfn cloud up --plan note.plan --yes
 """
 )
-@_connection_options
+@OS_CLOUD
+@QUIET
 @click.option("-f", "--file", "file", metavar="FILE|-", help="The declared state.")
-@click.option(
-    "--plan",
-    "saved",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A plan saved by `cloud plan --out`.",
-)
+@saved_plan("cloud plan")
 @_change_options
 @click.option(
     "--timeout",
@@ -137,7 +125,7 @@ Examples:
     metavar="SECONDS",
     help="How long servers and their ports may take.",
 )
-@output_option
+@output_option()
 def up(
     file: str | None,
     saved: Path | None,
@@ -149,7 +137,7 @@ def up(
     yes: bool,
     parallel: int,
     timeout: float,
-    output: str,
+    how: OutputFormat,
 ) -> None:
     """Make what the file declares, and wait until each server runs and each port has its VF.
 
@@ -157,7 +145,7 @@ def up(
     """
     if (file is None) == (saved is None):
         raise UsageError("name a spec with -f, or a saved plan with --plan")
-    look = _Look(OutputFormat(output), explain, show_secrets)
+    look = _Look(how, explain, show_secrets)
     request = CloudRequest(CloudAction.UP, _read(file)) if file is not None else None
     with _clouds(os_cloud, quiet, timeout, parallel) as (clouds, stop):
         found = clouds.propose(request) if request else clouds.review(load_cloud(cast(Path, saved)))
@@ -174,12 +162,14 @@ Examples:
   virtfn cloud show -f field-note.yaml --exit-code -o json
 """
 )
-@_spec_options
+@_SPEC
+@OS_CLOUD
+@QUIET
 @click.option("--exit-code", is_flag=True, help=f"Exit with {int(ExitCode.DIFFERENT)} if it differs or is not ready.")
-@output_option
-def show(file: str, os_cloud: str | None, quiet: bool, exit_code: bool, output: str) -> None:
+@output_option()
+def show(file: str, os_cloud: str | None, quiet: bool, exit_code: bool, how: OutputFormat) -> None:
     """Show what there is of the file now: where each VF is, what differs, what is not ready and why."""
-    how, desired = OutputFormat(output), _read(file)
+    desired = _read(file)
     with _clouds(os_cloud, quiet) as (clouds, _):
         view = clouds.show(desired)
     if how.is_document:
@@ -197,9 +187,11 @@ Examples:
   virtfn cloud down -f field-note.yaml --dry-run --explain
 """
 )
-@_spec_options
+@_SPEC
+@OS_CLOUD
+@QUIET
 @_change_options
-@output_option
+@output_option()
 def down(
     file: str,
     os_cloud: str | None,
@@ -209,13 +201,13 @@ def down(
     dry_run: bool,
     yes: bool,
     parallel: int,
-    output: str,
+    how: OutputFormat,
 ) -> None:
     """Delete everything that bears the file's tag, and nothing else. Deleted servers do not come back.
 
     Of the file only its name counts: what was taken out of it meanwhile goes, too. A network that others use stays.
     """
-    look, request = _Look(OutputFormat(output), explain, show_secrets), CloudRequest(CloudAction.DOWN, _read(file))
+    look, request = _Look(how, explain, show_secrets), CloudRequest(CloudAction.DOWN, _read(file))
     with _clouds(os_cloud, quiet, parallel=parallel) as (clouds, stop):
         receipt = _change(clouds, stop, clouds.propose(request), look, dry_run=dry_run, yes=yes, quiet=quiet)
     if receipt and not look.how.is_document and not receipt.plan.is_empty:

@@ -1,11 +1,19 @@
-"""Lines and tables for people: styled and broken between words on a terminal, plain and whole in a pipe."""
+"""All that is printed: results on stdout, everything else on stderr.
+
+Lines and tables are for people: styled and broken between words on a terminal, plain and whole in a pipe. Documents are
+for programs.
+"""
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from typing import TextIO, TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import StrEnum
+from typing import Any, TextIO, TypeAlias
+
+import click
 
 from virtfn.cli.streams import rows, width_of
+from virtfn.errors import UsageError
 
 Part: TypeAlias = str | tuple[str, str]
 """A piece of a line: a text, or a text and its style (words of ``_CODES``: ``bold red``)."""
@@ -14,6 +22,9 @@ _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "
 """ECMA-48, SGR."""
 _CONTROLS = dict.fromkeys((*range(32), *range(127, 160))) | {ord("\n"): " ", ord("\t"): " "}
 _GAP = "  "
+_SDK_LOGGERS = ("keystoneauth", "openstack", "urllib3", "stevedore")
+FORMAT = 1
+LOOK_FIRST = "look at the plan first, with --dry-run"
 
 
 class Table:
@@ -105,6 +116,80 @@ def progress(quiet: bool) -> Callable[[str], None]:
         return lambda _text: None
     out = error_console()
     return lambda text: out.print(f"  {text}", style="dim")
+
+
+class OutputFormat(StrEnum):
+    """What ``-o`` takes."""
+
+    TABLE = "table"
+    WIDE = "wide"
+    JSON = "json"
+    YAML = "yaml"
+    SPEC = "spec"
+
+    @property
+    def is_document(self) -> bool:
+        """For programs rather than people."""
+        return self in (OutputFormat.JSON, OutputFormat.YAML)
+
+
+def print_document(
+    kind: str, value: object, output: OutputFormat, *, show_secrets: bool = False, **more: object
+) -> None:
+    """One document on stdout: ``format``, ``kind``, the value's fields, and the reasons of all that is unknown.
+
+    Secrets in plans are hidden unless ``show_secrets``.
+    """
+    from virtfn.model.secrets import redacted, without_secret_keys
+    from virtfn.model.serialization import encode
+
+    unknown: dict[str, str] = {}
+    body = (
+        encode(value, unknown=unknown)
+        if show_secrets
+        else without_secret_keys(encode(redacted(value), unknown=unknown))
+    )
+    fields = body if isinstance(body, Mapping) else {"items": body}
+    extra = {key: encode(item, unknown=unknown, path=key) for key, item in more.items()}
+    document: dict[str, Any] = {"format": FORMAT, "kind": kind, **fields, **extra}
+    document["unknown"] = [{"path": path, "reason": reason} for path, reason in unknown.items()]
+    if output is OutputFormat.YAML:
+        from ruamel.yaml import YAML
+
+        yaml = YAML(typ="safe", pure=True)
+        yaml.default_flow_style = False
+        yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+        yaml.dump(document, sys.stdout)
+        return
+    import json
+
+    click.echo(json.dumps(document, indent=2))
+
+
+def ask(show: Callable[[], None], *, yes: bool, quiet: bool = False, hint: str = "") -> None:
+    """Show what is about to be done and ask, unless ``yes``; with ``quiet``, what nobody is asked about is not shown.
+
+    "No" and Ctrl-C abort with nothing changed; SIGTERM and a lost terminal, too (cli/interrupts.py: never ask where
+    signals are held).
+
+    Raises UsageError where standard input is no terminal.
+    """
+    if not yes and not sys.stdin.isatty():
+        raise UsageError("not a terminal: add --yes", hint=hint)
+    if not (yes and quiet):
+        show()
+    if not yes:
+        click.confirm("Apply these changes?", abort=True, err=True)
+
+
+def quieten_sdk() -> None:
+    """Keep the SDK's log off stderr, where nobody has asked for it: what matters of it is said by our own errors."""
+    import logging
+
+    for name in _SDK_LOGGERS:
+        logger = logging.getLogger(name)
+        if not logger.handlers:
+            logger.addHandler(logging.NullHandler())
 
 
 def _pieces(parts: Iterable[Part], style: str) -> list[tuple[str, str]]:

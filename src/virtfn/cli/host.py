@@ -1,20 +1,19 @@
 """``virtfn plan``, ``apply`` and ``verify``."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 from virtfn.app import App
-from virtfn.cli.confirm import LOOK_FIRST, ask
-from virtfn.cli.console import console, error_console, progress
+from virtfn.cli.console import LOOK_FIRST, OutputFormat, ask, console, error_console, print_document, progress
 from virtfn.cli.events_view import EventsView
 from virtfn.cli.findings_view import finding_lines
 from virtfn.cli.interrupts import Interrupts, interruptible
-from virtfn.cli.output import OutputFormat, Seconds, output_option, print_document
+from virtfn.cli.options import DRY_RUN, EXPLAIN, FORCE, OUT, QUIET, YES, Seconds, output_option, saved_plan
 from virtfn.cli.plan_view import print_plan
 from virtfn.errors import ExitCode, SpecError, UsageError
 from virtfn.journal.saved_plans import load_host, save
@@ -27,25 +26,15 @@ from virtfn.services.host_state import HostService
 if TYPE_CHECKING:
     from virtfn.model.desired import DesiredHost
 
-F = TypeVar("F", bound=Callable[..., Any])
 
-
-def _spec_option(command: F) -> F:
-    return click.option(
-        "-f",
-        "--file",
-        "files",
-        multiple=True,
-        metavar="FILE|DIR|-",
-        help=f"The declared state; a folder means all its *.yaml. Repeatable. [default: {DROP_INS}]",
-    )(command)
-
-
-def _guard_options(command: F) -> F:
-    command = click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")(command)
-    return click.option("--force", "forced", multiple=True, metavar="GUARD", help="Override this guard. Repeatable.")(
-        command
-    )
+_SPEC = click.option(
+    "-f",
+    "--file",
+    "files",
+    multiple=True,
+    metavar="FILE|DIR|-",
+    help=f"The declared state; a folder means all its *.yaml. Repeatable. [default: {DROP_INS}]",
+)
 
 
 @click.command(
@@ -56,12 +45,13 @@ Examples:
   virtfn plan -f host.yaml --out host.plan && virtfn apply --plan host.plan
 """
 )
-@_spec_option
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Save the plan, to be applied as it is.")
-@click.option("--explain", is_flag=True, help="Show the equivalent commands.")
+@_SPEC
+@OUT
+@EXPLAIN
 @click.option("--exit-code", is_flag=True, help=f"Exit with {int(ExitCode.DIFFERENT)} if there is something to do.")
-@_guard_options
-@output_option
+@FORCE
+@QUIET
+@output_option()
 def plan(
     files: tuple[str, ...],
     out: Path | None,
@@ -69,7 +59,7 @@ def plan(
     exit_code: bool,
     forced: tuple[str, ...],
     quiet: bool,
-    output: str,
+    how: OutputFormat,
 ) -> None:
     """Show what `apply` would change, and which guards block it. Changes nothing."""
     desired = _read(files)
@@ -77,7 +67,7 @@ def plan(
         proposal = hosts.propose(HostRequest(desired))
     if out:
         save(proposal, out)
-    _print_plan(proposal, frozenset(forced), OutputFormat(output), explain=explain)
+    _print_plan(proposal, frozenset(forced), how, explain=explain)
     if exit_code and not proposal.is_empty:
         raise click.exceptions.Exit(ExitCode.DIFFERENT)
 
@@ -91,16 +81,11 @@ Examples:
   virtfn apply --plan host.plan --yes
 """
 )
-@_spec_option
-@click.option(
-    "--plan",
-    "saved",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A plan saved by `plan --out`.",
-)
-@click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
-@click.option("--explain", is_flag=True, help="Show the equivalent commands.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@_SPEC
+@saved_plan("plan")
+@DRY_RUN
+@EXPLAIN
+@YES
 @click.option(
     "--confirm-within",
     type=Seconds(min=1),
@@ -108,8 +93,9 @@ Examples:
     help="Roll back unless `virtfn confirm` comes in time, even if this login is gone.",
 )
 @click.option("--wait", type=Seconds(min=0), default=0.0, metavar="SECONDS", help="Wait for the PFs to appear.")
-@_guard_options
-@output_option
+@FORCE
+@QUIET
+@output_option()
 def apply(
     files: tuple[str, ...],
     saved: Path | None,
@@ -120,14 +106,13 @@ def apply(
     wait: float,
     forced: tuple[str, ...],
     quiet: bool,
-    output: str,
+    how: OutputFormat,
 ) -> None:
     """Apply the spec; roll back on failure.
 
     Only what the file names is written. Everything is journalled first: `virtfn rollback` takes it back, also after a
     crash. Ctrl-C finishes the step at work, then rolls back.
     """
-    how = OutputFormat(output)
     if saved and files:
         raise UsageError("name a spec or a saved plan, not both")
     guards = frozenset(forced)
@@ -156,12 +141,12 @@ Examples:
   virtfn verify -f host.yaml --exit-code -o json
 """
 )
-@_spec_option
+@_SPEC
 @click.option("--exit-code", is_flag=True, help=f"Exit with {int(ExitCode.DIFFERENT)} if the host differs.")
-@output_option
-def verify(files: tuple[str, ...], exit_code: bool, output: str) -> None:
+@output_option()
+def verify(files: tuple[str, ...], exit_code: bool, how: OutputFormat) -> None:
     """Compare this host with the spec. Changes nothing."""
-    how, desired = OutputFormat(output), _read(files)
+    desired = _read(files)
     with _hosts(quiet=True) as (hosts, _):
         differences = hosts.differences(desired)
     if how.is_document:

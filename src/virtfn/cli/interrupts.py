@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+CLOUD_STEP = "the cloud's answer is waited for, at most as long as api_timeout says"
 _STOPPING = "stopping: the step at work is finished first, then all that can be put back is put back"
 _STILL = "still stopping: this is not cut short, as half of it would be left"
 

@@ -1,21 +1,28 @@
 """``virtfn rollback``, ``resume``, ``confirm`` and ``journal ls|show|prune``."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
 
 import click
 
 from virtfn.app import App
 from virtfn.cli.actions import advice, command
-from virtfn.cli.confirm import ask
-from virtfn.cli.console import Console, Table, console, error_console, progress
+from virtfn.cli.console import (
+    Console,
+    OutputFormat,
+    Table,
+    ask,
+    console,
+    error_console,
+    print_document,
+    progress,
+    quieten_sdk,
+)
 from virtfn.cli.events_view import EventsView, print_rollback
-from virtfn.cli.interrupts import Interrupts, interruptible
-from virtfn.cli.output import OutputFormat, output_option, print_document, secrets_option
-from virtfn.cli.sdk_logging import CLOUD_STEP, quieten_sdk
+from virtfn.cli.interrupts import CLOUD_STEP, Interrupts, interruptible
+from virtfn.cli.options import EXPLAIN, QUIET, SECRETS, YES, options, output_option
 from virtfn.engine.events import ignore
 from virtfn.engine.rollback import Restore, revert
 from virtfn.errors import UsageError, VirtfnError
@@ -25,15 +32,13 @@ from virtfn.model.transaction import Status, Summary, Transaction
 from virtfn.services.history import History, Retention
 
 _NUMBER = click.argument("number", metavar="[TX]", type=click.IntRange(min=1), required=False)
-_QUIET = click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
-_YES = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _of_a_cloud(command: F) -> F:
-    """Options that mean a cloud's journal. OS_CLOUD alone does not: it may be set for other reasons."""
-    command = click.option("--os-cloud", metavar="NAME", help="The journal of this cloud of clouds.yaml.")(command)
-    return click.option("--cloud", is_flag=True, help="The journal of the cloud that OS_CLOUD or OS_... mean.")(command)
+_of_a_cloud = options(
+    click.option("--cloud", is_flag=True, help="The journal of the cloud that OS_CLOUD or OS_... mean."),
+    click.option("--os-cloud", metavar="NAME", help="The journal of this cloud of clouds.yaml."),
+)
+"""Options that mean a cloud's journal. OS_CLOUD alone does not: it may be set for other reasons."""
 
 
 @click.command(
@@ -46,8 +51,8 @@ Examples:
 )
 @_NUMBER
 @_of_a_cloud
-@_YES
-@_QUIET
+@YES
+@QUIET
 def rollback(number: int | None, cloud: bool, os_cloud: str | None, yes: bool, quiet: bool) -> None:
     """Put back what a transaction changed, and read it back.
 
@@ -70,8 +75,8 @@ Examples:
 )
 @_NUMBER
 @_of_a_cloud
-@_YES
-@_QUIET
+@YES
+@QUIET
 def resume(number: int | None, cloud: bool, os_cloud: str | None, yes: bool, quiet: bool) -> None:
     """Resume an interrupted transaction: the steps that were not done, then verify and commit."""
     with _records(quiet=quiet, cloud=cloud, os_cloud=os_cloud) as (records, stop):
@@ -122,10 +127,9 @@ Examples:
 """
 )
 @_of_a_cloud
-@output_option
-def ls(cloud: bool, os_cloud: str | None, output: str) -> None:
+@output_option()
+def ls(cloud: bool, os_cloud: str | None, how: OutputFormat) -> None:
     """List all transactions, oldest first; of this host, and below it which clouds have a journal of their own."""
-    how = OutputFormat(output)
     of_cloud, tell = bool(cloud or os_cloud), progress(quiet=False)
     with interruptible(tell) as stop:
         if of_cloud:
@@ -183,7 +187,7 @@ Examples:
 @_of_a_cloud
 @click.option("--keep", type=click.IntRange(min=1), metavar="N", help="Keep the newest N.")
 @click.option("--older", type=click.FloatRange(min=0), metavar="DAYS", help="Remove only what began before that.")
-@_YES
+@YES
 def prune(cloud: bool, os_cloud: str | None, keep: int | None, older: float | None, yes: bool) -> None:
     """Remove old transactions from the journal; they cannot be rolled back any more.
 
@@ -213,19 +217,19 @@ Examples:
 )
 @click.argument("number", metavar="TX", type=click.IntRange(min=1))
 @_of_a_cloud
-@click.option("--explain", is_flag=True, help="Show the equivalent commands.")
-@secrets_option
-@output_option
-def show_one(number: int, cloud: bool, os_cloud: str | None, explain: bool, show_secrets: bool, output: str) -> None:
+@EXPLAIN
+@SECRETS
+@output_option()
+def show_one(
+    number: int, cloud: bool, os_cloud: str | None, explain: bool, show_secrets: bool, how: OutputFormat
+) -> None:
     """Show one transaction: its plan, how far it came, and what a rollback has to put back."""
-    how = OutputFormat(output)
     with _records(quiet=True, cloud=cloud, os_cloud=os_cloud) as (records, _):
         entry = records.load(number)
     if how.is_document:
         print_document("transaction", entry, how, show_secrets=show_secrets)
         return
-    from virtfn.cli.cloud_plan_view import print_cloud_plan
-    from virtfn.cli.plan_view import print_plan
+    from virtfn.cli.plan_view import print_cloud_plan, print_plan
 
     out = console()
     out.print(f"transaction {entry.id}: {entry.status.value}, started {entry.started}")

@@ -1,17 +1,15 @@
 """``virtfn mirror plan|add|ls|prove|rm``."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
 
 import click
 
 from virtfn.app import App
-from virtfn.cli.confirm import LOOK_FIRST, ask
-from virtfn.cli.console import Table, console, error_console, progress
+from virtfn.cli.console import LOOK_FIRST, OutputFormat, Table, ask, console, error_console, print_document, progress
 from virtfn.cli.events_view import EventsView
 from virtfn.cli.interrupts import Interrupts, interruptible
-from virtfn.cli.output import OutputFormat, output_option, print_document
+from virtfn.cli.options import FORCE, QUIET, YES, options, output_option
 from virtfn.cli.plan_view import print_plan
 from virtfn.cli.proof_view import metered, print_proof
 from virtfn.errors import ProofFailed, UsageError
@@ -19,7 +17,6 @@ from virtfn.model.mirror import MirrorHealth, MirrorProposal, MirrorReceipt, Mir
 from virtfn.model.probe import Direction, ProofReport
 from virtfn.services.mirrors import MirrorService
 
-F = TypeVar("F", bound=Callable[..., Any])
 _DIRECTIONS = {
     "to-source": (Direction.TO_SOURCE,),
     "from-source": (Direction.FROM_SOURCE,),
@@ -35,40 +32,37 @@ def mirror() -> None:
     """
 
 
-def _probe_options(command: F) -> F:
-    command = click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")(command)
-    command = click.option(
-        "--frames", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Probe frames per leg."
-    )(command)
-    return click.option(
+_probe_options = options(
+    click.option(
         "--probe-from",
         multiple=True,
         metavar="WHERE",
         help="Send probe frames from: pf, sibling, NETDEV or NETNS:NETDEV outside the NIC. Repeatable. [default: pf]",
-    )(command)
-
-
-def _request_options(command: F) -> F:
-    command = click.option("--explain", is_flag=True, help="Show the equivalent `ip` commands.")(command)
-    command = click.option(
-        "--force", "forced", multiple=True, metavar="GUARD", help="Override this guard. Repeatable."
-    )(command)
-    command = click.option(
-        "--literal",
-        is_flag=True,
-        help="field-note: also take the PF down and up, as the note does. Cuts off all its VFs.",
-    )(command)
-    command = click.option(
-        "--strategy", default="", metavar="NAME", help="twin-mac or field-note. [default: what fits the NIC]"
-    )(command)
-    command = click.option(
+    ),
+    click.option(
+        "--frames", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Probe frames per leg."
+    ),
+    QUIET,
+)
+_request_options = options(
+    click.argument("source"),
+    click.argument("copy"),
+    click.option(
         "--direction",
         type=click.Choice(list(_DIRECTIONS)),
         default="to-source",
         show_default=True,
         help="Which traffic to copy: what is sent to the source, from it, or both.",
-    )(command)
-    return click.argument("source")(click.argument("copy")(command))
+    ),
+    click.option("--strategy", default="", metavar="NAME", help="twin-mac or field-note. [default: what fits the NIC]"),
+    click.option(
+        "--literal",
+        is_flag=True,
+        help="field-note: also take the PF down and up, as the note does. Cuts off all its VFs.",
+    ),
+    FORCE,
+    click.option("--explain", is_flag=True, help="Show the equivalent `ip` commands."),
+)
 
 
 @mirror.command(
@@ -81,7 +75,7 @@ Examples:
 )
 @_request_options
 @_probe_options
-@output_option
+@output_option()
 def plan(
     source: str,
     copy: str,
@@ -93,7 +87,7 @@ def plan(
     probe_from: tuple[str, ...],
     frames: int,
     quiet: bool,
-    output: str,
+    how: OutputFormat,
 ) -> None:
     """Show what it takes to mirror to COPY what reaches SOURCE: every strategy judged, the steps, the meters.
 
@@ -102,7 +96,7 @@ def plan(
     request = _request(source, copy, direction, strategy, literal, forced)
     with _mirrors(probe_from, frames, quiet) as (mirrors, _):
         proposal = mirrors.propose(request)
-        _print_proposal(proposal, OutputFormat(output), explain=explain)
+        _print_proposal(proposal, how, explain=explain)
         mirrors.refuse(proposal)
 
 
@@ -117,9 +111,9 @@ Examples:
 )
 @_request_options
 @click.option("--dry-run", is_flag=True, help="Show what `mirror plan` shows and stop.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@YES
 @_probe_options
-@output_option
+@output_option()
 def add(
     source: str,
     copy: str,
@@ -133,14 +127,13 @@ def add(
     probe_from: tuple[str, ...],
     frames: int,
     quiet: bool,
-    output: str,
+    how: OutputFormat,
 ) -> None:
     """Mirror to COPY what reaches SOURCE, and prove it; otherwise leave everything as it was.
 
     Shown before anything is changed: the steps, and what the copy VF loses meanwhile. Nobody else on the NIC is
     disturbed. The mirror is declared until `virtfn mirror rm` removes it and puts everything back.
     """
-    how = OutputFormat(output)
     request = _request(source, copy, direction, strategy, literal, forced)
     with _mirrors(probe_from, frames, quiet) as (mirrors, stop):
         if not dry_run:
@@ -166,15 +159,14 @@ Examples:
   virtfn mirror ls -o json
 """
 )
-@output_option
-def ls(output: str) -> None:
+@output_option()
+def ls(how: OutputFormat) -> None:
     """List the declared mirrors of this host, each with its status as observed now.
 
     healthy: set as virtfn left it, and proven. degraded: something it needs was changed. lost: it copies nothing any
     more. unproven: the last proof failed. in progress: another virtfn process is working on it. unfinished: virtfn was
     killed; `mirror rm` finishes.
     """
-    how = OutputFormat(output)
     with _mirrors((), 20, True) as (mirrors, _):
         found = mirrors.all()
     if how.is_document:
@@ -216,10 +208,11 @@ Examples:
 @click.argument("name", metavar="ID|SOURCE")
 @click.argument("copy", required=False)
 @_probe_options
-@output_option
-def prove(name: str, copy: str | None, probe_from: tuple[str, ...], frames: int, quiet: bool, output: str) -> None:
+@output_option()
+def prove(
+    name: str, copy: str | None, probe_from: tuple[str, ...], frames: int, quiet: bool, how: OutputFormat
+) -> None:
     """Prove a mirror again. The mirror is left as it is, whatever the result."""
-    how = OutputFormat(output)
     with _mirrors(probe_from, frames, quiet) as (mirrors, stop), stop.held(), _proof_on_failure(how):
         _print_receipt(mirrors.prove(name, copy), how)
 
@@ -234,13 +227,12 @@ Examples:
 @click.argument("name", metavar="ID|SOURCE")
 @click.argument("copy", required=False)
 @_probe_options
-@output_option
-def rm(name: str, copy: str | None, probe_from: tuple[str, ...], frames: int, quiet: bool, output: str) -> None:
+@output_option()
+def rm(name: str, copy: str | None, probe_from: tuple[str, ...], frames: int, quiet: bool, how: OutputFormat) -> None:
     """Remove a mirror: put back exactly what was there, and prove that the copy gets nothing any more.
 
     Also finishes an `add` or `rm` that was killed, and forgets a mirror that a reboot has ended.
     """
-    how = OutputFormat(output)
     with _mirrors(probe_from, frames, quiet) as (mirrors, stop), stop.held(), _proof_on_failure(how):
         _print_receipt(mirrors.remove(name, copy), how)
 

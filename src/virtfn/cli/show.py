@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 
 from virtfn.app import App
-from virtfn.cli.console import console, error_console
+from virtfn.cli.console import OutputFormat, console, error_console, print_document
 from virtfn.cli.inventory_view import print_inventory
-from virtfn.cli.output import OutputFormat, output_option_with, print_document
+from virtfn.cli.options import output_option
 from virtfn.errors import SpecError
 from virtfn.model.inventory import Inventory
 from virtfn.planning.host.lookup import only
@@ -28,20 +28,19 @@ Examples:
 @click.option(
     "--from", "capture", metavar="FILE|-", help="Read text that `ip link show` printed, of any iproute2, or its JSON."
 )
-@output_option_with("spec")
-def show(pf: str | None, capture: str | None, output: str) -> None:
+@output_option(OutputFormat.SPEC)
+def show(pf: str | None, capture: str | None, how: OutputFormat) -> None:
     """Show Physical and Virtual Functions: as they are now, or as a capture shows them.
 
     PF is a name (p2p1) or a PCI address. A fact that could not be read is shown as `?` with the reason below the
     table, and as null in JSON with the reason in `unknown`. -o spec prints the host as a file for `virtfn apply`.
     """
     inventory = only(_captured(capture) if capture else App().host().observe(), pf)
-    if output == "spec":
+    if how is OutputFormat.SPEC:
         from virtfn.spec.from_inventory import render
 
         click.echo(render(inventory), nl=False)
         return
-    how = OutputFormat(output)
     if how.is_document:
         print_document("inventory", inventory, how)
         return
