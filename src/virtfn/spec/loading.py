@@ -8,14 +8,59 @@ from pydantic import ValidationError
 
 from virtfn.errors import SpecError
 from virtfn.model.desired import DesiredHost, DesiredPf, PfMatch
-from virtfn.spec.constants import FORMAT
+from virtfn.spec.constants import FORMAT, RESERVED
 from virtfn.spec.document import read
-from virtfn.spec.host_format import HostEntry
+from virtfn.spec.host_format import KEYS_OF, HostEntry
 from virtfn.spec.problems import CONFLICT, OTHER_FORMAT, SYNTAX, Findings, Path, Placed, Position, quoted, refusal
-from virtfn.spec.pydantic_errors import kind_of, place_of, worded
+from virtfn.spec.pydantic_errors import FormatWords, kind_of, place_of, worded
 from virtfn.spec.rules import MAX_NAMED, desired_pf, differences
 from virtfn.spec.yaml_nodes import Refused
 
+_LEAVE_OUT = "leave the key out: then it is left alone"
+_EMPTY = {
+    "virtfn": "write virtfn: host/1",
+    "pfs": "write pfs: [] if there is no PF",
+    "match": "name the PF, like {name: p2p1}",
+    "driver": f"{_LEAVE_OUT}; or write none for no driver",
+    "vlan": f"{_LEAVE_OUT}; or write none for no VLAN",
+}
+_EXAMPLES = {
+    "match": "match: {name: p2p1}",
+    "each": "each: {spoofchk: true}",
+    "pfs": "- match: {name: p2p1}",
+}
+_MISSING = {
+    "virtfn": "virtfn: host/1",
+    "match": "match: {name: p2p1}",
+    "pfs": "pfs: and the PFs below it, or pfs: []",
+    "id": "id: 100",
+}
+
+
+def _home(path: Path) -> str:
+    """The kind of mapping at ``path``, a key of ``KEYS_OF``."""
+    if not path:
+        return "a host spec"
+    if path[-1] in ("match", "vlan"):
+        return str(path[-1])
+    return "an entry of pfs" if len(path) == 2 else "each and vfs"
+
+
+def _like(path: Path) -> str:
+    if not path:
+        return "virtfn: host/1"
+    return _EXAMPLES["match"] if len(path) == 2 else _EXAMPLES.get(str(path[-1]), "2: {trust: true} below vfs")
+
+
+_WORDS = FormatWords(
+    keys=KEYS_OF,
+    home=_home,
+    missing=lambda key: _MISSING.get(key, key),
+    empty=lambda key: _EMPTY.get(key, _LEAVE_OUT),
+    like=_like,
+    page="docs/reference/host-spec.md",
+    reserved={RESERVED: "leave it out; mirrors are added one by one"},
+)
 _ROUNDS = 12
 """Faults hide behind faults, but at most once a level of the format."""
 
@@ -105,7 +150,8 @@ class _Draft:
             except ValidationError as error:
                 faults = error.errors(include_url=False)
             for fault in faults:
-                self._findings.add(place_of(fault), *worded(fault), kind_of(fault))
+                path = place_of(fault)
+                self._findings.add(path, *worded(fault, path, _WORDS), kind_of(fault))
             if any(place_of(fault) in ((), ("pfs",)) for fault in faults):
                 return None
             for fault in faults:

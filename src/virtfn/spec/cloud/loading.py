@@ -6,16 +6,46 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from virtfn.model.cloud import DesiredCloud
-from virtfn.spec.cloud.cloud_format import FORMAT, CloudEntry, NetworkEntry, ServerEntry, network_value
-from virtfn.spec.cloud.pydantic_errors import worded
+from virtfn.spec.cloud.cloud_format import FORMAT, KEYS_OF, CloudEntry, NetworkEntry, ServerEntry, network_value
 from virtfn.spec.cloud.rules import check
 from virtfn.spec.document import read
 from virtfn.spec.problems import OTHER_FORMAT, Findings, Path, quoted, refusal
-from virtfn.spec.pydantic_errors import kind_of, place_of
+from virtfn.spec.pydantic_errors import FormatWords, kind_of, place_of, worded
 from virtfn.spec.yaml_nodes import Refused
 
 E = TypeVar("E", bound=BaseModel)
 _LISTS = ("networks", "servers")
+_LIKE = {
+    "virtfn": "virtfn: cloud/1",
+    "name": "name: field-note",
+    "networks": "- {name: flat, physical_network: physnet1}",
+    "subnets": "- {name: flat-v4, cidr: 192.0.2.0/24}",
+    "servers": "- {name: vm1, image: cirros, flavor: m1.tiny, ports: [{network: flat}]}",
+    "ports": "- {network: flat}",
+    "physical_network": "physical_network: physnet1",
+    "cidr": "cidr: 192.0.2.0/24",
+    "image": "image: cirros",
+    "flavor": "flavor: m1.tiny",
+    "network": "network: flat",
+    "pools": '- "192.0.2.10-192.0.2.99"',
+    "dns": '- "192.0.2.1"',
+}
+
+
+def _last_name(path: Path) -> str:
+    """The last key of a path that is no number; "" for none."""
+    return next((part for part in reversed(path) if isinstance(part, str)), "")
+
+
+_WORDS = FormatWords(
+    keys=KEYS_OF,
+    home=lambda path: f"an entry of {_last_name(path)}" if path else "a cloud spec",
+    missing=lambda key: _LIKE.get(key, key),
+    empty=lambda key: f"write {_LIKE[key]}" if key in _LIKE else "leave the key out: then the cloud decides",
+    like=lambda path: _LIKE.get(_last_name(path) or "virtfn", "- ..."),
+    page="the examples in examples/cloud",
+    reserved={},
+)
 
 
 @dataclass
@@ -78,7 +108,7 @@ def _checked(data: Any, model: type[E], above: Path, findings: Findings) -> E | 
     except ValidationError as error:
         for fault in error.errors(include_url=False):
             path = (*above, *place_of(fault))
-            findings.add(path, *worded(fault, path), kind_of(fault))
+            findings.add(path, *worded(fault, path, _WORDS), kind_of(fault))
         return None
 
 
