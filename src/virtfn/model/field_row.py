@@ -70,7 +70,7 @@ def plain(value: object) -> Value:
     if isinstance(value, Vlan):
         vlan = value if value.id or value.qos else NO_VLAN
         return {"id": vlan.id, "qos": vlan.qos, "protocol": str(vlan.protocol)}
-    if isinstance(value, bool | int) or value is None:
+    if isinstance(value, int) or value is None:  # a switch, too
         return value
     return str(value)
 
@@ -123,8 +123,10 @@ class Field:
 
 def together(parts: Mapping[str, Any]) -> Known[Value]:
     """The plain value of a field with several keys; Unknown where one of them is."""
-    unknown = next((part for part in parts.values() if isinstance(part, Unknown)), None)
-    return unknown or {name: plain(part) for name, part in parts.items()}
+    for part in parts.values():
+        if isinstance(part, Unknown):
+            return part
+    return {name: plain(part) for name, part in parts.items()}
 
 
 def in_order(rows: Iterable[Field]) -> Sequence[Field]:

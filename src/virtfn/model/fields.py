@@ -375,6 +375,8 @@ VF_FIELDS: Mapping[str, Field] = {
 }
 """The rows of a VF, in the order of the reference. The driver is not set through the PF's netdev."""
 
+_VF_ORDER = tuple(row.name for row in in_order(VF_FIELDS.values()))
+
 FIELDS: Mapping[str, Mapping[str, Field]] = {"pf": PF_FIELDS, "vf": VF_FIELDS}
 """The rows by the kind of ``Target``."""
 
@@ -438,5 +440,5 @@ def vf_write_order(values: Mapping[str, Value]) -> list[str]:
 
     Trust that is taken away goes first, so that the guest cannot override the MAC any more.
     """
-    fields = [row.name for row in in_order(VF_FIELDS.values()) if row.name in values]
+    fields = [name for name in _VF_ORDER if name in values]
     return sorted(fields, key=lambda field: field != "trust" or values[field] is not False)

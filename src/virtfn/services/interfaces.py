@@ -1,17 +1,21 @@
 """What the use cases need from the edges, as Protocols. The edges implement them; fakes do, too."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from virtfn.engine.interfaces import World
-from virtfn.model.addresses import MacAddress
-from virtfn.model.cloud import DesiredCloud
-from virtfn.model.cloud.mirror import NameMatches
-from virtfn.model.cloud.observed import NicAgent, ObservedCloud
-from virtfn.model.cloud.survey import CloudSurvey
-from virtfn.model.inventory import Inventory, Known
-from virtfn.model.mirror import DeclaredMirror
-from virtfn.model.probe import ProbeBurst, Tally
+
+if TYPE_CHECKING:  # who works on a host need not wait for the types of clouds
+    from virtfn.model.addresses import MacAddress
+    from virtfn.model.cloud import DesiredCloud
+    from virtfn.model.cloud.mirror import NameMatches
+    from virtfn.model.cloud.observed import NicAgent, ObservedCloud
+    from virtfn.model.cloud.survey import CloudSurvey
+    from virtfn.model.inventory import Inventory, Known
+    from virtfn.model.mirror import DeclaredMirror
+    from virtfn.model.probe import ProbeBurst, Tally
 
 
 class Host(World, Protocol):

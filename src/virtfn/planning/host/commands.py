@@ -11,8 +11,9 @@ from functools import lru_cache
 
 from virtfn.errors import UsageError
 from virtfn.model.addresses import VfRef
+from virtfn.model.field_row import Field
 from virtfn.model.fields import FIELDS
-from virtfn.model.plan import Plan, Step, Target, Value, Writing
+from virtfn.model.plan import Plan, Step, Value, Writing
 from virtfn.planning.host.lookup import device_of
 
 _PCI = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
@@ -32,10 +33,7 @@ def equivalent_command(kind: str, label: str, field: str, value: Value, *, devic
     if kind not in FIELDS:
         raise UsageError(f"{kind!r} is no kind of object", hint="there are pf, vf and netdev")
     row = FIELDS[kind].get(field)
-    if row is None:
-        return ""
-    template = row.clear_command if value is None and row.clear_command else row.command
-    return template.format_map({**_shell_names(kind, label, device), "value": row.shell_value(value)})
+    return _filled_in(row, _shell_names(kind, label, device), value) if row else ""
 
 
 def with_commands(plan: Plan) -> Plan:
@@ -44,19 +42,25 @@ def with_commands(plan: Plan) -> Plan:
 
 
 def _with_commands(step: Step) -> Step:
-    """There is none for a value that is lost with its VF, and none that takes back what is removed with its VF."""
-    target = step.target
-    device = device_of(target.kind, target.id) if target.kind in FIELDS else ""
-    command = "" if step.writing is Writing.IMPLIED else _command(target, step.field, step.after, device)
-    undo_command = "" if step.writing is Writing.FRESH else _command(target, step.field, step.before, device)
-    return step.with_commands(command, undo_command)
+    """There is none for a value that is lost with its VF, and none that takes back what is removed with its VF.
+
+    Nor is there one where the value is not known yet or is lost (no driver is a value, though).
+    """
+    target, field = step.target, step.field
+    row = FIELDS[target.kind].get(field) if target.kind in FIELDS else None
+    names = _shell_names(target.kind, target.label, device_of(target.kind, target.id)) if row else {}
+
+    def command(value: Value, without: Writing) -> str:
+        if step.writing is without or (value is None and field != "driver"):
+            return ""
+        return _filled_in(row, names, value) if row else equivalent_command(target.kind, target.label, field, value)
+
+    return step.with_commands(command(step.after, Writing.IMPLIED), command(step.before, Writing.FRESH))
 
 
-def _command(target: Target, field: str, value: Value, device: str) -> str:
-    """ "" where the value is not known yet or is lost: no command sets that (no driver is a value, though)."""
-    if value is None and field != "driver":
-        return ""
-    return equivalent_command(target.kind, target.label, field, value, device=device)
+def _filled_in(row: Field, names: Mapping[str, str], value: Value) -> str:
+    template = row.clear_command if value is None and row.clear_command else row.command
+    return template.format_map({**names, "value": row.shell_value(value)})
 
 
 @lru_cache(maxsize=64)
