@@ -1,6 +1,6 @@
 """The one engine: journal, check, write, verify, prove, commit, or roll back. It knows nothing of NICs or clouds."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from virtfn.engine.batches import batches, first_touches
@@ -88,9 +88,8 @@ class Transactions:
         except BaseException as failure:
             self._undo_after(transaction, failure)
             raise
-        numbers = range(len(plan.steps))
-        checked = frozenset(next(batches(plan.steps, numbers, hooks.batch_ends), ()))
-        return self._advance(transaction, numbers, hooks, checked=checked)
+        cut = list(batches(plan.steps, range(len(plan.steps)), hooks.batch_ends))
+        return self._advance(transaction, cut, hooks, checked=frozenset(cut[0] if cut else ()))
 
     def check(self, plan: Plan) -> None:
         """Raise ConflictError where a field that the plan writes is not what it was when the plan was made."""
@@ -105,7 +104,7 @@ class Transactions:
             raise ConflictError(f"{transaction}: there is nothing to resume")
         self._sink(TransactionStarted(transaction.id, transaction.plan))
         left = [number for number in range(len(transaction.plan.steps)) if number not in transaction.done]
-        return self._advance(transaction, left, NO_HOOKS)
+        return self._advance(transaction, batches(transaction.plan.steps, left), NO_HOOKS)
 
     def rollback(
         self,
@@ -147,18 +146,18 @@ class Transactions:
     def _advance(
         self,
         transaction: Transaction,
-        numbers: Sequence[int],
+        cut: Iterable[list[int]],
         hooks: Hooks,
         *,
         checked: frozenset[int] = frozenset(),
     ) -> Transaction:
-        """Carry out these steps, verify, prove and commit; or undo all that the transaction has begun.
+        """Carry out these batches of steps, verify, prove and commit; or undo all that the transaction has begun.
 
         The precondition of those in ``checked`` has just been read, and is not read again.
         """
         plan = transaction.plan
         try:
-            for batch in batches(plan.steps, numbers, hooks.batch_ends):
+            for batch in cut:
                 unchecked = set(batch) - checked - set(transaction.begun)
                 self._check([plan.steps[number] for number in batch if number in unchecked])
                 transaction = self._journal.record_intent(transaction, batch)

@@ -107,8 +107,8 @@ def _compared(found: Match) -> Iterator[Difference | _Unreadable]:
     entry, pf = found.entry, found.pf
     for row in _PF_ROWS:
         after = _wanted(row, entry, pf)
-        if after is not UNSET:
-            yield from _difference(pf.target, row.name, row.read(pf), after, entry.where)
+        if after is not UNSET and (one := _difference(pf.target, row.name, row.read(pf), after, entry.where)):
+            yield one
     for index in range(_final_count(entry, pf)):
         yield from _compared_vf(pf, index, entry.vf(index), entry.where)
 
@@ -123,7 +123,8 @@ def _compared_vf(pf: PfState, index: int, wanted: DesiredVf, where: str) -> Iter
         have = row.read(vf) if vf else _before_it_is_created(pf, row.name)
         if row.name == "driver" and after == NATIVE and not isinstance(have, Unknown):
             after = have if is_native(have) else native_driver(pf) or NATIVE
-        yield from _difference(target, row.name, have, after, where, exists=vf is not None)
+        if one := _difference(target, row.name, have, after, where, exists=vf is not None):
+            yield one
 
 
 def _wanted(row: Field, desired: DesiredPf | DesiredVf, state: PfState | VfState | None) -> Wanted[Known[Value]]:
@@ -144,13 +145,12 @@ def _wanted(row: Field, desired: DesiredPf | DesiredVf, state: PfState | VfState
 
 def _difference(
     target: Target, field: str, have: Known[Value], after: Known[Value], where: str, *, exists: bool = True
-) -> Iterator[Difference | _Unreadable]:
+) -> Difference | _Unreadable | None:
     if isinstance(after, Unknown):
-        yield _Unreadable(target, field, after.reason, where)
-    elif isinstance(have, Unknown):
-        yield _Unreadable(target, field, have.reason, where)
-    elif not exists or have != after:
-        yield Difference(target, field, have, after, exists, where)
+        return _Unreadable(target, field, after.reason, where)
+    if isinstance(have, Unknown):
+        return _Unreadable(target, field, have.reason, where)
+    return None if exists and have == after else Difference(target, field, have, after, exists, where)
 
 
 def _before_it_is_created(pf: PfState, field: str) -> Known[Value]:

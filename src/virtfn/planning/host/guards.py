@@ -1,6 +1,6 @@
 """What a host plan must not do unless the user insists. All guards that refuse are reported at once. Pure."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -59,6 +59,11 @@ class GuardContext:
             if step.writing is not Writing.IMPLIED:
                 found.setdefault(device_of(step.target.kind, step.target.id), []).append(step)
         return found
+
+    @cached_property
+    def hit(self) -> Sequence[tuple[PfState, VfState, str]]:
+        """The VFs that the plan takes away, re-binds or moves, with what it does to them."""
+        return tuple(_hit(self))
 
     def written(self, identity: str) -> list[Step]:
         """The steps that write to this target as it is now; a VF that is recreated is another one."""
@@ -123,7 +128,7 @@ def destroyed(plan: Plan, inventory: Inventory) -> tuple[tuple[PfState, VfState]
 
 
 def _vf_in_use(context: GuardContext) -> Iterator[Finding]:
-    for pf, vf, what in _hit(context):
+    for pf, vf, what in context.hit:
         label = f"{pf.label}/{vf.index}"
         if (why := _why_not_known(vf)) is not None:
             yield VF_IN_USE.at(
@@ -134,7 +139,6 @@ def _vf_in_use(context: GuardContext) -> Iterator[Finding]:
 
 
 def _hit(context: GuardContext) -> Iterator[tuple[PfState, VfState, str]]:
-    """The VFs that the plan takes away, re-binds or moves, with what it does to them."""
     gone = destroyed(context.plan, context.inventory)
     for pf, vf in gone:
         yield pf, vf, "destroys it"
@@ -201,7 +205,7 @@ def _on_netdevs(context: GuardContext, netdevs: frozenset[str]) -> Iterator[tupl
         wide = [step.field for step in context.written(pf.device) if step.field in _PF_WIDE]
         if pf.label in netdevs and wide:
             yield pf, f"{pf.label}, and the plan changes its {' and '.join(dict.fromkeys(wide))}"
-    for pf, vf, what in _hit(context):
+    for pf, vf, what in context.hit:
         on_host = vf.netdev is not None and not vf.netdev.netns
         if vf.netdev and on_host and vf.netdev.name in netdevs:
             yield pf, f"{vf.netdev.name}, which is {pf.label}/{vf.index}, and the plan {what}"

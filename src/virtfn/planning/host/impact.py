@@ -12,10 +12,8 @@ def counted(number: int) -> str:
     return "1 VF" if number == 1 else f"{number} VFs"
 
 
-def vf_impact(changes: PfChanges, index: int, field: str) -> tuple[Impact, str]:
-    """Who notices that this field of an existing VF is set: its user, where it has one."""
-    vf = changes.pf.vf(index)
-    user = user_of(vf) if vf else ""
+def vf_impact(changes: PfChanges, user: str, field: str) -> tuple[Impact, str]:
+    """Who notices that this field of an existing VF is set: its ``user_of``, where it has one."""
     disturbs, reset = VF_FIELDS[field].disturbs, _reset_note(changes, field)
     if not user:
         return Impact.NOBODY, reset
@@ -35,11 +33,10 @@ def _reset_note(changes: PfChanges, field: str) -> str:
     return ""
 
 
-def mac_note(changes: PfChanges, index: int, mac: Value) -> str:
+def mac_note(changes: PfChanges, vf: VfState, mac: Value) -> str:
     """What remains to be done until a VF that is bound now uses its new MAC; "" where nothing does."""
-    vf = changes.pf.vf(index)
     facts = changes.facts
-    if vf is None or facts is None or not facts.mac_needs_reload or not is_native(vf.driver):
+    if facts is None or not facts.mac_needs_reload or not is_native(vf.driver):
         return ""
     netdev = vf.netdev
     who = f"{netdev} keeps {netdev.mac}" if netdev else "its netdev keeps its address"

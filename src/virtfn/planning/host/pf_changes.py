@@ -24,7 +24,7 @@ class PfChanges:
         """The driver's row, or None."""
         return facts_of(self.pf.driver) if isinstance(self.pf.driver, str) else None
 
-    @property
+    @cached_property
     def count_before(self) -> int:
         """VFs that exist now."""
         return self.pf.num_vfs if isinstance(self.pf.num_vfs, int) else len(self.pf.vfs)
@@ -41,7 +41,7 @@ class PfChanges:
         known = self.facts.mode_change if self.facts else ModeChange.NOT_KNOWN
         return ModeChange.NO_VFS if known in (ModeChange.NOT_KNOWN, ModeChange.UNSUPPORTED) else known
 
-    @property
+    @cached_property
     def remade(self) -> bool:
         """All VFs that exist now are destroyed."""
         if not self.count_before:

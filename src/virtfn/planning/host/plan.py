@@ -17,7 +17,7 @@ from virtfn.model.plan import Impact, Plan, Step, Undoing, Value
 from virtfn.model.subject import HostSubject
 from virtfn.planning.host.commands import with_commands
 from virtfn.planning.host.diff import Difference
-from virtfn.planning.host.impact import counted, mac_note, vf_impact
+from virtfn.planning.host.impact import counted, mac_note, user_of, vf_impact
 from virtfn.planning.host.mac_order import Move, take_turns
 from virtfn.planning.host.pf_changes import PfChanges, changes_by_pf
 from virtfn.planning.host.vf_recreation import fresh_steps, fresh_values, losses, not_restored
@@ -155,7 +155,7 @@ def _all_vf_steps(all_changes: tuple[PfChanges, ...]) -> Iterator[Step]:
         if changes.remade or ref.index >= changes.count_before:
             yield from fresh_steps(changes, ref.index, wanted)
         else:
-            steps = _changed_steps(changes, ref)
+            steps = _changed_steps(changes, ref, wanted)
             yield from map(_after_parking, steps) if ref in turns.parked else steps
 
 
@@ -173,7 +173,8 @@ def _move(changes: PfChanges, ref: VfRef, wanted: Mapping[str, Value]) -> Move:
 def _parking(changes: PfChanges, ref: VfRef) -> Step:
     one = changes.vfs[ref.index]["mac"]
     why = "another VF is to have this MAC, and that one's is wanted in turn: one of them has to let go first"
-    impact, note = vf_impact(changes, ref.index, "mac")
+    vf = changes.pf.vf(ref.index)
+    impact, note = vf_impact(changes, user_of(vf) if vf else "", "mac")
     return Step(one.target, "mac", one.before, NO_MAC, why, impact, note, undoing=Undoing.RETRACE)
 
 
@@ -181,13 +182,14 @@ def _after_parking(step: Step) -> Step:
     return replace(step, before=NO_MAC, undoing=Undoing.RETRACE) if step.field == "mac" else step
 
 
-def _changed_steps(changes: PfChanges, ref: VfRef) -> Iterator[Step]:
-    differences = changes.vfs[ref.index]
-    for field in vf_write_order({field: one.after for field, one in differences.items()}):
+def _changed_steps(changes: PfChanges, ref: VfRef, wanted: Mapping[str, Value]) -> Iterator[Step]:
+    differences, vf = changes.vfs[ref.index], changes.pf.vf(ref.index)
+    user = user_of(vf) if vf else ""
+    for field in vf_write_order(wanted):
         one = differences[field]
-        impact, note = vf_impact(changes, ref.index, field)
-        if field == "mac":
-            note = "; ".join(filter(None, (note, mac_note(changes, ref.index, one.after))))
+        impact, note = vf_impact(changes, user, field)
+        if vf and field == "mac":
+            note = "; ".join(filter(None, (note, mac_note(changes, vf, one.after))))
         undoing = Undoing.OVERWRITE if one.after == NATIVE else Undoing.DIRECT
         why = VF_FIELDS[field].why(one.after)
         yield Step(one.target, field, one.before, one.after, why, impact, note, undoing=undoing)
