@@ -13,7 +13,8 @@ from virtfn.engine.events import ignore
 from virtfn.engine.readback import Settle
 from virtfn.engine.transaction import Transactions
 from virtfn.errors import KernelRefused
-from virtfn.eswitch.drivers import ModeChange, facts_of
+from virtfn.eswitch.drivers import facts_of
+from virtfn.eswitch.facts import ModeChange
 from virtfn.eswitch.limits import limits_on
 from virtfn.model.addresses import MacAddress, PciAddress, VfRef
 from virtfn.model.desired import UNSET, DesiredHost, DesiredPf, DesiredVf, PfMatch

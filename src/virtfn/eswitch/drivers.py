@@ -17,27 +17,11 @@ from virtfn.eswitch.facts import (
 )
 from virtfn.eswitch.intel import I40E, ICE, IGB_82576, IGB_I350, IXGBE
 
-__all__ = [
-    "TABLE",
-    "AdminMacEffect",
-    "DriverFacts",
-    "Evidence",
-    "GuestMac",
-    "ModeChange",
-    "Rung",
-    "SameMacDelivery",
-    "Topic",
-    "facts_of",
-]
-
 _MLX5 = DriverFacts(
     driver="mlx5_core",
     admin_mac=AdminMacEffect.ADDRESS_ONLY,
     same_mac=SameMacDelivery.BOTH,
     rung=Rung.SOURCE,
-    trust_resets_vf=None,
-    pf_down_cuts_vfs=None,
-    max_vfs=None,
     vf_driver="mlx5_core",
     mode_change=ModeChange.VFS_UNBOUND,
     mac_needs_reload=True,
@@ -92,11 +76,9 @@ _MLX5 = DriverFacts(
 _BNXT = DriverFacts(
     driver="bnxt_en",
     admin_mac=AdminMacEffect.ADDRESS_ONLY,
-    same_mac=SameMacDelivery.NOT_KNOWN,
     rung=Rung.SOURCE,
     trust_resets_vf=False,
     pf_down_cuts_vfs=False,
-    max_vfs=None,
     vf_driver="bnxt_en",
     mode_change=ModeChange.VFS_MAY_STAY,
     mac_needs_reload=True,
@@ -133,11 +115,9 @@ _BNXT = DriverFacts(
 _NETDEVSIM = DriverFacts(
     driver="netdevsim",
     admin_mac=AdminMacEffect.ADDRESS_ONLY,
-    same_mac=SameMacDelivery.NOT_KNOWN,
     rung=Rung.SOURCE,
     trust_resets_vf=False,
     pf_down_cuts_vfs=False,
-    max_vfs=None,
     mode_change=ModeChange.VFS_MAY_STAY,
     mac_needs_reload=False,
     spoofchk_at_first=False,

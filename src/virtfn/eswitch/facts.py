@@ -103,12 +103,12 @@ class DriverFacts:
 
     driver: str
     admin_mac: AdminMacEffect
-    same_mac: SameMacDelivery
     rung: Rung
-    trust_resets_vf: bool | None
-    pf_down_cuts_vfs: bool | None
-    max_vfs: int | None
     evidence: tuple[Evidence, ...]
+    same_mac: SameMacDelivery = SameMacDelivery.NOT_KNOWN
+    trust_resets_vf: bool | None = None
+    pf_down_cuts_vfs: bool | None = None
+    max_vfs: int | None = None
     vf_driver: str | None = None
     mode_change: ModeChange = ModeChange.NOT_KNOWN
     mac_needs_reload: bool | None = None

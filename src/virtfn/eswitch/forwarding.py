@@ -7,7 +7,7 @@ the driver table. What is not known of a family is Unknown, never a guess.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from virtfn.eswitch.drivers import Evidence, Rung, SameMacDelivery, Topic
+from virtfn.eswitch.facts import Evidence, Rung, SameMacDelivery, Topic
 from virtfn.eswitch.nic_state import WIRE, Family, NicState, VfPort
 from virtfn.model.addresses import MacAddress
 from virtfn.model.inventory import Known, Unknown, VfLinkState

@@ -7,7 +7,8 @@ A driver without a row is not known to refuse anything; the kernel decides.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from virtfn.eswitch.drivers import TABLE, Evidence, ModeChange, Rung
+from virtfn.eswitch.drivers import TABLE
+from virtfn.eswitch.facts import Evidence, ModeChange, Rung
 from virtfn.model.addresses import MacAddress
 from virtfn.model.inventory import EswitchMode, VfLinkState, VlanProtocol
 from virtfn.model.plan import Value

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from virtfn.eswitch.drivers import AdminMacEffect, DriverFacts, GuestMac, facts_of
+from virtfn.eswitch.drivers import facts_of
+from virtfn.eswitch.facts import AdminMacEffect, DriverFacts, GuestMac
 from virtfn.model.addresses import MacAddress
 from virtfn.model.inventory import EswitchMode, Holder, HolderKind, Known, PfState, Unknown, VfLinkState, VfState
 

@@ -6,7 +6,7 @@ Where a driver's effect is not known, the filters become Unknown from then on.
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from virtfn.eswitch.drivers import AdminMacEffect, DriverFacts, GuestMac, Topic
+from virtfn.eswitch.facts import AdminMacEffect, DriverFacts, GuestMac, Topic
 from virtfn.eswitch.nic_state import NOT_READ, NicState, VfPort, known_filters
 from virtfn.model.addresses import MacAddress
 from virtfn.model.inventory import Known, Unknown, VfLinkState

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from virtfn.errors import UsageError
-from virtfn.eswitch.drivers import DriverFacts
+from virtfn.eswitch.facts import DriverFacts
 from virtfn.eswitch.nic_state import row_of
 from virtfn.model.addresses import MacAddress, VfRef
 from virtfn.model.finding import Action, UseCase

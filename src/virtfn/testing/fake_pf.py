@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from virtfn.errors import CapabilityError, GuardRefused, KernelRefused, UsageError
-from virtfn.eswitch.drivers import DriverFacts, ModeChange, facts_of
+from virtfn.eswitch.drivers import facts_of
+from virtfn.eswitch.facts import DriverFacts, ModeChange
 from virtfn.eswitch.forwarding import Frame, predict
 from virtfn.eswitch.limits import limits_on
 from virtfn.eswitch.nic_state import NicState, PfPort, VfPort, family_of, known_filters

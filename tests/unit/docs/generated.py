@@ -27,7 +27,8 @@ import virtfn.model.inventory
 import virtfn.model.plan
 from virtfn.cli.main import cli
 from virtfn.errors import ExitCode
-from virtfn.eswitch.drivers import TABLE, AdminMacEffect, DriverFacts
+from virtfn.eswitch.drivers import TABLE
+from virtfn.eswitch.facts import AdminMacEffect, DriverFacts
 from virtfn.eswitch.limits import LIMITS, Limit
 from virtfn.model.field_row import Field, Key
 from virtfn.model.fields import MATCH_KEYS, PF_FIELDS, VF_FIELDS

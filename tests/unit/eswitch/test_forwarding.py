@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from virtfn.eswitch.drivers import Rung, Topic, facts_of
+from virtfn.eswitch.drivers import facts_of
+from virtfn.eswitch.facts import Rung, Topic
 from virtfn.eswitch.forwarding import BROADCAST, FORWARDING, Frame, predict
 from virtfn.eswitch.nic_state import WIRE, Family, FlowRule, NicState, PfPort, VfPort, nic_state
 from virtfn.model.addresses import MacAddress

@@ -3,7 +3,8 @@
 import pytest
 
 from virtfn.errors import KernelRefused
-from virtfn.eswitch.drivers import TABLE, Rung, facts_of
+from virtfn.eswitch.drivers import TABLE, facts_of
+from virtfn.eswitch.facts import Rung
 from virtfn.eswitch.limits import LIMITS, Limit, limits_on
 from virtfn.model.inventory import EswitchMode
 from virtfn.model.plan import Target, Value

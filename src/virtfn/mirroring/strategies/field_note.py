@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from virtfn.eswitch.drivers import AdminMacEffect, DriverFacts
+from virtfn.eswitch.facts import AdminMacEffect, DriverFacts
 from virtfn.mirroring.context import MirrorContext, ObservedMirror
 from virtfn.mirroring.strategies.mac_filters import (
     CANNOT,

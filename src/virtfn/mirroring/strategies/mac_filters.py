@@ -6,7 +6,7 @@ is sent to the source.
 
 from collections.abc import Iterable, Iterator
 
-from virtfn.eswitch.drivers import DriverFacts
+from virtfn.eswitch.facts import DriverFacts
 from virtfn.mirroring.context import MirrorContext
 from virtfn.model.addresses import MacAddress
 from virtfn.model.finding import Finding, FindingKind, Severity

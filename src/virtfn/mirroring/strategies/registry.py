@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Protocol
 
-from virtfn.eswitch.drivers import DriverFacts
+from virtfn.eswitch.facts import DriverFacts
 from virtfn.mirroring.context import MirrorContext, ObservedMirror
 from virtfn.mirroring.strategies.field_note import FieldNote
 from virtfn.mirroring.strategies.twin_mac import TwinMac

@@ -5,7 +5,7 @@ The NIC then has two filters for one MAC and hands each frame to both. No PF goe
 
 from collections.abc import Iterator, Sequence
 
-from virtfn.eswitch.drivers import AdminMacEffect, DriverFacts
+from virtfn.eswitch.facts import AdminMacEffect, DriverFacts
 from virtfn.eswitch.forwarding import Frame, predict
 from virtfn.eswitch.nic_state import WIRE, nic_state
 from virtfn.eswitch.transitions import after

@@ -1,6 +1,7 @@
 """What setting one field means, in words: why it is set, who notices what, what drivers do with it. Pure."""
 
-from virtfn.eswitch.drivers import AdminMacEffect, facts_of
+from virtfn.eswitch.drivers import facts_of
+from virtfn.eswitch.facts import AdminMacEffect
 from virtfn.model.fields import VF_FIELDS, is_native
 from virtfn.model.inventory import Holder, HolderKind, Unknown, VfState
 from virtfn.model.plan import Impact, Value

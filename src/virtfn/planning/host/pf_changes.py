@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from virtfn.eswitch.drivers import DriverFacts, ModeChange, facts_of
+from virtfn.eswitch.drivers import facts_of
+from virtfn.eswitch.facts import DriverFacts, ModeChange
 from virtfn.model.addresses import VfRef
 from virtfn.model.inventory import EswitchMode, Inventory, PfState
 from virtfn.model.plan import Value

@@ -8,7 +8,7 @@ everything else is set.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from virtfn.eswitch.drivers import ModeChange
+from virtfn.eswitch.facts import ModeChange
 from virtfn.model.addresses import VfRef
 from virtfn.model.field_row import Field, in_order
 from virtfn.model.fields import NATIVE, NO_MAC, PF_FIELDS, VF_FIELDS, is_native, vf_write_order
