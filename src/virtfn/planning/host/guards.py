@@ -104,6 +104,12 @@ MIRROR_IN_USE = _guard(
     "The plan destroys or changes a VF that is the source or the copy of a mirror.",
     "remove the mirror first",
 )
+TOO_MANY_VFS = FindingKind(
+    "too-many-vfs",
+    Severity.REFUSAL,
+    "The plan gives a PF more VFs than its device has; the kernel refuses the number with ERANGE.",
+    "ask for fewer, or raise the limit in the NIC's firmware settings",
+)
 UNSUPPORTED_VALUE = _guard(
     "unsupported-value",
     "The NIC or its driver is known to refuse a value of the plan, or to ignore it. Overridable where only other "
@@ -264,7 +270,6 @@ def _two_physnets(context: GuardContext) -> Iterator[Finding]:
 
 def _unsupported_value(context: GuardContext) -> Iterator[Finding]:
     for pf in context.inventory.pfs:
-        yield from _too_many(context, pf)
         driver = pf.driver if isinstance(pf.driver, str) else None
         mode = _final_mode(context, pf)
         refused: dict[Limit, list[str]] = {}
@@ -281,18 +286,16 @@ def _unsupported_value(context: GuardContext) -> Iterator[Finding]:
             )
 
 
-def _too_many(context: GuardContext, pf: PfState) -> Iterator[Finding]:
-    facts = facts_of(pf.driver) if isinstance(pf.driver, str) else None
-    most = pf.total_vfs if isinstance(pf.total_vfs, int) else facts.max_vfs if facts else None
-    for step in context.written(pf.device):
-        if step.field == "num_vfs" and isinstance(step.after, int) and most is not None and step.after > most:
-            yield UNSUPPORTED_VALUE.at(
-                pf.label,
-                f"{pf.label} can have {most} VFs, not {step.after}",
-                evidence=("sriov_totalvfs; a larger number is refused with ERANGE",),
-                fix="ask for fewer, or raise the limit in the NIC's firmware settings",
-                overridable=False,
-            )
+def _too_many_vfs(context: GuardContext) -> Iterator[Finding]:
+    for pf in context.inventory.pfs:
+        facts = facts_of(pf.driver) if isinstance(pf.driver, str) else None
+        most = pf.total_vfs if isinstance(pf.total_vfs, int) else facts.max_vfs if facts else None
+        source = "sriov_totalvfs" if isinstance(pf.total_vfs, int) else f"the known maximum of {pf.driver}"
+        for step in context.written(pf.device):
+            if step.field == "num_vfs" and isinstance(step.after, int) and most is not None and step.after > most:
+                yield TOO_MANY_VFS.at(
+                    pf.label, f"{pf.label} can have {most} VFs, not {step.after}", evidence=(f"{source} is {most}",)
+                )
 
 
 def _listed(labels: list[str]) -> str:
@@ -325,6 +328,7 @@ GUARDS: dict[str, Guard] = {
     MAC_TWICE.id: _mac_twice,
     MIRROR_IN_USE.id: _mirror_in_use,
     TWO_PHYSNETS.id: _two_physnets,
+    TOO_MANY_VFS.id: _too_many_vfs,
     UNSUPPORTED_VALUE.id: _unsupported_value,
 }
 """Every guard by the id of its findings, in the order in which they are reported."""
