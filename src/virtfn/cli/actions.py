@@ -19,6 +19,7 @@ _ROWS = {
     UseCase.MIRROR_PLAN: ("SOURCE COPY", "shows what it takes to add it"),
     UseCase.MIRROR_ADD: ("SOURCE COPY", "adds a mirror"),
     UseCase.MIRROR_LIST: ("", "lists the mirrors"),
+    UseCase.MIRROR_PROVE: ("ID", "sends probe frames again"),
     UseCase.MIRROR_REMOVE: ("ID", "removes the mirror and puts everything back"),
     UseCase.CLOUD_PLAN: ("-f FILE", "shows what is left to do"),
     UseCase.CLOUD_UP: ("-f FILE", "creates what is missing"),

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from virtfn.cli.actions import advice
+from virtfn.cli.console import Console
 from virtfn.model.finding import Finding, Severity
 
 _STYLES = {Severity.INFO: "dim", Severity.WARNING: "yellow", Severity.REFUSAL: "red", Severity.FAULT: "red"}
@@ -11,20 +12,36 @@ FIX = "fix"
 
 
 def finding_lines(findings: Sequence[Finding]) -> Iterator[tuple[str, str]]:
-    """Each line with its style. Neighbours that differ only in their subject share what follows them."""
-    for _, same in groupby(findings, key=lambda one: (one.id, one.evidence, one.fix, one.actions)):
+    """Each line with its style. Neighbours of one kind share what was seen, and what to do, where that is the same."""
+    for _, same in groupby(findings, key=lambda one: (one.id, one.fix, one.actions)):
         group = list(same)
         is_short = len(group) == 1 and group[0].severity is Severity.FAULT and not group[0].evidence
-        for one in group:
-            yield _head(one) + (f"; {one.fix}" if is_short and one.fix else ""), _STYLES[one.severity]
-        yield from (("    " + line, "") for line in details(group[0], label="" if is_short else FIX))
+        for _, alike in groupby(group, key=lambda one: one.evidence):
+            for one in alike:
+                yield _head(one) + (f"; {one.fix}" if is_short and one.fix else ""), _STYLES[one.severity]
+            yield from (("    " + line, "") for line in _seen(one))
+        yield from (("    " + line, "") for line in _to_do(group[0], label="" if is_short else FIX))
     if how := override(findings):
         yield how, ""
 
 
+def print_findings(out: Console, findings: Sequence[Finding]) -> None:
+    """Print the lines, indented below what they are about."""
+    for line, style in finding_lines(findings):
+        out.print(f"  {line}", style=style)
+
+
 def details(one: Finding, *, label: str = FIX) -> Iterator[str]:
     """What was seen, and what to do; ``label`` is put before the latter, "" leaves it out."""
+    yield from _seen(one)
+    yield from _to_do(one, label)
+
+
+def _seen(one: Finding) -> Iterator[str]:
     yield from (f"seen: {line}" for line in one.evidence)
+
+
+def _to_do(one: Finding, label: str) -> Iterator[str]:
     if label and one.fix:
         yield f"{label}: {one.fix}"
     if one.actions:

@@ -11,7 +11,7 @@ import click
 from virtfn.app import App
 from virtfn.cli.console import LOOK_FIRST, OutputFormat, ask, console, error_console, print_document, progress
 from virtfn.cli.events_view import EventsView
-from virtfn.cli.findings_view import finding_lines
+from virtfn.cli.findings_view import print_findings
 from virtfn.cli.interrupts import Interrupts, interruptible
 from virtfn.cli.options import DRY_RUN, EXPLAIN, FORCE, OUT, QUIET, YES, Seconds, output_option, saved_plan
 from virtfn.cli.plan_view import print_plan
@@ -19,7 +19,6 @@ from virtfn.errors import ExitCode, SpecError, UsageError
 from virtfn.journal.saved_plans import load_host, save
 from virtfn.model.finding import not_overridden, refusals, refuse
 from virtfn.model.proposal import HostRequest, Proposal, Receipt, WaitPolicy
-from virtfn.model.value_format import say
 from virtfn.services.boot_unit import DROP_INS
 from virtfn.services.host_state import HostService
 
@@ -149,12 +148,12 @@ def verify(files: tuple[str, ...], exit_code: bool, how: OutputFormat) -> None:
     desired = _read(files)
     with _hosts(quiet=True) as (hosts, _):
         differences = hosts.differences(desired)
+    findings = [one.finding for one in differences]
     if how.is_document:
-        print_document("differences", {"differences": differences}, how)
+        print_document("differences", {"differences": differences, "findings": findings}, how)
     else:
         out = console()
-        for one in differences:
-            out.print(f"{one.target}  {one.field}: {say(one.before)}, declared {say(one.after)}")
+        print_findings(out, findings)
         number = "1 difference" if len(differences) == 1 else f"{len(differences)} differences"
         out.print(f"{number}." if differences else "The host is as declared.")
     if exit_code and differences:
@@ -193,8 +192,7 @@ def _print_plan(proposal: Proposal[HostRequest], forced: frozenset[str], how: Ou
         out.print("Nothing to do: the host is as declared.")
         return
     print_plan(out, proposal.plan, explain=explain)
-    for line, style in finding_lines(findings):
-        out.print(f"  {line}", style=style)
+    print_findings(out, findings)
 
 
 def _print_receipt(receipt: Receipt, how: OutputFormat, confirm_within: float | None) -> None:

@@ -8,6 +8,7 @@ import click
 from virtfn.app import App
 from virtfn.cli.console import LOOK_FIRST, OutputFormat, Table, ask, console, error_console, print_document, progress
 from virtfn.cli.events_view import EventsView
+from virtfn.cli.findings_view import print_findings
 from virtfn.cli.interrupts import Interrupts, interruptible
 from virtfn.cli.options import FORCE, QUIET, YES, options, output_option
 from virtfn.cli.plan_view import print_plan
@@ -191,11 +192,9 @@ def ls(how: OutputFormat) -> None:
         )
     console().print_table(table)
     for one in found:
-        for reason in one.status.reasons:
-            console().print(f"mirror {one.id}: {reason}")
-        if one.status.health is MirrorHealth.LOST:
-            again = f"`virtfn mirror add {one.source_label} {one.copy_label}`"
-            console().print(f"mirror {one.id}: {again} makes it again")
+        if one.status.findings:
+            console().print(f"mirror {one.id}:")
+            print_findings(console(), one.status.findings)
 
 
 @mirror.command(

@@ -17,7 +17,8 @@ from virtfn.engine.interfaces import Cancelled, Journal, World
 from virtfn.engine.readback import Settle, final_values, mismatches, say_reading, unsettled
 from virtfn.engine.rollback import Foreign, Restorer, revert
 from virtfn.errors import ConflictError, Interrupted, RollbackIncomplete, VerifyFailed, VirtfnError
-from virtfn.model.finding import Action, UseCase, show
+from virtfn.model.drift import changed_since
+from virtfn.model.finding import Action, Finding, UseCase, show
 from virtfn.model.plan import Plan, Step, Undoing, Value, Writing
 from virtfn.model.transaction import Status, Transaction
 from virtfn.model.value_format import say
@@ -136,10 +137,10 @@ class Transactions:
             )
         return self._note_status(transaction, Status.ROLLED_BACK)
 
-    def drift(self, transaction: Transaction) -> tuple[str, ...]:
-        """How the world differs from what a committed transaction set, one sentence per field."""
+    def drift(self, transaction: Transaction) -> tuple[Finding, ...]:
+        """How the world differs from what a committed transaction set, one finding per field."""
         return tuple(
-            f"{target} {field} is {say_reading(now)}, virtfn had set {say(want)}"
+            changed_since(str(target), field, say_reading(now), say(want))
             for (target, field), (want, now) in mismatches(self._world, final_values(transaction.plan.steps)).items()
         )
 

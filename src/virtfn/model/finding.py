@@ -40,6 +40,7 @@ class UseCase(StrEnum):
     MIRROR_PLAN = "mirror plan"
     MIRROR_ADD = "mirror add"
     MIRROR_LIST = "mirror ls"
+    MIRROR_PROVE = "mirror prove"
     MIRROR_REMOVE = "mirror rm"
     CLOUD_PLAN = "cloud plan"
     CLOUD_UP = "cloud up"

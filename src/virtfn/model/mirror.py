@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from virtfn.model.addresses import MacAddress, VfRef
-from virtfn.model.finding import Finding, FindingKind, Severity
+from virtfn.model.finding import Action, Finding, FindingKind, Severity, UseCase
 from virtfn.model.plan import Plan
 from virtfn.model.probe import Direction, ProbePoints, ProofReport
 from virtfn.model.proposal import Proposal
@@ -120,13 +120,37 @@ class MirrorHealth(StrEnum):
 
 @dataclass(frozen=True)
 class MirrorStatus:
-    """The observed state of a mirror, with the reasons where it is not healthy."""
+    """The observed state of a mirror, with what was found where it is not healthy."""
 
     health: MirrorHealth
-    reasons: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def reason(self) -> str:
+        """All that was found, in one line."""
+        return "; ".join(one.what for one in self.findings)
 
 
 HEALTHY = MirrorStatus(MirrorHealth.HEALTHY)
+MIRROR_LOST = FindingKind(
+    "mirror-lost",
+    Severity.FAULT,
+    "A declared mirror copies nothing any more.",
+    "add it again, or remove it",
+)
+MIRROR_UNPROVEN = FindingKind(
+    "mirror-unproven",
+    Severity.WARNING,
+    "A mirror is set as virtfn left it, but the last proof failed, or there is none.",
+    "prove it again; if that fails, remove it",
+)
+
+
+def lost(id: int, source_label: str, copy_label: str, what: str) -> MirrorStatus:
+    """The status of a mirror that copies nothing any more, and why."""
+    actions = (Action(UseCase.MIRROR_ADD, (source_label, copy_label)), Action(UseCase.MIRROR_REMOVE, (str(id),)))
+    found = MIRROR_LOST.at(f"{source_label} to {copy_label}", what, actions=actions)
+    return MirrorStatus(MirrorHealth.LOST, (found,))
 
 
 @dataclass(frozen=True)

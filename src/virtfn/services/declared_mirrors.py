@@ -8,8 +8,18 @@ from virtfn.errors import PermissionDenied, SpecError, UsageError
 from virtfn.mirroring.context import ObservedMirror, find
 from virtfn.mirroring.strategies.registry import STRATEGIES
 from virtfn.model.addresses import VfRef
+from virtfn.model.finding import Action, UseCase
 from virtfn.model.inventory import Inventory
-from virtfn.model.mirror import HEALTHY, DeclaredMirror, Mirror, MirrorHealth, MirrorSpec, MirrorStatus
+from virtfn.model.mirror import (
+    HEALTHY,
+    MIRROR_UNPROVEN,
+    DeclaredMirror,
+    Mirror,
+    MirrorHealth,
+    MirrorSpec,
+    MirrorStatus,
+    lost,
+)
 from virtfn.model.probe import ProofReport
 from virtfn.model.serialization import decode
 from virtfn.model.subject import MirrorSubject
@@ -104,10 +114,9 @@ class DeclaredMirrors:
     def _mirror(self, spec: MirrorSpec, entry: Transaction | int, inventory: Inventory) -> Mirror:
         if isinstance(entry, int) or not isinstance(entry.plan.subject, MirrorSubject):
             number = entry if isinstance(entry, int) else entry.id
-            lost = MirrorStatus(
-                MirrorHealth.LOST, (f"the journal has no transaction {number} that made it, or cannot read it",)
-            )
-            return Mirror(spec, str(spec.source), str(spec.copy), lost, number)
+            source, copy = str(spec.source), str(spec.copy)
+            why = f"the journal has no transaction {number} that made it, or cannot read it"
+            return Mirror(spec, source, copy, lost(spec.id, source, copy, why), number)
         subject, proof = entry.plan.subject, last_proof(entry)
         return Mirror(
             spec=spec,
@@ -124,24 +133,28 @@ class DeclaredMirrors:
     def _status(
         self, entry: Transaction, subject: MirrorSubject, inventory: Inventory, proof: ProofReport | None
     ) -> MirrorStatus:
+        labels = (subject.id, subject.source_label, subject.copy_label)
         if entry.status.unfinished:
             at_work = self._journal.is_locked()
             return MirrorStatus(MirrorHealth.IN_PROGRESS if at_work else MirrorHealth.UNFINISHED)
         if entry.status is not Status.COMMITTED:
             why = "the host was booted since" if entry.status is Status.ENDED else "its changes were rolled back"
-            return MirrorStatus(MirrorHealth.LOST, (f"{why} (transaction {entry.id})",))
+            return lost(*labels, f"{why} (transaction {entry.id})")
         try:
             (_, source), (_, copy) = find(inventory, subject.source), find(inventory, subject.copy)
         except UsageError:
-            gone = f"{subject.source_label} and {subject.copy_label} are not both there any more"
-            return MirrorStatus(MirrorHealth.LOST, (gone,))
+            return lost(*labels, "its VFs are not both there any more")
         seen = STRATEGIES[subject.strategy].health(ObservedMirror(subject, source, copy))
         if seen != HEALTHY:
             return seen
         if drift := self._engine.drift(entry):
             return MirrorStatus(MirrorHealth.DEGRADED, drift)
         if proof is None or not proof.proven:
-            return MirrorStatus(MirrorHealth.UNPROVEN, proof.faults if proof else ("it was never proven",))
+            seen_by = proof.faults if proof else ("it was never proven",)
+            what = f"mirror {subject.id} is not proven to copy frames"
+            again = (Action(UseCase.MIRROR_PROVE, (str(subject.id),)),)
+            found = MIRROR_UNPROVEN.at(f"mirror {subject.id}", what, evidence=seen_by, actions=again)
+            return MirrorStatus(MirrorHealth.UNPROVEN, (found,))
         return HEALTHY
 
 

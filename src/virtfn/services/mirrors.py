@@ -177,7 +177,7 @@ class MirrorService:
             entry = self._entry(mirror)
             if entry is None or entry.status is Status.ENDED:
                 self._store.remove(mirror.id)
-                why = f"nothing was put back: {'; '.join(mirror.status.reasons)}"
+                why = f"nothing was put back: {mirror.status.reason}"
                 empty = ProofReport(mirror.source_label, mirror.copy_label, mirror.strategy, proven=False)
                 return MirrorReceipt(mirror.id, "rm", entry.plan if entry else _no_plan(mirror), empty, warnings=(why,))
             refuse_unconfirmed(self._journal)
@@ -327,7 +327,7 @@ class MirrorService:
         if entry is None or not (entry.status is Status.COMMITTED or entry.status.unfinished):
             pair = (mirror.source_label, mirror.copy_label)
             raise ConflictError(
-                f"this mirror is lost: {'; '.join(mirror.status.reasons)}",
+                f"this mirror is lost: {mirror.status.reason}",
                 where=where,
                 actions=(Action(UseCase.MIRROR_ADD, pair), Action(UseCase.MIRROR_REMOVE, (str(mirror.id),))),
             )
@@ -371,7 +371,9 @@ def _evidence(report: ProofReport) -> Evidence:
 
 def _changes(mirror: Mirror) -> tuple[str, ...]:
     """What was changed since the mirror was made; not what an earlier proof found."""
-    return mirror.status.reasons if mirror.status.health is not MirrorHealth.UNPROVEN else ()
+    if mirror.status.health is MirrorHealth.UNPROVEN:
+        return ()
+    return tuple(" ".join((one.what, *(f"({seen})" for seen in one.evidence))) for one in mirror.status.findings)
 
 
 def _leftovers(inventory: Inventory, mirror: Mirror) -> tuple[str, ...]:

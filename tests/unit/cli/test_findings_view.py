@@ -44,6 +44,17 @@ def test_neighbours_share_what_to_do_and_how_to_override_is_said_once() -> None:
     ]
 
 
+def test_neighbours_of_one_kind_say_what_each_saw_and_share_what_to_do() -> None:
+    first, second = (LIMIT.at(f"p2p1/{number}", "too much", evidence=(f"limit {number}",)) for number in (1, 3))
+    assert lines(first, second)[:-1] == [
+        "refused by limit: too much",
+        "    seen: limit 1",
+        "refused by limit: too much",
+        "    seen: limit 3",
+        "    fix: leave it out",
+    ]
+
+
 def test_what_cannot_be_overridden_is_not_offered() -> None:
     finding = LIMIT.at("p2p1", "7 VFs at most", overridable=False)
     assert lines(finding)[-1] == "    fix: leave it out"

@@ -82,9 +82,12 @@ def test_a_mirror_that_a_boot_ended_is_listed_as_lost_with_what_makes_it_again(r
     rig.boot_id = "boot-2"
     listed = run("ls")[1]
     assert "lost" in listed
-    assert "mirror 1: `virtfn mirror add p2p1/3 p2p1/2` makes it again" in listed
+    assert "run: `virtfn mirror add p2p1/3 p2p1/2` adds a mirror" in listed
     (found,) = document(run("ls", "-o", "json")[1])["mirrors"]
-    assert found["status"] == {"health": "lost", "reasons": ["the host was booted since (transaction 1)"]}
+    assert found["status"]["health"] == "lost"
+    assert [(one["id"], one["subject"], one["what"]) for one in found["status"]["findings"]] == [
+        ("mirror-lost", "p2p1/3 to p2p1/2", "the host was booted since (transaction 1)")
+    ]
     code, out, _ = run("rm", "1", "-q")
     assert code == 0
     assert "NOTHING TO REMOVE" in out

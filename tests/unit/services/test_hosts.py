@@ -128,7 +128,11 @@ def test_applying_twice_changes_nothing_and_begins_no_transaction(rig: Rig) -> N
 
 
 def test_verify_names_what_differs(rig: Rig) -> None:
-    assert {one.field for one in rig.hosts.differences(TWO_FIELDS)} == {"spoofchk", "trust"}
+    found = rig.hosts.differences(TWO_FIELDS)
+    assert {one.field for one in found} == {"spoofchk", "trust"}
+    assert {(one.finding.id, one.finding.what) for one in found} == {
+        ("drift", f"{one.field} of {one.target} is not as declared") for one in found
+    }
     rig.apply(TWO_FIELDS)
     assert rig.hosts.differences(TWO_FIELDS) == ()
 

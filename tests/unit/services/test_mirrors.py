@@ -239,7 +239,9 @@ def test_prove_again_and_drift(rig: Rig) -> None:
     rig.host.vfs[2] = replace(rig.host.vfs[2], mac="02:00:00:00:00:07")
     drifted = rig.mirrors.all()[0]
     assert drifted.status.health is MirrorHealth.LOST
-    assert "02:00:00:00:00:07" in drifted.status.reasons[0]
+    (found,) = drifted.status.findings
+    assert (found.id, found.subject) == ("drift", "p2p1/2")
+    assert found.evidence == (f"02:00:00:00:00:07 now, virtfn had set {SOURCE_MAC}",)
     with pytest.raises(ProofFailed, match="does not hold"):
         rig.mirrors.prove("1")
     with pytest.raises(ConflictError, match="somebody has changed this since"):
@@ -374,7 +376,7 @@ def test_a_mirror_outlives_a_reboot_as_lost_and_is_made_again_under_its_id(rig: 
     rig.boot_id = "boot-2"
     rig.host.vfs[2] = replace(rig.host.vfs[2], mac=COPY_MAC)
     assert health(rig) == [(1, MirrorHealth.LOST)]
-    assert "the host was booted since" in rig.mirrors.all()[0].status.reasons[0]
+    assert "the host was booted since" in rig.mirrors.all()[0].status.reason
     assert rig.transactions()[0].status is Status.ENDED
     with pytest.raises(ConflictError, match="lost"):
         rig.mirrors.prove("1")

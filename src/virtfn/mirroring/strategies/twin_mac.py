@@ -11,11 +11,13 @@ from virtfn.eswitch.nic_state import WIRE, nic_state
 from virtfn.eswitch.transitions import after
 from virtfn.mirroring.context import MirrorContext, ObservedMirror, working_mac
 from virtfn.mirroring.strategies.mac_filters import CANNOT, copied_directions, findings_of, plan_of, vf_step
-from virtfn.model.finding import Finding
+from virtfn.model.drift import changed_since
+from virtfn.model.finding import Action, Finding, UseCase
 from virtfn.model.inventory import Unknown
-from virtfn.model.mirror import HEALTHY, MirrorHealth, MirrorStatus
+from virtfn.model.mirror import HEALTHY, MirrorHealth, MirrorStatus, lost
 from virtfn.model.plan import Plan, Step
 from virtfn.model.probe import Direction
+from virtfn.model.value_format import say
 
 
 class TwinMac:
@@ -72,14 +74,18 @@ class TwinMac:
         """Lost where one of the two MACs is another; degraded where the copy is trusted."""
         mirror, own, source = observed.subject, observed.copy.mac, working_mac(observed.source)
         if not isinstance(own, Unknown) and own != mirror.mac:
-            why = f"{mirror.copy_label} has the MAC {own} instead of {mirror.mac}: it gets no copies"
-            return MirrorStatus(MirrorHealth.LOST, (why,))
+            again = (Action(UseCase.MIRROR_ADD, (mirror.source_label, mirror.copy_label)),)
+            found = changed_since(
+                mirror.copy_label, "mac", str(own), str(mirror.mac), effect="it gets no copies", actions=again
+            )
+            return MirrorStatus(MirrorHealth.LOST, (found,))
         if source is not None and source != mirror.mac:
-            why = f"{mirror.source_label} has the MAC {source} now; copied are frames for {mirror.mac}"
-            return MirrorStatus(MirrorHealth.LOST, (why,))
+            what = f"{mirror.source_label} has the MAC {source} now; copied are frames for {mirror.mac}"
+            return lost(mirror.id, mirror.source_label, mirror.copy_label, what)
         if observed.copy.trust is True:
-            why = f"{mirror.copy_label} is trusted: the next reset of its guest's driver ends the mirror"
-            return MirrorStatus(MirrorHealth.DEGRADED, (why,))
+            effect = "the next reset of its guest's driver ends the mirror"
+            found = changed_since(mirror.copy_label, "trust", say(True), say(False), effect=effect)
+            return MirrorStatus(MirrorHealth.DEGRADED, (found,))
         return HEALTHY
 
 

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from virtfn.errors import CapabilityError, SpecError
 from virtfn.eswitch.drivers import facts_of
 from virtfn.model.desired import UNSET, DesiredHost, DesiredPf, DesiredVf, Wanted
+from virtfn.model.drift import not_declared
 from virtfn.model.field_row import Field, in_order, plain, together
 from virtfn.model.fields import NATIVE, PF_FIELDS, VF_FIELDS, is_native
-from virtfn.model.finding import Finding, FindingKind, Severity
+from virtfn.model.finding import Action, Finding, FindingKind, Severity, UseCase
 from virtfn.model.inventory import Inventory, Known, PfState, Unknown, VfState
 from virtfn.model.plan import Target, Value
+from virtfn.model.value_format import say
 from virtfn.planning.host.pf_match import Match, gives_address, match
 
 _PF_ROWS, _VF_ROWS = in_order(PF_FIELDS.values()), in_order(VF_FIELDS.values())
@@ -40,6 +42,12 @@ class Difference:
     after: Value
     exists: bool = True
     where: str = ""
+
+    @property
+    def finding(self) -> Finding:
+        """The same as a finding, for people and alerts."""
+        now, declared = say(self.before, self.field), say(self.after, self.field)
+        return not_declared(str(self.target), self.field, now, declared, where=self.where, action=Action(UseCase.APPLY))
 
 
 def diff(desired: DesiredHost, inventory: Inventory) -> tuple[Difference, ...]:
