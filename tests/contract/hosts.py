@@ -9,7 +9,7 @@ from virtfn.host.kernel import KernelHost
 from virtfn.host.probing import PacketProber
 from virtfn.model.inventory import PfState
 from virtfn.model.plan import Target
-from virtfn.services.interfaces import Host, Prober
+from virtfn.services.interfaces import HostWorld, Prober
 from virtfn.testing import FakeHost, FakePf, FakeVf
 
 
@@ -20,7 +20,7 @@ class Subject:
     Where VFs have netdevs, those of VFs 1 to 3 are ``vmN:eth0``, and ``wire:w0`` is the other end of the cable.
     """
 
-    host: Host
+    host: HostWorld
     device: str
     label: str
     prober: Prober

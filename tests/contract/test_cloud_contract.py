@@ -1,4 +1,4 @@
-"""What every Cloud must keep: one suite for the fake, and for a real OpenStack (marker ``cloud``)."""
+"""What every cloud must keep: one suite for the fake, and for a real OpenStack (marker ``cloud``)."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +17,7 @@ from virtfn.model.cloud.fields import DEFINED_BY, fields_of
 from virtfn.model.cloud.observed import ObservedCloud, ObservedNetwork, ObservedObject, ObservedPort, ObservedServer
 from virtfn.model.cloud.survey import Image
 from virtfn.model.plan import DEFINITION, Target, Value
-from virtfn.services.interfaces import Cloud
+from virtfn.services.interfaces import CloudWorld
 from virtfn.testing import FakeCloud, FakeRules
 
 SPEC, OTHER_SPEC = "contract", "another"
@@ -35,7 +35,7 @@ class Subject:
     ``add_image`` makes an image of this name, and returns its id.
     """
 
-    cloud: Cloud
+    cloud: CloudWorld
     add_foreign: Callable[[Kind, str, Mapping[str, Value]], None]
     add_image: Callable[[str], str]
     everything: Callable[[], object]

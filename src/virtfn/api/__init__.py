@@ -48,8 +48,8 @@ from virtfn.model.cloud import (
 )
 from virtfn.model.cloud.mirror import (
     CloudMirror,
-    CloudPort,
     HostSide,
+    MirrorPort,
     PortNetwork,
     PortOwner,
     Preparation,
@@ -106,7 +106,7 @@ from virtfn.model.probe import (
 )
 from virtfn.model.proposal import CloudProposal, CloudRequest, HostRequest, InterruptedRun, Proposal, Receipt, Recovery
 from virtfn.model.subject import CloudAction, CloudSubject, HostSubject, MirrorSubject
-from virtfn.model.transaction import Status, Summary, Transaction
+from virtfn.model.transaction import Status, Transaction, TransactionSummary
 from virtfn.planning.cloud.readiness import Readiness
 from virtfn.planning.host.diff import Difference
 from virtfn.services.boot_unit import BootUnit, BootUnitStatus
@@ -125,18 +125,18 @@ from virtfn.services.history import History, Retention
 
 __all__ = [
     "Action", "Attempt", "BootUnit", "BootUnitStatus", "BurstJudged", "Cloud", "CloudAction", "CloudMirror",
-    "CloudPort", "CloudProposal", "CloudReceipt", "CloudRequest", "CloudSubject", "CloudView", "ConfirmationOverdue",
-    "DesiredCloud", "DesiredHost", "DesiredNetwork", "DesiredPf", "DesiredPort", "DesiredServer", "DesiredSubnet",
-    "DesiredVf", "Difference", "Direction", "Endpoint", "EswitchMode", "Event", "EventSink", "Finding", "History",
-    "Holder", "HolderKind", "Host", "HostRequest", "HostSide", "HostSubject", "Impact", "InterruptedFound",
-    "InterruptedRun", "Inventory", "JournalFailed", "Kind", "Known", "Leg", "MacAddress", "Mirror", "MirrorHealth",
+    "CloudProposal", "CloudReceipt", "CloudRequest", "CloudSubject", "CloudView", "ConfirmationOverdue", "DesiredCloud",
+    "DesiredHost", "DesiredNetwork", "DesiredPf", "DesiredPort", "DesiredServer", "DesiredSubnet", "DesiredVf",
+    "Difference", "Direction", "Endpoint", "EswitchMode", "Event", "EventSink", "Finding", "History", "Holder",
+    "HolderKind", "Host", "HostRequest", "HostSide", "HostSubject", "Impact", "InterruptedFound", "InterruptedRun",
+    "Inventory", "JournalFailed", "Kind", "Known", "Leg", "MacAddress", "Mirror", "MirrorHealth", "MirrorPort",
     "MirrorProposal", "MirrorReceipt", "MirrorRequest", "MirrorSpec", "MirrorStatus", "MirrorSubject", "Mirrors",
     "ModesCorrected", "Netdev", "NetworkType", "NoMeter", "ObservedNetwork", "ObservedPort", "ObservedServer",
     "ObservedServerGroup", "ObservedSubnet", "PciAddress", "PfMatch", "PfState", "Place", "Plan", "PortNetwork",
     "PortOwner", "Preparation", "PreparationState", "ProbePoint", "ProbePoints", "Project", "ProofReport",
     "ProofRetried", "Proposal", "Readiness", "Receipt", "Recovery", "RecoveryIncomplete", "Rejection", "RestoredValue",
     "Retention", "RollbackStarted", "ServerProgress", "Severity", "Spec", "Status", "Step", "StepsDone", "StepsFailed",
-    "StepsStarted", "StrategyNotProven", "Strength", "Summary", "Tally", "Target", "Transaction", "TransactionStarted",
-    "Undoing", "Unknown", "UseCase", "Value", "ValuesRestored", "VfLinkState", "VfRef", "VfState", "Vlan",
-    "VlanProtocol", "VnicType", "Waypoint", "Writing",
+    "StepsStarted", "StrategyNotProven", "Strength", "Tally", "Target", "Transaction", "TransactionStarted",
+    "TransactionSummary", "Undoing", "Unknown", "UseCase", "Value", "ValuesRestored", "VfLinkState", "VfRef", "VfState",
+    "Vlan", "VlanProtocol", "VnicType", "Waypoint", "Writing",
 ]  # fmt: skip

@@ -25,7 +25,7 @@ _NOT_IP = "give the whole output of 'ip -j link show' or 'ip -j -d link show'"
 _Object = Mapping[str, object]
 
 
-class _Unreadable(Exception):
+class _UnreadableValue(Exception):
     """A fault on its way up to the reader."""
 
     def __init__(self, fault: Fault) -> None:
@@ -66,7 +66,7 @@ def read_document(text: str) -> Printout:
                 if element.value != {}:
                     _collect(links, faults, text, element, lines)
             done = _after(text, done if done > start.start() else start.end())
-    except _Unreadable as error:
+    except _UnreadableValue as error:
         faults.append(error.fault)
     said = complaints("\n".join((*around, text[done:])))
     return Printout(tuple(links), said.truncated, said.deficit, said.remarks, tuple(faults))
@@ -75,7 +75,7 @@ def read_document(text: str) -> Printout:
 def _collect(links: list[LinkEntry], faults: list[Fault], text: str, element: _Element, lines: Lines) -> None:
     try:
         links.append(_link(text, element, lines))
-    except _Unreadable as error:
+    except _UnreadableValue as error:
         faults.append(error.fault)
 
 
@@ -92,16 +92,16 @@ def _elements(text: str, start: int, lines: Lines) -> Iterator[_Element]:
         if text[place : place + 1] == ",":
             place = _after_space(text, place + 1)
         elif text[place : place + 1] != "]":
-            raise _Unreadable(Fault(lines.at(place), "the JSON breaks off or is damaged here", _NOT_IP))
+            raise _UnreadableValue(Fault(lines.at(place), "the JSON breaks off or is damaged here", _NOT_IP))
 
 
 def _decoded(text: str, place: int, lines: Lines) -> _Element:
     try:
         value, end = json.JSONDecoder().raw_decode(text, place)
     except json.JSONDecodeError as error:
-        raise _Unreadable(Fault(lines.at(error.pos), f"not valid JSON: {error.msg}", _NOT_IP)) from error
+        raise _UnreadableValue(Fault(lines.at(error.pos), f"not valid JSON: {error.msg}", _NOT_IP)) from error
     except (ValueError, RecursionError) as error:  # a number of thousands of digits; thousands of brackets
-        raise _Unreadable(Fault(lines.at(place), "not JSON that ip could have printed", _NOT_IP)) from error
+        raise _UnreadableValue(Fault(lines.at(place), "not JSON that ip could have printed", _NOT_IP)) from error
     return _Element(value, place, end)
 
 
@@ -121,7 +121,7 @@ def _link(text: str, element: _Element, lines: Lines) -> LinkEntry:
     line, value = lines.at(element.start), element.value
     name = value.get("ifname") if isinstance(value, dict) else None
     if not isinstance(value, dict) or not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise _Unreadable(Fault(line, 'not an interface as ip prints it: no name under "ifname"', _NOT_IP))
+        raise _UnreadableValue(Fault(line, 'not an interface as ip prints it: no name under "ifname"', _NOT_IP))
     flags = value.get("flags")
     return LinkEntry(
         name=name,
@@ -143,7 +143,7 @@ def _vf_elements(text: str, element: _Element, lines: Lines) -> Iterator[_Elemen
     listed = element.value.get("vfinfo_list")
     found = _VF_LIST.search(text, element.start, element.end)
     if listed and (not isinstance(listed, list) or not found):
-        raise _Unreadable(Fault(lines.at(element.start), '"vfinfo_list" is not a list of VFs', _NOT_IP))
+        raise _UnreadableValue(Fault(lines.at(element.start), '"vfinfo_list" is not a list of VFs', _NOT_IP))
     if listed and found:
         yield from _elements(text, found.end() - 1, lines)
 
@@ -151,7 +151,7 @@ def _vf_elements(text: str, element: _Element, lines: Lines) -> Iterator[_Elemen
 def _vf(element: _Element, line: int) -> VfEntry:
     value = element.value
     if not isinstance(value, dict) or type(value.get("vf")) is not int or value["vf"] < 0:
-        raise _Unreadable(Fault(line, 'not a VF as ip prints it: no number under "vf"', _NOT_IP))
+        raise _UnreadableValue(Fault(line, 'not a VF as ip prints it: no number under "vf"', _NOT_IP))
     said = ((row, _at(value, row.keys)) for row in _ROWS)
     return VfEntry(
         index=value["vf"],
@@ -170,7 +170,7 @@ def _vlans(vf: _Object, line: int) -> tuple[tuple[WrittenFact, ...], ...] | None
         one = _vlan_parts(vf, line)
         return (one,) if one else None
     if not isinstance(listed, list) or not all(isinstance(vlan, dict) for vlan in listed):
-        raise _Unreadable(Fault(line, '"vlan_list" is not a list of VLANs', _NOT_IP))
+        raise _UnreadableValue(Fault(line, '"vlan_list" is not a list of VLANs', _NOT_IP))
     return tuple(parts for vlan in listed if (parts := _vlan_parts(vlan, line)))
 
 

@@ -7,7 +7,7 @@ from virtfn.cli.actions import command
 from virtfn.cli.console import Console, OutputFormat, Table, console, error_console, print_document, quieten_sdk
 from virtfn.cli.options import OS_CLOUD, output_option
 from virtfn.errors import GuardRefused
-from virtfn.model.cloud.mirror import CloudMirror, CloudPort, Preparation, PreparationState, Project
+from virtfn.model.cloud.mirror import CloudMirror, MirrorPort, Preparation, PreparationState, Project
 from virtfn.model.inventory import Known, Unknown
 from virtfn.planning.cloud.mirror import OTHER_PROJECT
 
@@ -82,7 +82,7 @@ def print_cloud_mirror(out: Console, found: CloudMirror, *, explain: bool = Fals
 _FACTS = ("server", "port", "project", "network", "host", "VF", "MAC", "port security")
 
 
-def _cells(port: CloudPort) -> tuple[str, ...]:
+def _cells(port: MirrorPort) -> tuple[str, ...]:
     network = port.network
     physical = _word(network.physical_network)
     return (

@@ -23,7 +23,7 @@ _ACTIVE = "ACTIVE"
 
 
 @dataclass(frozen=True)
-class _Row:
+class _TableRow:
     """A direct port; a server that has none; or a port that no server has."""
 
     server: str
@@ -112,7 +112,7 @@ def _print_remarks(out: Console, view: CloudView) -> None:
         out.print(f"    {line}", style=style)
 
 
-def _rows(objects: Sequence[ObservedObject]) -> Iterator[_Row]:
+def _rows(objects: Sequence[ObservedObject]) -> Iterator[_TableRow]:
     ports = _sorted(one for one in objects if isinstance(one, ObservedPort))
     shown: set[str] = set()
     for server in _sorted(one for one in objects if isinstance(one, ObservedServer)):
@@ -122,14 +122,14 @@ def _rows(objects: Sequence[ObservedObject]) -> Iterator[_Row]:
         for port in own:
             yield _row(port, server.name, server)
         if not own:
-            yield _Row(server.name, _text(server.host), "-", "-", "-", "-", server.status)
+            yield _TableRow(server.name, _text(server.host), "-", "-", "-", "-", server.status)
     for port in ports:
         if port.id not in shown:
             yield _row(port, f"(port {port.name})", None)
 
 
-def _row(port: ObservedPort, name: str, server: ObservedServer | None) -> _Row:
-    return _Row(
+def _row(port: ObservedPort, name: str, server: ObservedServer | None) -> _TableRow:
+    return _TableRow(
         name,
         _text((server.host if server else None) or port.host),
         _text(port.pci_slot),

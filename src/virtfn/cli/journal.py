@@ -28,7 +28,7 @@ from virtfn.engine.rollback import Restore, revert
 from virtfn.errors import UsageError, VirtfnError
 from virtfn.model.finding import Action, UseCase
 from virtfn.model.place import Place, cloud_place
-from virtfn.model.transaction import Status, Summary, Transaction
+from virtfn.model.transaction import Status, Transaction, TransactionSummary
 from virtfn.services.history import History, Retention
 
 _NUMBER = click.argument("number", metavar="[TX]", type=click.IntRange(min=1), required=False)
@@ -154,7 +154,7 @@ def ls(cloud: bool, os_cloud: str | None, how: OutputFormat) -> None:
         console().print(str(one), style=style)
 
 
-def _print_all(found: Sequence[Summary]) -> None:
+def _print_all(found: Sequence[TransactionSummary]) -> None:
     """One line per transaction."""
     table = Table("TX", "STATUS", "DONE", "STARTED", "WHAT")
     for one in found:
@@ -164,7 +164,7 @@ def _print_all(found: Sequence[Summary]) -> None:
     console().print_table(table)
 
 
-def _print_next(out: Console, found: Sequence[Summary], place: Place) -> None:
+def _print_next(out: Console, found: Sequence[TransactionSummary], place: Place) -> None:
     """What to do about the transactions that need somebody."""
     for one in found:
         use_cases: tuple[UseCase, ...] = ()
@@ -320,7 +320,7 @@ def _ask(entry: Transaction, *, yes: bool, back: Sequence[Restore] = ()) -> None
     ask(show, yes=yes)
 
 
-def _brief(one: Summary) -> dict[str, object]:
+def _brief(one: TransactionSummary) -> dict[str, object]:
     return {
         "id": one.id,
         "kind": one.kind,

@@ -78,11 +78,11 @@ def prepare(
     *, netdevsim: bool, systemd: bool, programs: bool, refresh: bool, python: Path | None, no_trial: bool, dry_run: bool
 ) -> None:
     """Install, fetch and build what the lab needs; quick where all is there."""
-    from virtfn.lab.build.prepare import Aims, Preparation
+    from virtfn.lab.build.prepare import Aims, LabPreparation
     from virtfn.lab.machine.folders import Folders
 
     aims = Aims(netdevsim, systemd, programs_only=programs, refresh=refresh, trial=not no_trial, python=python)
-    preparation = Preparation(Folders.of_this_user(), _say)
+    preparation = LabPreparation(Folders.of_this_user(), _say)
     for line in preparation.forecast(aims) if dry_run else preparation.run(aims):
         size = "" if line.size_mb is None else f"{line.size_mb:.1f} MB"
         took = f"{line.seconds:.1f} s" if line.seconds >= 0.1 else ""

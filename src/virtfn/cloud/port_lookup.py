@@ -10,7 +10,7 @@ from virtfn.cloud.from_sdk import ADMIN_ONLY, nic_agent
 from virtfn.cloud.sdk_errors import refusals
 from virtfn.errors import CloudDenied, CloudError, UsageError
 from virtfn.model.addresses import PciAddress
-from virtfn.model.cloud.mirror import CloudPort, NameMatches, PortNetwork, PortOwner, Project
+from virtfn.model.cloud.mirror import MirrorPort, NameMatches, PortNetwork, PortOwner, Project
 from virtfn.model.cloud.observed import NicAgent
 from virtfn.model.cloud.references import is_uuid
 from virtfn.model.inventory import Known, Unknown
@@ -80,14 +80,14 @@ class OpenStackPorts:
         every = self._or_none(lambda: list(self._sdk.compute.servers(all_projects=True, **filters)))
         return self._sdk.compute.servers(**filters) if every is None else every
 
-    def _ports_of(self, server: str) -> tuple[CloudPort, ...]:
+    def _ports_of(self, server: str) -> tuple[MirrorPort, ...]:
         return tuple(self._port(one) for one in self._sdk.network.ports(device_id=server))
 
-    def _port(self, one: Any) -> CloudPort:
+    def _port(self, one: Any) -> MirrorPort:
         told = one.binding_vif_type is not None
         profile = one.binding_profile or {}
         security = one.is_port_security_enabled
-        return CloudPort(
+        return MirrorPort(
             id=one.id,
             name=one.name or "",
             project=self._project(one.project_id),

@@ -8,7 +8,7 @@ from virtfn.errors import VirtfnError
 from virtfn.model.place import Place
 from virtfn.model.plan import Plan, Target, Value
 from virtfn.model.subject import Subject
-from virtfn.model.transaction import Status, Summary, Transaction
+from virtfn.model.transaction import Status, Transaction, TransactionSummary
 
 
 class World(Protocol):
@@ -80,10 +80,10 @@ class Journal(Protocol):
     def all(self) -> Iterator[Transaction]:
         """All transactions, oldest first."""
 
-    def summaries(self) -> Iterator[Summary]:
+    def summaries(self) -> Iterator[TransactionSummary]:
         """What ``all`` yields, without plans; one that cannot be read is BROKEN and stops nothing."""
 
-    def newest(self) -> Summary | None:
+    def newest(self) -> TransactionSummary | None:
         """The summary with the highest number; None where there is none."""
 
     def unfinished(self) -> Iterator[Transaction]:

@@ -7,7 +7,7 @@ drivers/vfio/vfio_main.c vfio_unregister_group_dev (unbinding waits until the de
 
 from virtfn.errors import GuardRefused, KernelRefused, UsageError, VerifyFailed
 from virtfn.host.holders import is_vfio
-from virtfn.host.kernel_errors import Attempt
+from virtfn.host.kernel_errors import KernelCall
 from virtfn.host.sysfs import Sysfs, write_text
 from virtfn.host.vfio import vfio_paths, vfio_users
 from virtfn.model.addresses import PciAddress
@@ -32,7 +32,7 @@ def bind_driver(sysfs: Sysfs, pci: PciAddress, wanted: str | None, *, where: str
     kernel would wait for it without end; UsageError where the driver is not loaded; VerifyFailed where another or
     no driver has the VF afterwards; KernelRefused, PermissionDenied.
     """
-    attempt = Attempt(where, f"binding {pci} to {wanted or 'no driver'}", command)
+    attempt = KernelCall(where, f"binding {pci} to {wanted or 'no driver'}", command)
     folder = sysfs.pci_folder(pci)
     now = sysfs.driver(folder)
     if isinstance(now, Unknown):
@@ -56,7 +56,7 @@ def bind_driver(sysfs: Sysfs, pci: PciAddress, wanted: str | None, *, where: str
         raise VerifyFailed(f"after binding, {bound or 'no driver'} has it, not {wanted}", where=where)
 
 
-def _bind(sysfs: Sysfs, pci: PciAddress, wanted: str, attempt: Attempt) -> None:
+def _bind(sysfs: Sysfs, pci: PciAddress, wanted: str, attempt: KernelCall) -> None:
     override = sysfs.pci_folder(pci) / "driver_override"
     write_text(override, wanted, attempt)
     try:

@@ -9,7 +9,7 @@ import time
 from virtfn.errors import UsageError, VerifyFailed
 from virtfn.host.binding import refuse_open_vfio
 from virtfn.host.holders import is_vfio
-from virtfn.host.kernel_errors import Attempt
+from virtfn.host.kernel_errors import KernelCall
 from virtfn.host.sysfs import PfDevice, Sysfs, write_text
 from virtfn.model.inventory import Unknown
 
@@ -39,7 +39,7 @@ def set_num_vfs(sysfs: Sysfs, pf: PfDevice, wanted: int, *, where: str, command:
         )
     if not wanted:
         _refuse_open(sysfs, pf, where)
-    write_text(pf.folder / "sriov_numvfs", str(wanted), Attempt(where, f"writing {wanted} to sriov_numvfs", command))
+    write_text(pf.folder / "sriov_numvfs", str(wanted), KernelCall(where, f"writing {wanted} to sriov_numvfs", command))
     deadline = time.monotonic() + patience_s
     _await_links(sysfs, pf, wanted, deadline, where)
     if wanted and sysfs.autoprobe(pf) is True:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Self, TypeVar
 
 from virtfn.errors import CapabilityError, KernelRefused, PermissionDenied, VirtfnError
-from virtfn.host.kernel_errors import Attempt
+from virtfn.host.kernel_errors import KernelCall
 from virtfn.host.netlink import NetlinkSocket, attribute, attributes, text_attribute
 from virtfn.model.inventory import EswitchMode, Known, Unknown
 
@@ -49,7 +49,7 @@ class DevlinkSocket:
         the kernel has no devlink at all: switchdev can only be set through devlink, so such a device can be
         nothing else. Unknown(reason) where it cannot be asked; a device that has devlink is answered to root only.
         """
-        attempt = Attempt(f"{bus}/{device}", "DEVLINK_CMD_ESWITCH_GET", f"devlink dev eswitch show {bus}/{device}")
+        attempt = KernelCall(f"{bus}/{device}", "DEVLINK_CMD_ESWITCH_GET", f"devlink dev eswitch show {bus}/{device}")
         try:
             answer = self._ask(_CMD_ESWITCH_GET, _handle(bus, device), attempt)
         except PermissionDenied as error:
@@ -62,7 +62,7 @@ class DevlinkSocket:
             return Unknown(error.message)
         return _mode_in(answer)
 
-    def set_eswitch_mode(self, bus: str, device: str, mode: EswitchMode, attempt: Attempt) -> None:
+    def set_eswitch_mode(self, bus: str, device: str, mode: EswitchMode, attempt: KernelCall) -> None:
         """Disturbs every VF of the PF. ``devlink dev eswitch set pci/0000:01:00.0 mode switchdev``.
 
         Raises KernelRefused, PermissionDenied, BackendUnreachable; CapabilityError where the device has no devlink.
@@ -81,7 +81,7 @@ class DevlinkSocket:
 
     def _without_permission(self, bus: str, device: str, error: PermissionDenied) -> Known[EswitchMode]:
         """Anybody may ask whether the device is there at all (DEVLINK_CMD_GET), and that may be answer enough."""
-        attempt = Attempt(f"{bus}/{device}", "DEVLINK_CMD_GET", f"devlink dev show {bus}/{device}")
+        attempt = KernelCall(f"{bus}/{device}", "DEVLINK_CMD_GET", f"devlink dev show {bus}/{device}")
         try:
             self._ask(_CMD_GET, _handle(bus, device), attempt)
         except KernelRefused as refusal:
@@ -91,10 +91,10 @@ class DevlinkSocket:
             return Unknown(error.message)
         return Unknown(f"{error.message}; {error.hint}")
 
-    def _ask(self, command: int, payload: bytes, attempt: Attempt) -> bytes:
+    def _ask(self, command: int, payload: bytes, attempt: KernelCall) -> bytes:
         return self._netlink.ask(self._family_id(attempt), _command(command, payload), attempt)
 
-    def _family_id(self, attempt: Attempt) -> int:
+    def _family_id(self, attempt: KernelCall) -> int:
         if self._family is None:
             wanted = text_attribute(_CTRL_ATTR_FAMILY_NAME, "devlink")
             answer = self._netlink.ask(_CONTROL_FAMILY, _command(_CTRL_CMD_GETFAMILY, wanted), attempt)
@@ -110,7 +110,7 @@ def eswitch_mode(bus: str, device: str) -> Known[EswitchMode]:
     return with_devlink(lambda devlink: devlink.eswitch_mode(bus, device))
 
 
-def set_eswitch_mode(bus: str, device: str, mode: EswitchMode, attempt: Attempt) -> None:
+def set_eswitch_mode(bus: str, device: str, mode: EswitchMode, attempt: KernelCall) -> None:
     """As ``DevlinkSocket.set_eswitch_mode``, with a socket of its own."""
     with_devlink(lambda devlink: devlink.set_eswitch_mode(bus, device, mode, attempt))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from virtfn.errors import VirtfnError
-from virtfn.host.kernel_errors import Attempt
+from virtfn.host.kernel_errors import KernelCall
 from virtfn.host.netlink import NetlinkSocket, attribute
 from virtfn.host.physnets import physical_networks
 from virtfn.planning.host.guards import HostDependencies
@@ -63,7 +63,7 @@ def _outgoing_ifindex(family: int, octets: bytes) -> int:
     request = _RTMSG.pack(family, len(octets) * 8, 0, 0, 0, 0, 0, 0, 0) + attribute(_RTA_DST, octets)
     netlink = NetlinkSocket(socket.NETLINK_ROUTE)
     try:
-        answer = netlink.ask(_RTM_GETROUTE, request, Attempt("the route to the SSH client", "RTM_GETROUTE"))
+        answer = netlink.ask(_RTM_GETROUTE, request, KernelCall("the route to the SSH client", "RTM_GETROUTE"))
     finally:
         netlink.close()
     place = _RTMSG.size

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 from virtfn.errors import BackendUnreachable, CapabilityError, UsageError, VirtfnError
 from virtfn.host import observation
 from virtfn.host.devlink import DevlinkSocket, eswitch_mode, set_eswitch_mode
-from virtfn.host.kernel_errors import Attempt
+from virtfn.host.kernel_errors import KernelCall
 from virtfn.host.neighbours import outside_macs
 from virtfn.host.netdev_fields import read_link_field, write_link_field
 from virtfn.host.netns import call_in
@@ -118,7 +118,7 @@ class KernelHost:
         port = ports[ref.pf]
         where = f"{port.label}/{ref.index}"
         if len(group) > 1:
-            attempt = Attempt(where, f"setting {', '.join(field for _, field, _ in group)}")
+            attempt = KernelCall(where, f"setting {', '.join(field for _, field, _ in group)}")
         else:
             attempt = _attempt("vf", where, ref.pf, group[0][1], group[0][2])
         parts = [encode_vf_field(ref.index, field, value, attempt) for _, field, value in group]
@@ -268,7 +268,7 @@ def _no_such_kind(kind: str) -> NoReturn:
     raise UsageError(f"a host has no objects of the kind {kind!r}", hint="there are pf, vf and netdev")
 
 
-def _attempt(kind: str, label: str, device: str, field: str, value: Value) -> Attempt:
+def _attempt(kind: str, label: str, device: str, field: str, value: Value) -> KernelCall:
     """Raises UsageError where the value has not the form that the field needs."""
     from virtfn.planning.host.commands import equivalent_command
 
@@ -276,7 +276,7 @@ def _attempt(kind: str, label: str, device: str, field: str, value: Value) -> At
         command = equivalent_command(kind, label, field, value, device=device)
     except (KeyError, TypeError) as error:
         raise UsageError(f"{field}: {value!r} is incomplete", where=label) from error
-    return Attempt(where=label, call=f"setting {field}", command=command)
+    return KernelCall(where=label, call=f"setting {field}", command=command)
 
 
 def _in_netns(identity: str, use: Callable[[RouteSocket, str], T]) -> T:

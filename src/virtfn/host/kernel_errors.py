@@ -29,7 +29,7 @@ def errno_word(number: int) -> str:
 
 
 @dataclass(frozen=True)
-class Attempt:
+class KernelCall:
     """One call to the kernel, described for the error that it may end in.
 
     ``where`` names the object, ``call`` the request to the kernel, ``command`` the equivalent command.

@@ -8,7 +8,7 @@ import socket
 import struct
 from collections.abc import Mapping
 
-from virtfn.host.kernel_errors import Attempt
+from virtfn.host.kernel_errors import KernelCall
 from virtfn.host.netlink import NetlinkSocket, attributes
 from virtfn.host.rtnetlink import RouteSocket
 from virtfn.host.vfinfo import Link
@@ -61,7 +61,7 @@ def _entries(netlink: NetlinkSocket, family: int, names: Mapping[int, str], comm
     request = _NDMSG.pack(family, 0, 0, 0, 0)
     if family == _AF_BRIDGE:  # the kernel takes a short ndmsg for an ifinfomsg here, and filters by it
         request = struct.pack("=BxHiII", family, 0, 0, 0, 0)
-    attempt = Attempt("all neighbours", "RTM_GETNEIGH (dump)", command)
+    attempt = KernelCall("all neighbours", "RTM_GETNEIGH (dump)", command)
     found: dict[MacAddress, str] = {}
     for message in netlink.dump(_RTM_GETNEIGH, request, attempt):
         entry = neighbour(message, names)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from virtfn.errors import KernelRefused, UsageError
-from virtfn.host.kernel_errors import Attempt
+from virtfn.host.kernel_errors import KernelCall
 from virtfn.host.rtnetlink import RouteSocket
 from virtfn.host.vf_fields import hardware_address, number, switch
 from virtfn.host.vfinfo import IFF_UP, Link
@@ -25,7 +25,7 @@ IFF_PROMISC = 0x100
 _LEAST_MTU, _MOST_MTU = 68, 0x7FFFFFFF
 
 Read: TypeAlias = "Callable[[Link], Known[Value]]"
-Write: TypeAlias = "Callable[[RouteSocket, int, Value, Attempt], None]"
+Write: TypeAlias = "Callable[[RouteSocket, int, Value, KernelCall], None]"
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def read_link_field(link: Link, field: str) -> Known[Value]:
     return LINK_CODECS[field].read(link)
 
 
-def write_link_field(route: RouteSocket, ifindex: int, field: str, value: Value, attempt: Attempt) -> None:
+def write_link_field(route: RouteSocket, ifindex: int, field: str, value: Value, attempt: KernelCall) -> None:
     """Write one field of a netdev.
 
     Raises UsageError for a field that cannot be written or a value of the wrong form; KernelRefused (EBUSY: this driver
@@ -60,23 +60,23 @@ def _read_mac(link: Link) -> Known[Value]:
     return link.mac if isinstance(link.mac, Unknown) else str(link.mac)
 
 
-def _write_up(route: RouteSocket, ifindex: int, value: Value, attempt: Attempt) -> None:
+def _write_up(route: RouteSocket, ifindex: int, value: Value, attempt: KernelCall) -> None:
     route.set_flag(ifindex, IFF_UP, switch(value, attempt), attempt)
 
 
-def _write_promisc(route: RouteSocket, ifindex: int, value: Value, attempt: Attempt) -> None:
+def _write_promisc(route: RouteSocket, ifindex: int, value: Value, attempt: KernelCall) -> None:
     route.set_flag(ifindex, IFF_PROMISC, switch(value, attempt), attempt)
 
 
-def _write_mtu(route: RouteSocket, ifindex: int, value: Value, attempt: Attempt) -> None:
+def _write_mtu(route: RouteSocket, ifindex: int, value: Value, attempt: KernelCall) -> None:
     route.set_mtu(ifindex, number(value, _LEAST_MTU, _MOST_MTU, attempt), attempt)
 
 
-def _write_mac(route: RouteSocket, ifindex: int, value: Value, attempt: Attempt) -> None:
+def _write_mac(route: RouteSocket, ifindex: int, value: Value, attempt: KernelCall) -> None:
     route.set_mac(ifindex, hardware_address(value, attempt), attempt)
 
 
-def _write_guest_mac(route: RouteSocket, ifindex: int, value: Value, attempt: Attempt) -> None:
+def _write_guest_mac(route: RouteSocket, ifindex: int, value: Value, attempt: KernelCall) -> None:
     """What a guest does to change its address: down, address, up; a refused address does not keep the netdev down.
 
     A driver may refuse the address and take another at "up" (igbvf takes the admin MAC); only reading shows the result.

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from types import TracebackType
 
 from virtfn.errors import BackendUnreachable
-from virtfn.host.kernel_errors import Attempt
+from virtfn.host.kernel_errors import KernelCall
 
 NLM_F_REQUEST, NLM_F_MULTI, NLM_F_ACK, NLM_F_DUMP_INTR, NLM_F_DUMP = 0x1, 0x2, 0x4, 0x10, 0x300
 _NLMSG_NOOP, _NLMSG_ERROR, _NLMSG_DONE = 1, 2, 3
@@ -126,7 +126,7 @@ class NetlinkSocket:
         """Give the socket back; closing twice is allowed."""
         self._socket.close()
 
-    def ask(self, message_type: int, payload: bytes, attempt: Attempt) -> bytes:
+    def ask(self, message_type: int, payload: bytes, attempt: KernelCall) -> bytes:
         """The payload of the one message that answers. Raises what ``Attempt.refused`` says, BackendUnreachable."""
         sequence = self._send(message_type, NLM_F_REQUEST, payload, attempt)
         for kind, _, answer in self._answers(sequence, attempt):
@@ -134,14 +134,14 @@ class NetlinkSocket:
                 return answer
         raise BackendUnreachable(f"{attempt.call} got no answer", where=attempt.where)
 
-    def tell(self, message_type: int, payload: bytes, attempt: Attempt) -> None:
+    def tell(self, message_type: int, payload: bytes, attempt: KernelCall) -> None:
         """Return once the kernel has acknowledged. Raises what ``Attempt.refused`` says, BackendUnreachable."""
         sequence = self._send(message_type, NLM_F_REQUEST | NLM_F_ACK, payload, attempt)
         for kind, _, _ in self._answers(sequence, attempt):
             if kind == _NLMSG_ERROR:
                 return
 
-    def dump(self, message_type: int, payload: bytes, attempt: Attempt) -> list[bytes]:
+    def dump(self, message_type: int, payload: bytes, attempt: KernelCall) -> list[bytes]:
         """All payloads of a listing, taken again where it changed meanwhile (NLM_F_DUMP_INTR), at most three times.
 
         Raises what ``Attempt.refused`` says, BackendUnreachable.
@@ -153,7 +153,7 @@ class NetlinkSocket:
                 return found
         return found
 
-    def _dump_once(self, message_type: int, payload: bytes, attempt: Attempt) -> tuple[list[bytes], bool]:
+    def _dump_once(self, message_type: int, payload: bytes, attempt: KernelCall) -> tuple[list[bytes], bool]:
         sequence = self._send(message_type, NLM_F_REQUEST | NLM_F_DUMP, payload, attempt)
         found: list[bytes] = []
         interrupted = False
@@ -164,7 +164,7 @@ class NetlinkSocket:
             found.append(answer)
         return found, interrupted
 
-    def _send(self, message_type: int, flags: int, payload: bytes, attempt: Attempt) -> int:
+    def _send(self, message_type: int, flags: int, payload: bytes, attempt: KernelCall) -> int:
         self._sequence += 1
         header = _HEADER.pack(_HEADER.size + len(payload), message_type, flags, self._sequence, self._port)
         try:
@@ -175,7 +175,7 @@ class NetlinkSocket:
             raise attempt.refused(error.errno or codes.EIO) from error
         return self._sequence
 
-    def _answers(self, sequence: int, attempt: Attempt) -> Iterator[tuple[int, int, bytes]]:
+    def _answers(self, sequence: int, attempt: KernelCall) -> Iterator[tuple[int, int, bytes]]:
         """``(type, flags, payload)`` of the messages that answer ``sequence``; errors are raised, acks passed on."""
         while True:
             datagram = self._receive(attempt)
@@ -192,7 +192,7 @@ class NetlinkSocket:
                     _raise_refusal(kind, flags, payload, attempt)
                 yield kind, flags, payload
 
-    def _receive(self, attempt: Attempt) -> bytes:
+    def _receive(self, attempt: KernelCall) -> bytes:
         try:
             while True:
                 size = self._socket.recv_into(bytearray(1), 1, socket.MSG_PEEK | socket.MSG_TRUNC)
@@ -205,7 +205,7 @@ class NetlinkSocket:
             raise attempt.refused(error.errno or codes.EIO) from error
 
 
-def _raise_refusal(kind: int, flags: int, payload: bytes, attempt: Attempt) -> None:
+def _raise_refusal(kind: int, flags: int, payload: bytes, attempt: KernelCall) -> None:
     """Raise the error that an NLMSG_ERROR or NLMSG_DONE carries; return on success."""
     if len(payload) < 4:
         return

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from virtfn.errors import UsageError
-from virtfn.host.kernel_errors import Attempt, errno_word
+from virtfn.host.kernel_errors import KernelCall, errno_word
 
 T = TypeVar("T")
 
@@ -52,7 +52,7 @@ def entered(netns: str, *, root: Path = _SLASH) -> Iterator[None]:
     if not netns:
         yield
         return
-    attempt = Attempt(where=f"network namespace {netns}", call="setns", command=_entering(netns))
+    attempt = KernelCall(where=f"network namespace {netns}", call="setns", command=_entering(netns))
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
         try:
@@ -155,7 +155,7 @@ def _entering(netns: str) -> str:
     return f"nsenter -t {netns[4:]} -n" if netns.startswith("pid:") else f"ip netns exec {netns} true"
 
 
-def _setns(descriptor: int, attempt: Attempt) -> None:
+def _setns(descriptor: int, attempt: KernelCall) -> None:
     if sys.version_info >= (3, 12):
         try:
             os.setns(descriptor, _CLONE_NEWNET)

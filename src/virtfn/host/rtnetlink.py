@@ -11,7 +11,7 @@ import struct
 from collections.abc import Sequence
 from typing import Self
 
-from virtfn.host.kernel_errors import Attempt
+from virtfn.host.kernel_errors import KernelCall
 from virtfn.host.netlink import NetlinkSocket, attribute, text_attribute, u32_attribute
 from virtfn.host.vfinfo import Link, LocationOf, decode_link, no_location
 from virtfn.model.addresses import MacAddress
@@ -51,7 +51,7 @@ class RouteSocket:
         ``location_of`` gives what its VFs are as devices.
         """
         shown = name or f"ifindex {ifindex}"
-        attempt = Attempt(where=shown, call="RTM_GETLINK", command=f"ip -d link show dev {name}" if name else "")
+        attempt = KernelCall(where=shown, call="RTM_GETLINK", command=f"ip -d link show dev {name}" if name else "")
         mask = u32_attribute(_IFLA_EXT_MASK, _RTEXT_FILTER_VF | _RTEXT_FILTER_SKIP_STATS)
         wanted = b"" if ifindex else text_attribute(_IFLA_IFNAME, name)
         answer = self._netlink.ask(_RTM_GETLINK, _ifinfomsg(ifindex) + mask + wanted, attempt)
@@ -59,25 +59,25 @@ class RouteSocket:
 
     def links(self) -> tuple[Link, ...]:
         """All links of the namespace, without VFs and statistics. ``ip -d link show``."""
-        attempt = Attempt(where="all links", call="RTM_GETLINK (dump)", command="ip -d link show")
+        attempt = KernelCall(where="all links", call="RTM_GETLINK (dump)", command="ip -d link show")
         mask = u32_attribute(_IFLA_EXT_MASK, _RTEXT_FILTER_SKIP_STATS)
         return tuple(
             decode_link(message) for message in self._netlink.dump(_RTM_GETLINK, _ifinfomsg(0) + mask, attempt)
         )
 
-    def set_flag(self, ifindex: int, flag: int, on: bool, attempt: Attempt) -> None:
+    def set_flag(self, ifindex: int, flag: int, on: bool, attempt: KernelCall) -> None:
         """One flag of a netdev, like IFF_UP: ``ip link set dev NAME up|down``."""
         self._netlink.tell(_RTM_SETLINK, _ifinfomsg(ifindex, flag if on else 0, flag), attempt)
 
-    def set_mtu(self, ifindex: int, mtu: int, attempt: Attempt) -> None:
+    def set_mtu(self, ifindex: int, mtu: int, attempt: KernelCall) -> None:
         """``mtu`` in octets. ``ip link set dev NAME mtu N``."""
         self._netlink.tell(_RTM_SETLINK, _ifinfomsg(ifindex) + u32_attribute(_IFLA_MTU, mtu), attempt)
 
-    def set_mac(self, ifindex: int, mac: MacAddress, attempt: Attempt) -> None:
+    def set_mac(self, ifindex: int, mac: MacAddress, attempt: KernelCall) -> None:
         """The netdev's own address (not a VF's administrative one). ``ip link set dev NAME address MAC``."""
         self._netlink.tell(_RTM_SETLINK, _ifinfomsg(ifindex) + attribute(_IFLA_ADDRESS, mac.octets), attempt)
 
-    def set_vf(self, ifindex: int, parts: Sequence[bytes], attempt: Attempt) -> None:
+    def set_vf(self, ifindex: int, parts: Sequence[bytes], attempt: KernelCall) -> None:
         """Fields of one VF in one message, each encoded by ``vf_fields``. ``ip link set dev PF vf N ...``.
 
         The kernel sets them one after the other and stops at the first that the driver refuses.

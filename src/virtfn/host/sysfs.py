@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from virtfn.errors import UsageError, VirtfnError
-from virtfn.host.kernel_errors import Attempt, errno_word
+from virtfn.host.kernel_errors import KernelCall, errno_word
 from virtfn.model.addresses import PciAddress
 from virtfn.model.finding import Action, UseCase
 from virtfn.model.inventory import Known, Unknown
@@ -197,7 +197,7 @@ def read_number(path: Path) -> Known[int]:
         return Unknown(f"{path.name} holds {found[:20]!r}, which is no number")
 
 
-def write_text(path: Path, content: str, attempt: Attempt) -> None:
+def write_text(path: Path, content: str, attempt: KernelCall) -> None:
     """One write(2), as ``echo`` does it. Raises what ``Attempt.refused`` says.
 
     The file is never created, and the buffer is written at once: a sysfs file is a call to the driver.
@@ -212,7 +212,7 @@ def write_text(path: Path, content: str, attempt: Attempt) -> None:
         raise _refusal(attempt, error) from error
 
 
-def _refusal(attempt: Attempt, error: OSError) -> VirtfnError:
+def _refusal(attempt: KernelCall, error: OSError) -> VirtfnError:
     return attempt.refused(error.errno or 0)
 
 

@@ -20,7 +20,7 @@ from virtfn.model.fields import VF_FIELDS
 from virtfn.model.inventory import Known, Unknown, VfLinkState, VfState, Vlan, VlanProtocol
 
 if TYPE_CHECKING:
-    from virtfn.host.kernel_errors import Attempt
+    from virtfn.host.kernel_errors import KernelCall
     from virtfn.model.plan import Target, Value
 
 _MAC, _VLAN, _TX_RATE, _SPOOFCHK, _LINK_STATE, _RATE, _RSS_QUERY_EN = 1, 2, 3, 4, 5, 6, 7
@@ -47,7 +47,7 @@ _EVERYBODY = MacAddress(b"\xff" * 6)
 Parts: TypeAlias = Mapping[int, bytes]
 """The content of a VF's entry in IFLA_VFINFO_LIST: the first part of each type."""
 Decode: TypeAlias = "Callable[[Parts], Known[Any]]"
-Encode: TypeAlias = "Callable[[int, Value, Attempt], bytes]"
+Encode: TypeAlias = "Callable[[int, Value, KernelCall], bytes]"
 """VF index, value, what is attempted; raises UsageError for a value of the wrong form."""
 Change: TypeAlias = "tuple[Target, str, Value]"
 """Target, field, the value it must have."""
@@ -88,7 +88,7 @@ def read_vf_field(vf: VfState, field: str) -> Known[Value]:
     return VF_FIELDS[field].read(vf)
 
 
-def encode_vf_field(vf: int, field: str, value: Value, attempt: Attempt) -> bytes:
+def encode_vf_field(vf: int, field: str, value: Value, attempt: KernelCall) -> bytes:
     """The attribute that sets one field of one VF, for ``RouteSocket.set_vf``.
 
     Raises UsageError for a field that has no codec or a value of the wrong form.
@@ -121,26 +121,26 @@ def _codec(field: str) -> VfCodec:
     return VF_CODECS[field]
 
 
-def switch(value: Value, attempt: Attempt) -> bool:
+def switch(value: Value, attempt: KernelCall) -> bool:
     """``value`` where it is true or false. Raises UsageError."""
     if not isinstance(value, bool):
         raise wrong(value, "true or false", attempt)
     return value
 
 
-def number(value: Value, least: int, most: int, attempt: Attempt) -> int:
+def number(value: Value, least: int, most: int, attempt: KernelCall) -> int:
     """``value`` where it is a whole number from ``least`` to ``most``. Raises UsageError."""
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         raise wrong(value, f"a whole number from {least} to {most}", attempt)
     return value
 
 
-def wrong(value: Value, wanted: str, attempt: Attempt) -> UsageError:
+def wrong(value: Value, wanted: str, attempt: KernelCall) -> UsageError:
     """The error for a value that is not what it should be."""
     return UsageError(f"{attempt.call}: {value!r} is not {wanted}", where=attempt.where)
 
 
-def hardware_address(value: Value, attempt: Attempt) -> MacAddress:
+def hardware_address(value: Value, attempt: KernelCall) -> MacAddress:
     """``value`` where it is a MAC address as text. Raises UsageError."""
     if not isinstance(value, str):
         raise wrong(value, "a MAC address", attempt)
@@ -170,7 +170,7 @@ def _address(kind: int, start: int) -> Decode:
     return decode
 
 
-def _encode_mac(vf: int, value: Value, attempt: Attempt) -> bytes:
+def _encode_mac(vf: int, value: Value, attempt: KernelCall) -> bytes:
     return _MAC_ATTRIBUTE.pack(_MAC_ATTRIBUTE.size, _MAC, vf, hardware_address(value, attempt).octets)
 
 
@@ -205,7 +205,7 @@ def _vlan_list(parts: Parts) -> list[tuple[int, int, bytes]]:
     return found
 
 
-def _encode_vlan(vf: int, value: Value, attempt: Attempt) -> bytes:
+def _encode_vlan(vf: int, value: Value, attempt: KernelCall) -> bytes:
     """An 802.1Q tag goes in the old IFLA_VF_VLAN, which every kernel knows; 802.1ad needs the list of Linux 4.9."""
     if not isinstance(value, Mapping) or "id" not in value:
         raise wrong(value, "a VLAN with id, qos and protocol", attempt)
@@ -234,7 +234,7 @@ def _rate_decoder(place: int, what: str) -> Decode:
     return decode
 
 
-def _encode_rate(vf: int, value: Value, attempt: Attempt) -> bytes:
+def _encode_rate(vf: int, value: Value, attempt: KernelCall) -> bytes:
     names = VF_FIELDS["rate"].key_names
     if not isinstance(value, Mapping) or value.keys() != set(names):
         raise wrong(value, f"a rate with {' and '.join(names)}", attempt)
@@ -249,7 +249,7 @@ def _link_state(parts: Parts) -> Known[VfLinkState]:
     return _unreported("a link state" if state == _NOT_REPORTED else f"a link state that is known ({state})")
 
 
-def _encode_link_state(vf: int, value: Value, attempt: Attempt) -> bytes:
+def _encode_link_state(vf: int, value: Value, attempt: KernelCall) -> bytes:
     if value not in _LINK_STATES:
         raise wrong(value, "auto, enable or disable", attempt)
     return _ONE_NUMBER.pack(_ONE_NUMBER.size, _LINK_STATE, vf, _LINK_STATES.index(VfLinkState(str(value))))
@@ -262,7 +262,7 @@ def _switch_codec(name: str, kind: int, what: str) -> VfCodec:
         setting = _setting(parts, kind)
         return unknown if setting == _NOT_REPORTED else setting != 0
 
-    def encode(vf: int, value: Value, attempt: Attempt) -> bytes:
+    def encode(vf: int, value: Value, attempt: KernelCall) -> bytes:
         return _ONE_NUMBER.pack(_ONE_NUMBER.size, kind, vf, switch(value, attempt))
 
     return VfCodec({name: decode}, encode)
@@ -279,7 +279,7 @@ def _guid_codec(name: str, kind: int, what: str) -> VfCodec:
         guid: int = _GUID.unpack_from(part)[1]
         return guid.to_bytes(8, "big").hex(":")
 
-    def encode(vf: int, value: Value, attempt: Attempt) -> bytes:
+    def encode(vf: int, value: Value, attempt: KernelCall) -> bytes:
         if not isinstance(value, str) or not _GUID_TEXT.fullmatch(value):
             raise wrong(value, "a GUID of 8 octets", attempt)
         return attribute(kind, _GUID.pack(vf, int(value.replace(":", ""), 16)))

@@ -23,7 +23,7 @@ from virtfn.model.place import HOST, Place
 from virtfn.model.plan import Plan, Value
 from virtfn.model.serialization import to_json
 from virtfn.model.subject import Subject
-from virtfn.model.transaction import Status, Summary, Transaction
+from virtfn.model.transaction import Status, Transaction, TransactionSummary
 
 _BLOCK = 8192
 """How much is read first of a file's beginning, and of its end."""
@@ -148,12 +148,12 @@ class FileJournal:
         for number, _ in sorted(self._files()):
             yield self.load(number)
 
-    def summaries(self) -> Iterator[Summary]:
+    def summaries(self) -> Iterator[TransactionSummary]:
         """What ``all`` yields, without plans, so that a long history costs little; one BROKEN file stops nothing."""
         for number, path in sorted(self._files()):
             yield self._summary_or_broken(number, path)
 
-    def newest(self) -> Summary | None:
+    def newest(self) -> TransactionSummary | None:
         """The summary with the highest number; None where there is none."""
         newest = max(self._files(), default=None)
         return self._summary_or_broken(*newest) if newest else None
@@ -178,20 +178,20 @@ class FileJournal:
             if numbers:
                 sync_folder(self._folder)
 
-    def _summary_or_broken(self, number: int, path: str) -> Summary:
+    def _summary_or_broken(self, number: int, path: str) -> TransactionSummary:
         try:
             return self._summary(path)
         except SpecError as fault:
-            return Summary.broken(number, str(fault))
+            return TransactionSummary.broken(number, str(fault))
 
-    def _may_be(self, path: str, matches: Callable[[Summary], bool]) -> bool:
+    def _may_be(self, path: str, matches: Callable[[TransactionSummary], bool]) -> bool:
         """Whether the summary matches; a file without a readable summary may, so that it is read and reported."""
         try:
             return matches(self._summary(path))
         except SpecError:
             return True
 
-    def _summary(self, path: str) -> Summary:
+    def _summary(self, path: str) -> TransactionSummary:
         try:
             handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             try:

@@ -14,7 +14,7 @@ from virtfn.errors import SpecError
 from virtfn.model.place import Place
 from virtfn.model.plan import Plan
 from virtfn.model.serialization import decode, to_json
-from virtfn.model.transaction import Status, Summary, Transaction
+from virtfn.model.transaction import Status, Transaction, TransactionSummary
 
 FORMAT = 2
 _HEADER = frozenset(("format", "id", "kind", "place", "boot_id", "started", "title", "steps", "confirm_within_s"))
@@ -73,7 +73,7 @@ def read_transaction(where: str, data: bytes, boot_id: str) -> Transaction:
     return transaction
 
 
-def read_summary(where: str, head: bytes, events: bytes, boot_id: str) -> Summary:
+def read_summary(where: str, head: bytes, events: bytes, boot_id: str) -> TransactionSummary:
     """The summary of a file: ``head`` holds its first line, ``events`` all whole lines from its last status on.
 
     Where it has no status yet, ``events`` holds all lines after the plan. Raises SpecError.
@@ -95,7 +95,7 @@ def read_summary(where: str, head: bytes, events: bytes, boot_id: str) -> Summar
         raise _unreadable(line, fault) from fault
     if ended_by_boot(status, header["boot_id"], boot_id):
         status = Status.ENDED
-    return Summary(
+    return TransactionSummary(
         header["id"],
         header["kind"],
         header["title"],

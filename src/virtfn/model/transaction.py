@@ -45,7 +45,7 @@ _SENTENCES = {
 
 
 @dataclass(frozen=True)
-class Summary:
+class TransactionSummary:
     """A transaction without its plan. ``kind``: its subject, as text; ``steps``, ``done``: the number of them.
 
     ``confirm_within_s``: how long after its commit it has to be confirmed; None: it need not be. ``status_boot_s``:
@@ -119,9 +119,9 @@ class Transaction:
     status_boot_s: float | None = None
 
     @property
-    def summary(self) -> Summary:
+    def summary(self) -> TransactionSummary:
         """The same without its plan."""
-        return Summary(
+        return TransactionSummary(
             self.id,
             str(self.plan.subject),
             self.plan.title,

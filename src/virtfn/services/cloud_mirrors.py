@@ -1,15 +1,15 @@
 """Mirrors between ports of a cloud: which ports are meant, what refuses one, what making it takes. Changes nothing."""
 
-from virtfn.model.cloud.mirror import CloudMirror, CloudPort, NameMatches
+from virtfn.model.cloud.mirror import CloudMirror, MirrorPort, NameMatches
 from virtfn.model.finding import refuse
 from virtfn.planning.cloud.mirror import choose, guard_findings, of_server, plan_mirror
-from virtfn.services.interfaces import CloudPorts
+from virtfn.services.interfaces import MirrorPorts
 
 
 class CloudMirrors:
     """One cloud. Every method reads it again."""
 
-    def __init__(self, ports: CloudPorts) -> None:
+    def __init__(self, ports: MirrorPorts) -> None:
         self._ports = ports
 
     def plan(self, source: str, copy: str, *, as_admin: bool = False) -> CloudMirror:
@@ -22,7 +22,7 @@ class CloudMirrors:
         refuse(guard_findings(first, second, as_admin=as_admin), f"{first.label} to {second.label}")
         return plan_mirror(first, second, self._ports.nic_agents(), as_admin=as_admin)
 
-    def _find(self, word: str) -> CloudPort:
+    def _find(self, word: str) -> MirrorPort:
         named = self._ports.named(word) if word else NameMatches()  # "" is the name of all that have none
         server, _, port = word.rpartition(":")
         if server and port and not named.ports and not named.servers:

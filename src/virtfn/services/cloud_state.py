@@ -24,7 +24,7 @@ from virtfn.planning.cloud.plan import differences, once_restored, plan_down, pl
 from virtfn.planning.cloud.preflight import doubts
 from virtfn.planning.cloud.readiness import Readiness, placement, progress, readiness
 from virtfn.services.events import InterruptedFound, RecoveryIncomplete, ServerProgress
-from virtfn.services.interfaces import Cloud
+from virtfn.services.interfaces import CloudWorld
 
 _CHANGED = "the cloud has changed since the plan was made"
 _AGAIN = (Action(UseCase.CLOUD_PLAN),)
@@ -66,7 +66,7 @@ class CloudService:
 
     def __init__(
         self,
-        cloud: Cloud,
+        cloud: CloudWorld,
         journal: Journal,
         engine: Transactions,
         *,

@@ -10,7 +10,7 @@ from virtfn.engine.transaction import Transactions
 from virtfn.errors import ConflictError, LockHeld, PermissionDenied, UsageError, VirtfnError
 from virtfn.model.finding import Action, UseCase
 from virtfn.model.subject import HostSubject
-from virtfn.model.transaction import Status, Summary, Transaction
+from virtfn.model.transaction import Status, Transaction, TransactionSummary
 from virtfn.services.events import ConfirmationOverdue
 
 _POLL_S = 0.2
@@ -82,7 +82,7 @@ class Confirmations:
             sleep(_POLL_S)
         return self._journal.load(number)
 
-    def _summary(self, number: int) -> Summary:
+    def _summary(self, number: int) -> TransactionSummary:
         """The newest one costs no reading of its plan, and it is that while it is watched."""
         newest = self._journal.newest()
         return newest if newest and newest.id == number else self._journal.load(number).summary
@@ -103,7 +103,7 @@ class Confirmations:
         return done
 
 
-def overdue(journal: Journal) -> Summary | None:
+def overdue(journal: Journal) -> TransactionSummary | None:
     """The transaction that was to be confirmed by now. Only the newest can be, as nothing else is begun before that.
 
     None, too, where this user cannot read the journal.
@@ -138,9 +138,9 @@ def _actions(journal: Journal, number: int, *use_cases: UseCase) -> tuple[Action
     return tuple(Action(use_case, (str(number),), journal.place) for use_case in use_cases)
 
 
-def _is_settled(entry: Summary) -> bool:
+def _is_settled(entry: TransactionSummary) -> bool:
     return entry.confirmed or entry.status in (Status.ROLLED_BACK, Status.ENDED, Status.INCOMPLETE)
 
 
-def _is_overdue(journal: Journal, entry: Summary) -> bool:
+def _is_overdue(journal: Journal, entry: TransactionSummary) -> bool:
     return entry.confirm_by_boot_s is not None and journal.now_s() >= entry.confirm_by_boot_s

@@ -25,7 +25,7 @@ from virtfn.model.serialization import decode
 from virtfn.model.subject import MirrorSubject
 from virtfn.model.transaction import Status, Transaction
 from virtfn.planning.host.lookup import find_vf
-from virtfn.services.interfaces import Host, MirrorStore
+from virtfn.services.interfaces import HostWorld, MirrorStore
 
 
 def mirrored_vfs(store: MirrorStore, journal: Journal) -> tuple[VfRef, ...]:
@@ -66,7 +66,7 @@ def last_proof(entry: Transaction) -> ProofReport | None:
 class DeclaredMirrors:
     """Lists the mirrors with their observed status, and finds one by what the user calls it."""
 
-    def __init__(self, host: Host, journal: Journal, engine: Transactions, store: MirrorStore) -> None:
+    def __init__(self, host: HostWorld, journal: Journal, engine: Transactions, store: MirrorStore) -> None:
         self._host = host
         self._journal = journal
         self._engine = engine

@@ -8,7 +8,7 @@ from virtfn.engine.transaction import Transactions
 from virtfn.errors import ConflictError, UsageError
 from virtfn.model.finding import Action, UseCase
 from virtfn.model.subject import CloudAction, CloudSubject, MirrorSubject
-from virtfn.model.transaction import Status, Summary, Transaction
+from virtfn.model.transaction import Status, Transaction, TransactionSummary
 from virtfn.services.confirmation import refuse_unconfirmed
 
 
@@ -31,7 +31,7 @@ class History:
         """All transactions, oldest first. Raises SpecError for one that cannot be read."""
         return tuple(self._journal.all())
 
-    def summaries(self) -> tuple[Summary, ...]:
+    def summaries(self) -> tuple[TransactionSummary, ...]:
         """All transactions without their plans, oldest first; one that cannot be read is BROKEN."""
         return tuple(self._journal.summaries())
 
@@ -96,7 +96,7 @@ class History:
             raise UsageError("there is no transaction to roll back", actions=self._see)
         return self._revocable(chosen)
 
-    def prunable(self, retention: Retention) -> tuple[Summary, ...]:
+    def prunable(self, retention: Retention) -> tuple[TransactionSummary, ...]:
         """What ``prune`` would remove, oldest first: what the retention does not keep.
 
         Never the newest transaction, as its number must not be used again, nor one that is unfinished, waits to be
@@ -106,7 +106,7 @@ class History:
         old = everything[: max(0, len(everything) - max(1, retention.keep or 1))]
         return tuple(one for one in old if not _is_needed(one) and not _is_recent(one, retention.days))
 
-    def prune(self, chosen: tuple[Summary, ...]) -> None:
+    def prune(self, chosen: tuple[TransactionSummary, ...]) -> None:
         """Remove these transactions for good, but none that is needed by now. Raises LockHeld."""
         with self._journal.lock():
             asked = {one.id for one in chosen}
@@ -130,12 +130,12 @@ class History:
         return entry
 
 
-def _is_needed(one: Summary) -> bool:
+def _is_needed(one: TransactionSummary) -> bool:
     is_mirror = one.is_about(MirrorSubject) and one.status is Status.COMMITTED
     return one.status.unfinished or one.awaits_confirmation or one.status is Status.BROKEN or is_mirror
 
 
-def _is_recent(one: Summary, days: float | None) -> bool:
+def _is_recent(one: TransactionSummary, days: float | None) -> bool:
     if days is None:
         return False
     return datetime.fromisoformat(one.started) > datetime.now(UTC) - timedelta(days=days)

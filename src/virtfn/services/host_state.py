@@ -19,7 +19,7 @@ from virtfn.planning.host.lookup import device_of
 from virtfn.planning.host.pf_match import absent
 from virtfn.planning.host.plan import plan_host
 from virtfn.services.confirmation import refuse_blocked
-from virtfn.services.interfaces import Host
+from virtfn.services.interfaces import HostWorld
 
 StartWatchdog = Callable[[int, float], None]
 """Starts the process that rolls a transaction back unless it is confirmed within so many seconds."""
@@ -34,7 +34,7 @@ class HostService:
 
     def __init__(
         self,
-        host: Host,
+        host: HostWorld,
         journal: Journal,
         engine: Transactions,
         host_dependencies: Callable[[], HostDependencies],

@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # who works on a host need not wait for the types of clouds
     from virtfn.model.probe import ProbeBurst, Tally
 
 
-class Host(World, Protocol):
+class HostWorld(World, Protocol):
     """The host's kernel: observed as a whole, read and written by field."""
 
     def observe(self) -> Inventory:
@@ -28,7 +28,7 @@ class Host(World, Protocol):
         """MACs that the host knows to live beyond this PF (neighbour table, bridge FDB), each with its origin."""
 
 
-class Cloud(World, Protocol):
+class CloudWorld(World, Protocol):
     """A cloud: observed by the tag of one spec, read and written by field (``model/cloud/fields``).
 
     Deleted servers are gone when ``write`` or ``write_all`` returns.
@@ -48,7 +48,7 @@ class Cloud(World, Protocol):
         """What was observed before, with the spec's ports and servers as they are now. Raises CloudError."""
 
 
-class CloudPorts(Protocol):
+class MirrorPorts(Protocol):
     """A cloud's ports, looked up by what a person calls them."""
 
     def named(self, word: str) -> NameMatches:

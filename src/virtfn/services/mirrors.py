@@ -37,7 +37,7 @@ from virtfn.planning.host.lookup import find_vf
 from virtfn.services.confirmation import refuse_blocked, refuse_unconfirmed
 from virtfn.services.declared_mirrors import DeclaredMirrors, last_proof, unfinished_mirrors
 from virtfn.services.events import InterruptedFound, StrategyNotProven
-from virtfn.services.interfaces import Host, MirrorStore
+from virtfn.services.interfaces import HostWorld, MirrorStore
 from virtfn.services.probe_points import Pair, ProbeOrigins, probe_points_of
 from virtfn.services.prover import Prover
 
@@ -47,7 +47,7 @@ class MirrorService:
 
     def __init__(
         self,
-        host: Host,
+        host: HostWorld,
         journal: Journal,
         engine: Transactions,
         store: MirrorStore,

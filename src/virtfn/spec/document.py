@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 from virtfn.errors import SpecError
 from virtfn.spec.constants import FORMAT
-from virtfn.spec.problems import KEY, SYNTAX, TOO_BIG, Findings, Path, Placed, Position, quoted, refusal
+from virtfn.spec.problems import KEY, SYNTAX, TOO_BIG, Findings, Path, PlacedFinding, Position, quoted, refusal
 from virtfn.spec.yaml_nodes import MAX_DEPTH, MAX_NODES, ListNode, MapNode, Node, Refused, ScalarNode, node_of
 
 MAX_BYTES = 1024 * 1024
@@ -41,7 +41,7 @@ def decoded(data: bytes, *, file: str) -> str:
         line = data.count(b"\n", 0, error.start) + 1
         column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
         what = f"not text: it holds the byte {data[error.start]:#04x}"
-        raise refusal([Placed.of(SYNTAX, Position(file, line, column), what, _NOT_TEXT)]) from error
+        raise refusal([PlacedFinding.of(SYNTAX, Position(file, line, column), what, _NOT_TEXT)]) from error
 
 
 def source_of(name: str | pathlib.Path, stdin: BinaryIO | None = None) -> tuple[str, str]:
@@ -78,7 +78,7 @@ def read(text: str, file: str, *, form: str = FORMAT) -> Document:
     node = node_of(text, file)
     if node is None or (isinstance(node, ScalarNode) and node.value is None):
         fix = f"begin it with the line virtfn: {form}"
-        raise Refused(Placed.of(SYNTAX, Position(file, 1), "the file is empty", fix))
+        raise Refused(PlacedFinding.of(SYNTAX, Position(file, 1), "the file is empty", fix))
     reader = _Reader(file)
     data = reader.plain(node, (), 1)
     return Document(data, Findings(file, reader.lines, reader.found))
@@ -92,11 +92,11 @@ def _check(text: str, file: str) -> None:
         line = text.count("\n", 0, found.start()) + 1
         column = found.start() - text.rfind("\n", 0, found.start())
         what = f"not text: it holds U+{ord(found[0]):04X}"
-        raise Refused(Placed.of(SYNTAX, Position(file, line, column), what, _NOT_TEXT))
+        raise Refused(PlacedFinding.of(SYNTAX, Position(file, line, column), what, _NOT_TEXT))
 
 
-def _too_big(size: int, file: str) -> Placed:
-    return Placed.of(TOO_BIG, Position(file, 1), f"too big: {size} octets", _TOO_BIG)
+def _too_big(size: int, file: str) -> PlacedFinding:
+    return PlacedFinding.of(TOO_BIG, Position(file, 1), f"too big: {size} octets", _TOO_BIG)
 
 
 class _Reader:
@@ -104,7 +104,7 @@ class _Reader:
 
     def __init__(self, file: str) -> None:
         self.lines: dict[Path, int] = {}
-        self.found: list[Placed] = []
+        self.found: list[PlacedFinding] = []
         self._file = file
         self._spent = 0
 
@@ -159,10 +159,10 @@ class _Reader:
         if self._spent > 2 * MAX_NODES:
             remedy = "aliases make the file much bigger than it looks; write it with each and ranges of VFs"
             what = f"more than {MAX_NODES} values with all aliases"
-            raise Refused(Placed.of(TOO_BIG, Position(self._file, line), what, remedy))
+            raise Refused(PlacedFinding.of(TOO_BIG, Position(self._file, line), what, remedy))
         if depth > MAX_DEPTH:
             what = f"nested more than {MAX_DEPTH} deep with all aliases"
-            raise Refused(Placed.of(TOO_BIG, Position(self._file, line), what, "a host spec needs six levels"))
+            raise Refused(PlacedFinding.of(TOO_BIG, Position(self._file, line), what, "a host spec needs six levels"))
 
     def _fault(self, line: int, what: str, remedy: str) -> None:
-        self.found.append(Placed.of(KEY, Position(self._file, line), what, remedy))
+        self.found.append(PlacedFinding.of(KEY, Position(self._file, line), what, remedy))

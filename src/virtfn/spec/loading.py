@@ -11,7 +11,17 @@ from virtfn.model.desired import DesiredHost, DesiredPf, PfMatch
 from virtfn.spec.constants import FORMAT, RESERVED
 from virtfn.spec.document import read
 from virtfn.spec.host_format import KEYS_OF, HostEntry
-from virtfn.spec.problems import CONFLICT, OTHER_FORMAT, SYNTAX, Findings, Path, Placed, Position, quoted, refusal
+from virtfn.spec.problems import (
+    CONFLICT,
+    OTHER_FORMAT,
+    SYNTAX,
+    Findings,
+    Path,
+    PlacedFinding,
+    Position,
+    quoted,
+    refusal,
+)
 from virtfn.spec.pydantic_errors import FormatWords, kind_of, place_of, worded
 from virtfn.spec.rules import MAX_NAMED, desired_pf, differences
 from virtfn.spec.yaml_nodes import Refused
@@ -85,7 +95,7 @@ def load(sources: Sequence[tuple[str, str]]) -> DesiredHost:
     """
     if not sources:
         raise SpecError.of([SYNTAX.at("spec", "no spec is given", fix="name a file")])
-    faults: list[Placed] = []
+    faults: list[PlacedFinding] = []
     entries: list[_Read] = []
     for file, text in sources:
         found, its_faults = _file(file, text)
@@ -97,7 +107,7 @@ def load(sources: Sequence[tuple[str, str]]) -> DesiredHost:
     return DesiredHost(tuple(kept))
 
 
-def _file(file: str, text: str) -> tuple[list[_Read], list[Placed]]:
+def _file(file: str, text: str) -> tuple[list[_Read], list[PlacedFinding]]:
     """The entries of one file that have a ``match``, and the faults of the file."""
     try:
         document = read(text, file)
@@ -186,7 +196,7 @@ class _Draft:
             holder.pop(path[-1], None)
 
 
-def _merged(entries: Iterable[_Read]) -> tuple[list[DesiredPf], list[Placed]]:
+def _merged(entries: Iterable[_Read]) -> tuple[list[DesiredPf], list[PlacedFinding]]:
     """One entry for each ``match``, and a fault for each that contradicts an earlier one."""
     first: dict[PfMatch, _Read] = {}
     clashes = []
@@ -195,5 +205,5 @@ def _merged(entries: Iterable[_Read]) -> tuple[list[DesiredPf], list[Placed]]:
         keys = differences(earlier.pf, entry.pf)
         if keys:
             what = f"{entry.path}: the PF ({entry.pf.match}) has an entry at {earlier.pf.where} that differs in {keys}"
-            clashes.append(Placed.of(CONFLICT, Position(entry.file, entry.line), what, CONFLICT.fix))
+            clashes.append(PlacedFinding.of(CONFLICT, Position(entry.file, entry.line), what, CONFLICT.fix))
     return [entry.pf for entry in first.values()], clashes

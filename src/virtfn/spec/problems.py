@@ -42,14 +42,14 @@ class Position:
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedFinding:
     """A finding and the position that its ``subject`` names: what findings of several files are sorted by."""
 
     position: Position
     finding: Finding
 
     @classmethod
-    def of(cls, kind: FindingKind, position: Position, what: str, fix: str) -> "Placed":
+    def of(cls, kind: FindingKind, position: Position, what: str, fix: str) -> "PlacedFinding":
         """A finding of this kind at this position."""
         return cls(position, kind.at(str(position), what, fix=fix))
 
@@ -60,14 +60,14 @@ class Findings:
 
     file: str
     lines: Mapping[Path, int] = field(default_factory=dict)
-    found: list[Placed] = field(default_factory=list)
+    found: list[PlacedFinding] = field(default_factory=list)
 
     def add(self, path: Path, what: str, remedy: str, kind: FindingKind = VALUE) -> None:
         """Note a fault of the value at ``path``, or of the nearest one above that stands in the file."""
         known = self.nearest(path)
         label = path_text(known)
         position = Position(self.file, self.lines.get(known, 1))
-        self.found.append(Placed.of(kind, position, f"{label}: {what}" if label else what, remedy))
+        self.found.append(PlacedFinding.of(kind, position, f"{label}: {what}" if label else what, remedy))
 
     def nearest(self, path: Path) -> Path:
         """The longest part of ``path`` that stands in the file."""
@@ -84,11 +84,11 @@ class Findings:
         return f"{self.file}:{self.line(path)}"
 
 
-def refusal(found: Iterable[Placed], *, files: Sequence[str] = ()) -> SpecError:
+def refusal(found: Iterable[PlacedFinding], *, files: Sequence[str] = ()) -> SpecError:
     """One error for all findings, in the order of ``files`` and lines."""
     places = {file: place for place, file in reversed(list(enumerate(files)))}
 
-    def order(one: Placed) -> tuple[int, int, int]:
+    def order(one: PlacedFinding) -> tuple[int, int, int]:
         return places.get(one.position.file, 0), one.position.line, one.position.column or 0
 
     return SpecError.of([one.finding for one in sorted(dict.fromkeys(found), key=order)])

@@ -20,7 +20,7 @@ MAX_NAMED = MAX_NUM_VFS + 1
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedValue:
     """A value of a VF and where it stands."""
 
     value: Any
@@ -31,9 +31,11 @@ class Placed:
 class Layer:
     """The values of VFs by index and field, from entries that go before each other in no way."""
 
-    values: dict[int, dict[str, Placed]] = field(default_factory=dict)
+    values: dict[int, dict[str, PlacedValue]] = field(default_factory=dict)
 
-    def add(self, selection: Selection, said: Mapping[str, Placed]) -> Iterator[tuple[Placed, Placed, int]]:
+    def add(
+        self, selection: Selection, said: Mapping[str, PlacedValue]
+    ) -> Iterator[tuple[PlacedValue, PlacedValue, int]]:
         """Put in what an entry says; yields each value that contradicts an earlier one, that one, and the VF."""
         for index in selection.indexes:
             values = self.values.setdefault(index, {})
@@ -62,11 +64,11 @@ def desired_pf(entry: PfKeys, path: Path, findings: Findings, budget: list[int])
     )
 
 
-def _said(vf: DesiredVf, path: Path) -> dict[str, Placed]:
-    return {name: Placed(value, (*path, name)) for name, value in vars(vf).items() if value is not UNSET}
+def _said(vf: DesiredVf, path: Path) -> dict[str, PlacedValue]:
+    return {name: PlacedValue(value, (*path, name)) for name, value in vars(vf).items() if value is not UNSET}
 
 
-def _spread(entry: PfKeys, path: Path, findings: Findings, budget: list[int]) -> dict[int, dict[str, Placed]]:
+def _spread(entry: PfKeys, path: Path, findings: Findings, budget: list[int]) -> dict[int, dict[str, PlacedValue]]:
     """What each VF under ``vfs`` gets, the entry of one VF before ranges."""
     ranges, singles = Layer(), Layer()
     clashes: dict[tuple[Path, Path], list[int]] = {}
@@ -101,7 +103,9 @@ def _check_indexes(entry: PfKeys, path: Path, findings: Findings) -> None:
             findings.add((*path, "vfs", key), what, remedy, CONFLICT)
 
 
-def _check_rates(each: Mapping[str, Placed], vfs: Mapping[int, Mapping[str, Placed]], findings: Findings) -> None:
+def _check_rates(
+    each: Mapping[str, PlacedValue], vfs: Mapping[int, Mapping[str, PlacedValue]], findings: Findings
+) -> None:
     """A limit below the guarantee is refused by the kernel: net/core/rtnetlink.c, rtnl_set_vf_rate."""
     seen: set[tuple[Path, Path]] = set()
     for said in chain((each,), ({**each, **own} for own in vfs.values())):
@@ -115,8 +119,8 @@ def _check_rates(each: Mapping[str, Placed], vfs: Mapping[int, Mapping[str, Plac
 
 def _check_addresses(
     entry: PfKeys,
-    each: Mapping[str, Placed],
-    vfs: Mapping[int, Mapping[str, Placed]],
+    each: Mapping[str, PlacedValue],
+    vfs: Mapping[int, Mapping[str, PlacedValue]],
     path: Path,
     findings: Findings,
 ) -> None:

@@ -24,7 +24,7 @@ from ruamel.yaml.events import (
 )
 
 from virtfn.model.finding import FindingKind
-from virtfn.spec.problems import SYNTAX, TOO_BIG, Placed, Position, quoted
+from virtfn.spec.problems import SYNTAX, TOO_BIG, PlacedFinding, Position, quoted
 from virtfn.spec.yaml_scalars import Scalar, resolved
 
 MAX_DEPTH = 16
@@ -44,7 +44,7 @@ _CHECK = "look at the indentation, the colons and the quotes on this line and th
 class Refused(Exception):
     """The text cannot be read at all; ``fault`` says why. Caught within this room."""
 
-    def __init__(self, fault: Placed) -> None:
+    def __init__(self, fault: PlacedFinding) -> None:
         super().__init__(fault.finding.what)
         self.fault = fault
 
@@ -91,11 +91,11 @@ def node_of(text: str, file: str) -> Node | None:
         raise Refused(_not_yaml(Position(file, composer.line), _GIVES_UP)) from error
 
 
-def _not_yaml(position: Position, why: str, fix: str = _CHECK) -> Placed:
-    return Placed.of(SYNTAX, position, f"not YAML: {why}", fix)
+def _not_yaml(position: Position, why: str, fix: str = _CHECK) -> PlacedFinding:
+    return PlacedFinding.of(SYNTAX, position, f"not YAML: {why}", fix)
 
 
-def _syntax(error: MarkedYAMLError, file: str) -> Placed:
+def _syntax(error: MarkedYAMLError, file: str) -> PlacedFinding:
     mark = error.problem_mark or error.context_mark
     what = ", ".join(_one_line(part) for part in (error.context, error.problem) if part)
     remedy = "indent with spaces: YAML takes no tabs there" if "\\t" in what else _CHECK
@@ -191,4 +191,4 @@ class _Composer:
             yield self._node(event, depth + 1)
 
     def _refused(self, what: str, remedy: str, kind: FindingKind = SYNTAX) -> Refused:
-        return Refused(Placed.of(kind, Position(self._file, self.line), what, remedy))
+        return Refused(PlacedFinding.of(kind, Position(self._file, self.line), what, remedy))

@@ -9,7 +9,7 @@ from virtfn.model.mirror import DeclaredMirror
 from virtfn.model.place import HOST
 from virtfn.model.plan import Plan, Value
 from virtfn.model.subject import Subject
-from virtfn.model.transaction import Status, Summary, Transaction
+from virtfn.model.transaction import Status, Transaction, TransactionSummary
 
 
 class MemoryJournal:
@@ -83,11 +83,11 @@ class MemoryJournal:
         """All transactions, oldest first."""
         yield from [self._kept[number] for number in sorted(self._kept)]
 
-    def summaries(self) -> Iterator[Summary]:
+    def summaries(self) -> Iterator[TransactionSummary]:
         """What ``all`` yields, without plans."""
         return (entry.summary for entry in self.all())
 
-    def newest(self) -> Summary | None:
+    def newest(self) -> TransactionSummary | None:
         """The summary with the highest number."""
         return self._kept[max(self._kept)].summary if self._kept else None
 

@@ -15,7 +15,7 @@ from virtfn.cli.main import main
 from virtfn.cloud.port_lookup import OpenStackPorts
 from virtfn.errors import CloudDenied, ExitCode, GuardRefused, UsageError
 from virtfn.model.addresses import PciAddress
-from virtfn.model.cloud.mirror import CloudPort, NameMatches, PortNetwork, PortOwner, PreparationState, Project
+from virtfn.model.cloud.mirror import MirrorPort, NameMatches, PortNetwork, PortOwner, PreparationState, Project
 from virtfn.model.cloud.observed import NicAgent
 from virtfn.model.inventory import Known, Unknown
 from virtfn.planning.cloud.mirror import guard_findings, plan_mirror
@@ -27,9 +27,9 @@ PFS = {"physnet1": ("ens1f0",), "physnet2": ("ens1f1", "ens1f2")}
 AGENT = NicAgent("compute1", True, tuple(PFS), PFS)
 
 
-def port(name: str, function: int, **changed: Any) -> CloudPort:
+def port(name: str, function: int, **changed: Any) -> MirrorPort:
     return replace(
-        CloudPort(
+        MirrorPort(
             id=f"id-of-{name}",
             name=name,
             project=PROOF,
@@ -56,7 +56,7 @@ WEB, PROBE = port("web", 3), port("probe", 1)
 class FewPorts:
     """A cloud's ports: those given, and their servers."""
 
-    ports: tuple[CloudPort, ...] = (WEB, PROBE)
+    ports: tuple[MirrorPort, ...] = (WEB, PROBE)
     agents: Known[tuple[NicAgent, ...]] = (AGENT,)
     asked: list[str] = field(default_factory=list)
 
@@ -71,7 +71,7 @@ class FewPorts:
     def nic_agents(self) -> Known[tuple[NicAgent, ...]]:
         return self.agents
 
-    def _of(self, owner: PortOwner) -> tuple[CloudPort, ...]:
+    def _of(self, owner: PortOwner) -> tuple[MirrorPort, ...]:
         return tuple(one for one in self.ports if one.owner == owner)
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from virtfn.errors import UsageError
-from virtfn.host.kernel_errors import Attempt
+from virtfn.host.kernel_errors import KernelCall
 from virtfn.host.netdev_fields import LINK_CODECS, read_link_field
 from virtfn.host.vf_fields import VF_CODECS, encode_vf_field, read_vf_field
 from virtfn.host.vfinfo import Link
@@ -24,7 +24,7 @@ VF = VfState(
     node_guid="22:44:33:00:33:11:00:33",
     port_guid="10:21:33:12:00:11:22:10",
 )
-ATTEMPT = Attempt("p2p1/3", "setting it")
+ATTEMPT = KernelCall("p2p1/3", "setting it")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from virtfn.errors import CapabilityError, KernelRefused, PermissionDenied, UsageError
 from virtfn.host.devlink import eswitch_mode
 from virtfn.host.kernel import KernelHost
-from virtfn.host.kernel_errors import Attempt
+from virtfn.host.kernel_errors import KernelCall
 from virtfn.host.rtnetlink import RouteSocket
 from virtfn.model.inventory import EswitchMode, Unknown
 from virtfn.model.plan import Target
@@ -84,9 +84,9 @@ def test_a_write_without_permission_says_run_as_root() -> None:
 
 
 def test_errors_of_permission_are_their_own_kind() -> None:
-    assert isinstance(Attempt("p2p1", "setting mtu").refused(1), PermissionDenied)
-    assert isinstance(Attempt("p2p1", "setting mtu").refused(13), PermissionDenied)
-    busy = Attempt("p2p1", "setting mtu").refused(16, "device is in use")
+    assert isinstance(KernelCall("p2p1", "setting mtu").refused(1), PermissionDenied)
+    assert isinstance(KernelCall("p2p1", "setting mtu").refused(13), PermissionDenied)
+    busy = KernelCall("p2p1", "setting mtu").refused(16, "device is in use")
     assert isinstance(busy, KernelRefused)
     assert str(busy) == "p2p1: setting mtu was refused: Device or resource busy (EBUSY): device is in use"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from virtfn.errors import KernelRefused, UsageError
-from virtfn.host.kernel_errors import Attempt
+from virtfn.host.kernel_errors import KernelCall
 from virtfn.host.sysfs import Sysfs, read_number, write_text
 from virtfn.model.addresses import PciAddress
 from virtfn.model.inventory import Unknown
@@ -93,7 +93,7 @@ def test_a_device_without_sriov_is_refused_by_name(host_root: Path, address: str
 
 
 def test_a_write_that_fails_names_the_errno_the_call_and_the_command(tmp_path: Path) -> None:
-    attempt = Attempt("p2p1", "writing 4 to sriov_numvfs", "echo 4 > /sys/...")
+    attempt = KernelCall("p2p1", "writing 4 to sriov_numvfs", "echo 4 > /sys/...")
     with pytest.raises(KernelRefused, match=r"p2p1: writing 4 to sriov_numvfs was refused: .*ENOENT") as refused:
         write_text(tmp_path / "sriov_numvfs", "4", attempt)
     assert (refused.value.errno, refused.value.command) == (2, "echo 4 > /sys/...")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from virtfn.errors import LabError
-from virtfn.lab.channel.jobs import Completed, Job, Stream
+from virtfn.lab.channel.jobs import Completed, OutputStream, RemoteJob
 from virtfn.lab.channel.ports import Channel, GuestGone
 from virtfn.lab.guest.agent import Agent
 from virtfn.lab.guest.jobs import BecomeJob
@@ -52,7 +52,7 @@ def channel(tmp_path: Path) -> Iterator[Channel]:
 
 def run(channel: Channel, *argv: str, stdin: bytes = b"", terminal: tuple[int, int] | None = None) -> Completed:
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)}
-    return Job(channel, argv, env=env, cwd="/", terminal=terminal).communicate(stdin, timeout_s=20)
+    return RemoteJob(channel, argv, env=env, cwd="/", terminal=terminal).communicate(stdin, timeout_s=20)
 
 
 def test_streams_and_exit_code_come_back_apart(channel: Channel) -> None:
@@ -118,13 +118,13 @@ def test_a_module_is_run_as_main(channel: Channel) -> None:
 
 
 def test_a_terminal_has_a_size_and_takes_ctrl_c(channel: Channel) -> None:
-    job = Job(
+    job = RemoteJob(
         channel, ["sh", "-c", "stty size; sleep 30"], env={"PATH": os.environ["PATH"]}, cwd="/", terminal=(33, 99)
     )
     output, deadline = b"", time.monotonic() + 15
     while job.returncode is None and time.monotonic() < deadline:
         for stream, data in job.events(0.2):
-            assert stream is Stream.STDOUT
+            assert stream is OutputStream.STDOUT
             output += data
             job.write(b"\x03")
     assert b"33 99" in output
@@ -132,14 +132,14 @@ def test_a_terminal_has_a_size_and_takes_ctrl_c(channel: Channel) -> None:
 
 
 def test_a_program_that_takes_too_long_is_an_error(channel: Channel) -> None:
-    job = Job(channel, ["sleep", "30"], cwd="/")
+    job = RemoteJob(channel, ["sleep", "30"], cwd="/")
     with pytest.raises(LabError, match=r"did not end within 0\.2 s"):
         job.communicate(timeout_s=0.2)
 
 
 def test_a_new_hello_ends_what_ran(channel: Channel, tmp_path: Path) -> None:
     note = tmp_path / "pid"
-    Job(channel, ["sh", "-c", f"echo $$ > {note}.new; mv {note}.new {note}; sleep 30"], cwd="/")
+    RemoteJob(channel, ["sh", "-c", f"echo $$ > {note}.new; mv {note}.new {note}; sleep 30"], cwd="/")
     deadline = time.monotonic() + 10
     while not note.exists() and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -159,7 +159,7 @@ def test_garbage_from_a_client_that_was_killed_is_passed_over(channel: Channel) 
 
 def test_a_request_that_makes_no_sense_is_refused(channel: Channel) -> None:
     with pytest.raises(LabError, match="could not start it"):
-        Job(channel, [], cwd="/").communicate(timeout_s=10)
+        RemoteJob(channel, [], cwd="/").communicate(timeout_s=10)
 
 
 def test_a_port_is_one_clients_at_a_time(channel: Channel, tmp_path: Path) -> None:

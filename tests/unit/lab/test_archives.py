@@ -27,7 +27,7 @@ def test_cpio_lists_what_was_written(busybox: str) -> None:
     entries = [
         initramfs.folder("bin"),
         initramfs.file("bin/tool", b"#!/bin/sh\n", executable=True),
-        initramfs.Entry("bin/alias", stat.S_IFLNK | 0o777, b"tool"),
+        initramfs.ArchiveEntry("bin/alias", stat.S_IFLNK | 0o777, b"tool"),
         initramfs.file("empty", b""),
     ]
     command = [busybox, "cpio", "-tv"]

@@ -9,7 +9,7 @@ from virtfn.lab.build import netdevsim
 from virtfn.lab.build.kernel import Kernel
 from virtfn.lab.build.packages import Package, Packages
 from virtfn.lab.build.parts import Chosen, chosen_kernel
-from virtfn.lab.build.prepare import Aims, Preparation, kernel_packages
+from virtfn.lab.build.prepare import Aims, LabPreparation, kernel_packages
 from virtfn.lab.build.sources import Distribution
 from virtfn.lab.build.store import Store
 from virtfn.lab.machine.folders import Folders
@@ -94,7 +94,7 @@ def test_a_source_of_another_version_is_refused() -> None:
 
 
 def test_a_dry_run_on_a_bare_machine_names_what_would_be_fetched(tmp_path: Path) -> None:
-    preparation = Preparation(Folders(tmp_path, tmp_path), lambda text: None)
+    preparation = LabPreparation(Folders(tmp_path, tmp_path), lambda text: None)
     preparation.packages = DEBIAN
     lines = [f"{line.part} {line.what} {line.how}".strip() for line in preparation.forecast(Aims())]
     assert "kernel linux-image-amd64 from bookworm-backports would be fetched" in lines
@@ -102,7 +102,7 @@ def test_a_dry_run_on_a_bare_machine_names_what_would_be_fetched(tmp_path: Path)
 
 
 def test_a_dry_run_names_systemd_where_it_is_asked_for(tmp_path: Path) -> None:
-    preparation = Preparation(Folders(tmp_path / "cache", tmp_path / "run"), lambda text: None)
+    preparation = LabPreparation(Folders(tmp_path / "cache", tmp_path / "run"), lambda text: None)
     assert "systemd" not in {line.part for line in preparation.forecast(Aims())}
     assert ("systemd", "would be fetched") in {
         (line.part, line.how) for line in preparation.forecast(Aims(systemd=True))

@@ -23,7 +23,7 @@ _MOUNTS = ("lower", "layer", "upper", "new")
 
 
 @dataclass(frozen=True)
-class Entry:
+class ArchiveEntry:
     """One name in the archive: a folder, a file with ``data``, or a symbolic link whose target is ``data``."""
 
     path: str
@@ -31,24 +31,24 @@ class Entry:
     data: bytes = b""
 
 
-def folder(path: str) -> Entry:
+def folder(path: str) -> ArchiveEntry:
     """A folder, 0755."""
-    return Entry(path, stat.S_IFDIR | 0o755)
+    return ArchiveEntry(path, stat.S_IFDIR | 0o755)
 
 
-def file(path: str, data: bytes, *, executable: bool = False) -> Entry:
+def file(path: str, data: bytes, *, executable: bool = False) -> ArchiveEntry:
     """A regular file, 0644, or 0755 where it is executable."""
-    return Entry(path, stat.S_IFREG | (0o755 if executable else 0o644), data)
+    return ArchiveEntry(path, stat.S_IFREG | (0o755 if executable else 0o644), data)
 
 
-def archive(entries: list[Entry]) -> bytes:
+def archive(entries: list[ArchiveEntry]) -> bytes:
     """The archive as bytes: owner root, times 0, so that the same entries always give the same bytes."""
     parts = [_record(number, entry) for number, entry in enumerate(entries, start=1)]
-    parts.append(_record(0, Entry("TRAILER!!!", 0)))
+    parts.append(_record(0, ArchiveEntry("TRAILER!!!", 0)))
     return b"".join(parts)
 
 
-def _record(number: int, entry: Entry) -> bytes:
+def _record(number: int, entry: ArchiveEntry) -> bytes:
     name = entry.path.encode() + b"\0"
     links = 2 if stat.S_ISDIR(entry.mode) else 1
     fields = (number, entry.mode, 0, 0, links, 0, len(entry.data), 0, 0, 0, 0, len(name), 0)
@@ -78,7 +78,7 @@ def make_initramfs(store: Store, kernel: Kernel) -> Path:
     return store.make(KIND, initramfs_key(kernel), build, need_mb=100) / "initramfs"
 
 
-def _entries(kernel: Kernel) -> list[Entry]:
+def _entries(kernel: Kernel) -> list[ArchiveEntry]:
     tree = kernel.tree()
     first = tree.load(BOOT_MODULES)
     devices = [module for module in tree.load(DEVICE_MODULES) if module not in first]

@@ -45,7 +45,7 @@ class Aims:
     python: Path | None = None
 
 
-class Preparation:
+class LabPreparation:
     """One run of ``lab prepare`` for one user."""
 
     def __init__(self, folders: Folders, say: Callable[[str], None]) -> None:

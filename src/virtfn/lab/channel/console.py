@@ -11,7 +11,7 @@ import tty
 from collections.abc import Iterator, Sequence
 from types import FrameType
 
-from virtfn.lab.channel.jobs import Job, Stream
+from virtfn.lab.channel.jobs import OutputStream, RemoteJob
 from virtfn.lab.machine.machine import Machine
 
 _TURN_S = 0.5
@@ -30,7 +30,7 @@ def attach_console(machine: Machine, argv: Sequence[str], *, terminal: bool) -> 
     return code if code >= 0 else 128 - code
 
 
-def _pump(job: Job) -> int:
+def _pump(job: RemoteJob) -> int:
     source: int | None = _stdin()
     while job.returncode is None:
         if source is not None and job.room:
@@ -47,7 +47,7 @@ def _pump(job: Job) -> int:
         elif source is None and not job.input_ended:
             job.end_input()
         for stream, data in job.events(_TURN_S):
-            _write(1 if stream is Stream.STDOUT else 2, data)
+            _write(1 if stream is OutputStream.STDOUT else 2, data)
     return job.returncode
 
 
@@ -86,7 +86,7 @@ def _raw(terminal: bool) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _signals_to(job: Job) -> Iterator[None]:
+def _signals_to(job: RemoteJob) -> Iterator[None]:
     def pass_on(number: int, _: FrameType | None) -> None:
         job.signal(number)
 

@@ -17,7 +17,7 @@ _CHUNK = 32 * 1024
 _PASSED_ON = ("TERM", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "LANG", "LC_ALL", "TZ")
 
 
-class Stream(StrEnum):
+class OutputStream(StrEnum):
     """Which output a chunk came from. On a terminal all is STDOUT."""
 
     STDOUT = "out"
@@ -54,7 +54,7 @@ def guest_environment(caller: Mapping[str, str], extra: Mapping[str, str] | None
     return env | dict(extra or {})
 
 
-class Job:
+class RemoteJob:
     """A running program. ``events`` must be read to its end; leaving the channel kills the program."""
 
     def __init__(
@@ -101,7 +101,7 @@ class Job:
         """Send a signal to the program and its children."""
         self._channel.say(t="signal", number=number)
 
-    def events(self, timeout_s: float) -> Iterator[tuple[Stream, bytes]]:
+    def events(self, timeout_s: float) -> Iterator[tuple[OutputStream, bytes]]:
         """Output that has come, waiting up to ``timeout_s`` for the first. Sets ``returncode`` when it ended.
 
         Raises GuestGone, and LabError where the agent could not start the program.
@@ -109,7 +109,7 @@ class Job:
         for message in self._channel.receive(timeout_s):
             match message.get("t"):
                 case "out" | "err" as stream:
-                    yield Stream(stream), base64.b64decode(message["d"])
+                    yield OutputStream(stream), base64.b64decode(message["d"])
                 case "ack":
                     self._unacknowledged -= int(message["n"])
                 case "exit":
@@ -120,7 +120,7 @@ class Job:
     def communicate(self, stdin: bytes = b"", *, timeout_s: float) -> Completed:
         """Feed ``stdin``, collect the output, wait for the end. Raises LabError after ``timeout_s``."""
         deadline = time.monotonic() + timeout_s
-        output = {Stream.STDOUT: bytearray(), Stream.STDERR: bytearray()}
+        output = {OutputStream.STDOUT: bytearray(), OutputStream.STDERR: bytearray()}
         left = memoryview(stdin)
         while self.returncode is None:
             while len(left) and self.room:
@@ -129,11 +129,15 @@ class Job:
             if not len(left) and not self.input_ended:
                 self.end_input()
             if time.monotonic() > deadline:
-                words = bytes(output[Stream.STDERR] or output[Stream.STDOUT])[-1000:].decode(errors="replace")
+                words = bytes(output[OutputStream.STDERR] or output[OutputStream.STDOUT])[-1000:].decode(
+                    errors="replace"
+                )
                 raise LabError(f"did not end within {timeout_s:g} s: {words}", where=" ".join(self.argv))
             for stream, data in self.events(min(1.0, deadline - time.monotonic())):
                 output[stream] += data
-        return Completed(self.argv, self.returncode, bytes(output[Stream.STDOUT]), bytes(output[Stream.STDERR]))
+        return Completed(
+            self.argv, self.returncode, bytes(output[OutputStream.STDOUT]), bytes(output[OutputStream.STDERR])
+        )
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ class End:
 
 
 @dataclass
-class Tally:
+class ReceiverTally:
     """What one receiver got. The longest gap is between two frames that came one after the other, or none came.
 
     ``first_at`` is the guest's monotonic clock at the first frame, None where none came.
@@ -111,14 +111,14 @@ class Tally:
         }
 
 
-class Stream:
+class FrameStream:
     """One sender and its receivers, in one process and one thread."""
 
     def __init__(self, source: End, targets: list[End], rate: float, seconds: float) -> None:
         self.rate, self.seconds = rate, min(seconds, _LONGEST_S)
         self.sender, source_mac = source.open()
         opened = [(target, *target.open()) for target in targets]
-        self.tallies = {packets: Tally(target) for target, packets, _ in opened}
+        self.tallies = {packets: ReceiverTally(target) for target, packets, _ in opened}
         self.run = os.urandom(8)
         self.addresses = (opened[0][2], source_mac)
         self.sent = self.send_errors = 0
@@ -204,7 +204,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--stop-on-eof", action="store_true")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(argv)
-    stream = Stream(options.source, options.targets, options.rate, options.seconds)
+    stream = FrameStream(options.source, options.targets, options.rate, options.seconds)
     stopped = stop_conditions(on_eof=options.stop_on_eof)
     print("flowing", file=sys.stderr, flush=True)  # noqa: T201
     stream.flow(stopped)

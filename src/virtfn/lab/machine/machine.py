@@ -12,7 +12,7 @@ from virtfn.errors import LabError
 from virtfn.lab.build.code import Code, bundle, changes, manifest_hash
 from virtfn.lab.build.execution import dying_words, last_words
 from virtfn.lab.build.store import exclusive
-from virtfn.lab.channel.jobs import Completed, Job, Upload
+from virtfn.lab.channel.jobs import Completed, RemoteJob, Upload
 from virtfn.lab.channel.ports import Channel, GuestGone, Hello
 from virtfn.lab.channel.wire import HostWire
 from virtfn.lab.machine import record as records
@@ -96,11 +96,11 @@ class Machine:
         env: Mapping[str, str] | None = None,
         cwd: str = "/root",
         terminal: tuple[int, int] | None = None,
-    ) -> Iterator[Job]:
-        """Start a program and give the running Job; leaving the block kills it if it still runs."""
+    ) -> Iterator[RemoteJob]:
+        """Start a program and give the running job; leaving the block kills it if it still runs."""
         with self._explaining_death(), Channel(self.folder) as channel:
             self._up_to_date(channel.greet(timeout_s=_GREET_S))
-            yield Job(channel, argv, env={**self._environment(), **(env or {})}, cwd=cwd, terminal=terminal)
+            yield RemoteJob(channel, argv, env={**self._environment(), **(env or {})}, cwd=cwd, terminal=terminal)
 
     def push(self, source: Path, name: str) -> None:
         """Have a file or folder of the project at ``/lab/code/<name>`` too, and keep it up to date from now on."""
@@ -173,10 +173,10 @@ class Machine:
             return
         with Channel(self.folder) as channel:
             channel.greet(timeout_s=_GREET_S)
-            have = Job(channel, [*_RECEIVE, "have"]).communicate(timeout_s=_TRANSFER_S).check()
+            have = RemoteJob(channel, [*_RECEIVE, "have"]).communicate(timeout_s=_TRANSFER_S).check()
             send, remove = changes(wanted, json.loads(have.stdout))
             data = bundle(self._code, wanted, send, remove, hello.magic)
-            Job(channel, [*_RECEIVE, "code"]).communicate(data, timeout_s=_TRANSFER_S).check()
+            RemoteJob(channel, [*_RECEIVE, "code"]).communicate(data, timeout_s=_TRANSFER_S).check()
 
     @contextlib.contextmanager
     def _explaining_death(self) -> Iterator[None]:

@@ -44,7 +44,7 @@ class PortNetwork:
 
 
 @dataclass(frozen=True)
-class CloudPort:
+class MirrorPort:
     """One port. Only administrators can read where it is bound, and to which VF.
 
     ``pci_slot`` and ``physical_network`` are of its binding:profile, as nova wrote it; None: it has none.
@@ -78,8 +78,8 @@ class CloudPort:
 class NameMatches:
     """The ports and servers that have one name or id; each server with its ports."""
 
-    ports: tuple[CloudPort, ...] = ()
-    servers: tuple[tuple[PortOwner, tuple[CloudPort, ...]], ...] = ()
+    ports: tuple[MirrorPort, ...] = ()
+    servers: tuple[tuple[PortOwner, tuple[MirrorPort, ...]], ...] = ()
 
 
 class PreparationState(StrEnum):
@@ -119,8 +119,8 @@ class CloudMirror:
     ``warnings`` are for who is about to do it, ``notes`` say what else is known, ``lookups`` are commands that show it.
     """
 
-    source: CloudPort
-    copy: CloudPort
+    source: MirrorPort
+    copy: MirrorPort
     host: str
     physical_network: str
     pf: Known[str]

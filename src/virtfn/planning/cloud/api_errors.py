@@ -67,7 +67,7 @@ CLOUDS_YAML = _fault(
 
 
 @dataclass(frozen=True)
-class _Row:
+class _ErrorRow:
     """What an error means. Of ``words``, ``status`` and ``exceptions`` (names of classes) one is what it is known by.
 
     ``what`` and ``fix`` may use the named groups of ``words``; "": those of the kind. ``may_be_at_work``: the request
@@ -94,8 +94,10 @@ class _Row:
         return self.kind.at(where, what, evidence=evidence, fix=self.fix.format(**named))
 
 
-def _words(pattern: str, kind: FindingKind, what: str, fix: str = "", error: type[CloudError] = CloudError) -> _Row:
-    return _Row(kind, words=re.compile(pattern), what=what, fix=fix, error=error)
+def _words(
+    pattern: str, kind: FindingKind, what: str, fix: str = "", error: type[CloudError] = CloudError
+) -> _ErrorRow:
+    return _ErrorRow(kind, words=re.compile(pattern), what=what, fix=fix, error=error)
 
 
 _ROWS = (
@@ -177,36 +179,36 @@ _ROWS = (
         "a flavor with disk 0 boots from an image for administrators only",
         error=CloudDenied,
     ),
-    _Row(NOT_SIGNED_IN, status=401, what="the cloud does not accept these credentials", error=CloudDenied),
-    _Row(
+    _ErrorRow(NOT_SIGNED_IN, status=401, what="the cloud does not accept these credentials", error=CloudDenied),
+    _ErrorRow(
         NOT_ALLOWED,
         status=403,
         what="these credentials do not allow it: provider networks, hosts and agents are for administrators",
         fix="use the credentials of an administrator",
         error=CloudDenied,
     ),
-    _Row(CLOUD_AWAY, status=502, what="a service of the cloud does not answer", error=CloudUnreachable),
-    _Row(CLOUD_AWAY, status=503, what="a service of the cloud does not answer", error=CloudUnreachable),
-    _Row(
+    _ErrorRow(CLOUD_AWAY, status=502, what="a service of the cloud does not answer", error=CloudUnreachable),
+    _ErrorRow(CLOUD_AWAY, status=503, what="a service of the cloud does not answer", error=CloudUnreachable),
+    _ErrorRow(
         CLOUD_AWAY,
         status=504,
         what="a service of the cloud does not answer in time",
         error=CloudUnreachable,
         may_be_at_work=True,
     ),
-    _Row(
+    _ErrorRow(
         CLOUDS_YAML,
         exceptions=frozenset({"ConfigException", "MissingRequiredOptions", "NoMatchingPlugin", "PlainException"}),
         what="the SDK cannot use this entry of clouds.yaml",
         error=CloudUnreachable,
     ),
-    _Row(
+    _ErrorRow(
         CLOUD_AWAY,
         exceptions=frozenset({"NeverSent"}),
         what="there is no connection to the cloud",
         error=CloudUnreachable,
     ),
-    _Row(
+    _ErrorRow(
         CLOUD_AWAY,
         exceptions=frozenset({"ResourceTimeout", "ClientException", "OSError"}),
         what="the cloud does not answer",

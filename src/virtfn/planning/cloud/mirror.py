@@ -13,8 +13,8 @@ from virtfn.model.addresses import PciAddress
 from virtfn.model.cloud.mirror import (
     BOUND,
     CloudMirror,
-    CloudPort,
     HostSide,
+    MirrorPort,
     NameMatches,
     PortOwner,
     Preparation,
@@ -66,7 +66,7 @@ OTHER_PROJECT = _guard(
 )
 
 
-def choose(word: str, named: NameMatches) -> CloudPort:
+def choose(word: str, named: NameMatches) -> MirrorPort:
     """The one port that a name or an id means: a port, or the direct port of a server. Raises UsageError."""
     if len(named.ports) + len(named.servers) > 1:
         raise UsageError(
@@ -91,7 +91,7 @@ def of_server(named: NameMatches, port: str) -> NameMatches:
     return NameMatches(tuple(one for _, ports in named.servers for one in ports if port in (one.name, one.id)))
 
 
-def guard_findings(source: CloudPort, copy: CloudPort, *, as_admin: bool) -> tuple[Finding, ...]:
+def guard_findings(source: MirrorPort, copy: MirrorPort, *, as_admin: bool) -> tuple[Finding, ...]:
     """All that refuses a mirror of ``source`` to ``copy``; ``as_admin`` allows two projects."""
     found = [*_by_itself(source), *(_by_itself(copy) if copy.id != source.id else ()), *_together(source, copy)]
     if not as_admin:
@@ -100,7 +100,7 @@ def guard_findings(source: CloudPort, copy: CloudPort, *, as_admin: bool) -> tup
 
 
 def plan_mirror(
-    source: CloudPort, copy: CloudPort, agents: Known[tuple[NicAgent, ...]], *, as_admin: bool = False
+    source: MirrorPort, copy: MirrorPort, agents: Known[tuple[NicAgent, ...]], *, as_admin: bool = False
 ) -> CloudMirror:
     """What a mirror takes, of two ports that no guard refuses."""
     host, network = str(source.host), _physical_network(source) or ""
@@ -126,7 +126,7 @@ def _said(named: NameMatches) -> Iterator[str]:
         yield f"server {server.id} (project {server.project})"
 
 
-def _port_of(server: PortOwner, ports: tuple[CloudPort, ...]) -> CloudPort:
+def _port_of(server: PortOwner, ports: tuple[MirrorPort, ...]) -> MirrorPort:
     direct = [one for one in ports if one.vnic_type == _DIRECT]
     fit = direct or [one for one in ports if one.vnic_type in _ON_A_NIC]
     if len(fit) == 1:
@@ -141,7 +141,7 @@ def _port_of(server: PortOwner, ports: tuple[CloudPort, ...]) -> CloudPort:
     raise UsageError("it has no port with a VF", where=f"server {server.name}", hint=f"its ports: {there}")
 
 
-def _by_itself(port: CloudPort) -> Iterator[Finding]:
+def _by_itself(port: MirrorPort) -> Iterator[Finding]:
     """What refuses any mirror of this port."""
     label = port.label
     if port.vnic_type != _DIRECT:
@@ -158,7 +158,7 @@ def _by_itself(port: CloudPort) -> Iterator[Finding]:
         yield NOT_TOLD.at(label, f"which VF {label} has is not known: {why}")
 
 
-def _together(source: CloudPort, copy: CloudPort) -> Iterator[Finding]:
+def _together(source: MirrorPort, copy: MirrorPort) -> Iterator[Finding]:
     """What refuses a mirror of these two; what is not known of one port is a finding of that port."""
     if source.id == copy.id:
         yield SAME_PORT.at(source.label, f"source and copy are one port, {source.label}")
@@ -177,7 +177,7 @@ def _together(source: CloudPort, copy: CloudPort) -> Iterator[Finding]:
         yield from _two_vfs(source, copy, pair)
 
 
-def _two_vfs(source: CloudPort, copy: CloudPort, pair: str) -> Iterator[Finding]:
+def _two_vfs(source: MirrorPort, copy: MirrorPort, pair: str) -> Iterator[Finding]:
     first, second = source.pci_slot, copy.pci_slot
     if not isinstance(first, PciAddress) or not isinstance(second, PciAddress):
         return
@@ -188,7 +188,7 @@ def _two_vfs(source: CloudPort, copy: CloudPort, pair: str) -> Iterator[Finding]
         yield OTHER_PF.at(pair, f"the VFs of {pair}, {first} and {second}, cannot be of one PF: other PCI domains")
 
 
-def _two_projects(source: CloudPort, copy: CloudPort) -> Iterator[Finding]:
+def _two_projects(source: MirrorPort, copy: MirrorPort) -> Iterator[Finding]:
     owners = [*_owners(source), *_owners(copy)]
     if len({project.id for _, project in owners}) > 1:
         named = ", ".join(f"{what} is of {_told_apart(project, owners)}" for what, project in owners)
@@ -198,7 +198,7 @@ def _two_projects(source: CloudPort, copy: CloudPort) -> Iterator[Finding]:
         )
 
 
-def _owners(port: CloudPort) -> Iterator[tuple[str, Project]]:
+def _owners(port: MirrorPort) -> Iterator[tuple[str, Project]]:
     yield f"port {port.name or port.id}", port.project
     if port.owner:
         yield f"server {port.owner.name}", port.owner.project
@@ -210,7 +210,7 @@ def _told_apart(project: Project, owners: list[tuple[str, Project]]) -> str:
     return f"{project.name} ({project.id})" if project.name and len(alike) > 1 else str(project)
 
 
-def _physical_network(port: CloudPort) -> str | None:
+def _physical_network(port: MirrorPort) -> str | None:
     """The one that nova found the VF under, else its network's; None where neither is known."""
     for known in (port.physical_network, port.network.physical_network):
         if isinstance(known, str) and known:
@@ -235,7 +235,7 @@ def _pf(host: str, network: str, agents: Known[tuple[NicAgent, ...]]) -> Known[s
     return netdevs[0]
 
 
-def _preparations(copy: CloudPort, host: str, pf: Known[str]) -> Iterator[Preparation]:
+def _preparations(copy: MirrorPort, host: str, pf: Known[str]) -> Iterator[Preparation]:
     off = copy.port_security is False
     yield Preparation(
         f"port security of {copy.label} off",
@@ -261,7 +261,7 @@ def _preparations(copy: CloudPort, host: str, pf: Known[str]) -> Iterator[Prepar
     )
 
 
-def _host_side(source: CloudPort, copy: CloudPort, host: str, pf: Known[str]) -> HostSide:
+def _host_side(source: MirrorPort, copy: MirrorPort, host: str, pf: Known[str]) -> HostSide:
     netdev = pf if isinstance(pf, str) else "PF"
     return HostSide(
         host,
@@ -278,7 +278,7 @@ def _host_side(source: CloudPort, copy: CloudPort, host: str, pf: Known[str]) ->
     )
 
 
-def _warnings(source: CloudPort, copy: CloudPort, as_admin: bool) -> Iterator[str]:
+def _warnings(source: MirrorPort, copy: MirrorPort, as_admin: bool) -> Iterator[str]:
     if as_admin and any(_two_projects(source, copy)):
         every = [*_owners(source), *_owners(copy)]
         sent, read = (
@@ -288,7 +288,7 @@ def _warnings(source: CloudPort, copy: CloudPort, as_admin: bool) -> Iterator[st
         yield f"all that is sent to {sent} will be read by {read}"
 
 
-def _notes(source: CloudPort, copy: CloudPort, host: str, agents: Known[tuple[NicAgent, ...]]) -> Iterator[str]:
+def _notes(source: MirrorPort, copy: MirrorPort, host: str, agents: Known[tuple[NicAgent, ...]]) -> Iterator[str]:
     known = () if isinstance(agents, Unknown) else agents
     if any(not one.alive for one in known if one.host == host):
         yield f"the NIC Switch agent on {host} does not answer: what Neutron knows of these ports may be outdated"
@@ -306,7 +306,7 @@ def _notes(source: CloudPort, copy: CloudPort, host: str, agents: Known[tuple[Ni
     yield f"a stop of server {copy.owner.name if copy.owner else copy.label}, or a hard reboot, ends the mirror"
 
 
-def _lookups(source: CloudPort, copy: CloudPort, host: str) -> Iterator[str]:
+def _lookups(source: MirrorPort, copy: MirrorPort, host: str) -> Iterator[str]:
     columns = ("project_id", "device_id", "network_id", "binding_host_id", "binding_vif_type", "binding_profile")
     shown = [word for column in (*columns, "port_security_enabled") for word in ("-c", column)]
     for port in (source, copy):

@@ -61,7 +61,7 @@ def diff(desired: DesiredHost, inventory: Inventory) -> tuple[Difference, ...]:
     if faults:
         raise SpecError.of(faults)
     found = [one for entry in matches for one in _compared(entry)]
-    unreadable = [one for one in found if isinstance(one, _Unreadable)]
+    unreadable = [one for one in found if isinstance(one, _UnreadableField)]
     if unreadable:
         raise CapabilityError(
             "cannot be read, so could not be verified or undone: "
@@ -80,7 +80,7 @@ def native_driver(pf: PfState) -> str | None:
 
 
 @dataclass(frozen=True)
-class _Unreadable:
+class _UnreadableField:
     """A named field that cannot be read, and why."""
 
     target: Target
@@ -110,7 +110,7 @@ def _final_count(entry: DesiredPf, pf: PfState) -> int:
     return pf.num_vfs if isinstance(pf.num_vfs, int) else len(pf.vfs)
 
 
-def _compared(found: Match) -> Iterator[Difference | _Unreadable]:
+def _compared(found: Match) -> Iterator[Difference | _UnreadableField]:
     """The named fields of a PF and of its VFs that differ, in the order of writes."""
     entry, pf = found.entry, found.pf
     for row in _PF_ROWS:
@@ -121,7 +121,7 @@ def _compared(found: Match) -> Iterator[Difference | _Unreadable]:
         yield from _compared_vf(pf, index, entry.vf(index), entry.where)
 
 
-def _compared_vf(pf: PfState, index: int, wanted: DesiredVf, where: str) -> Iterator[Difference | _Unreadable]:
+def _compared_vf(pf: PfState, index: int, wanted: DesiredVf, where: str) -> Iterator[Difference | _UnreadableField]:
     vf = pf.vf(index)
     target = pf.vf_target(index)
     for row in _VF_ROWS:
@@ -153,11 +153,11 @@ def _wanted(row: Field, desired: DesiredPf | DesiredVf, state: PfState | VfState
 
 def _difference(
     target: Target, field: str, have: Known[Value], after: Known[Value], where: str, *, exists: bool = True
-) -> Difference | _Unreadable | None:
+) -> Difference | _UnreadableField | None:
     if isinstance(after, Unknown):
-        return _Unreadable(target, field, after.reason, where)
+        return _UnreadableField(target, field, after.reason, where)
     if isinstance(have, Unknown):
-        return _Unreadable(target, field, have.reason, where)
+        return _UnreadableField(target, field, have.reason, where)
     return None if exists and have == after else Difference(target, field, have, after, exists, where)
 
 

@@ -16,7 +16,7 @@ from virtfn.model.physnets import TWO_PHYSNETS, PhysicalNetworks, differ
 from virtfn.model.plan import Plan, Step, Writing
 from virtfn.planning.host.impact import counted, user_of
 from virtfn.planning.host.lookup import device_of
-from virtfn.planning.host.mac_owners import Claim, mac_owners
+from virtfn.planning.host.mac_owners import MacOwner, mac_owners
 
 
 @dataclass(frozen=True)
@@ -218,12 +218,12 @@ def _on_netdevs(context: GuardContext, netdevs: frozenset[str]) -> Iterator[tupl
 
 
 def _mac_twice(context: GuardContext) -> Iterator[Finding]:
-    claims: dict[MacAddress, list[Claim]] = {}
-    for claim in mac_owners(context.plan, context.inventory):
-        claims.setdefault(claim.mac, []).append(claim)
-    for mac, found in claims.items():
-        owners = [claim.label for claim in found]
-        if len(owners) > 1 and any(claim.written for claim in found):
+    by_mac: dict[MacAddress, list[MacOwner]] = {}
+    for owner in mac_owners(context.plan, context.inventory):
+        by_mac.setdefault(owner.mac, []).append(owner)
+    for mac, found in by_mac.items():
+        owners = [owner.label for owner in found]
+        if len(owners) > 1 and any(owner.written for owner in found):
             yield MAC_TWICE.at(
                 owners[0],
                 f"{' and '.join(owners)} would have one MAC, {mac}: frames for one reach both, or only the other",

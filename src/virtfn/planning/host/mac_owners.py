@@ -9,7 +9,7 @@ from virtfn.model.plan import Plan, Writing
 
 
 @dataclass(frozen=True)
-class Claim:
+class MacOwner:
     """``label`` has ``mac``; ``written``: the plan sets it."""
 
     label: str
@@ -17,7 +17,7 @@ class Claim:
     written: bool
 
 
-def mac_owners(plan: Plan, inventory: Inventory) -> tuple[Claim, ...]:
+def mac_owners(plan: Plan, inventory: Inventory) -> tuple[MacOwner, ...]:
     """The MACs of all PFs and VFs after the plan, where they are known and not zero.
 
     A VF without an admin MAC has its netdev's, where one can be seen.
@@ -28,19 +28,19 @@ def mac_owners(plan: Plan, inventory: Inventory) -> tuple[Claim, ...]:
         for step in plan.steps
         if step.field == "mac" and step.writing is not Writing.IMPLIED
     }
-    claims = [Claim(label, mac, written=True) for label, mac in written.values()]
+    owners = [MacOwner(label, mac, written=True) for label, mac in written.values()]
     for pf in inventory.pfs:
-        claims += _standing(pf, gone=pf.device in counts, written=frozenset(written))
-    return tuple(claim for claim in claims if not claim.mac.is_zero)
+        owners += _standing(pf, gone=pf.device in counts, written=frozenset(written))
+    return tuple(one for one in owners if not one.mac.is_zero)
 
 
-def _standing(pf: PfState, *, gone: bool, written: frozenset[str]) -> Iterator[Claim]:
+def _standing(pf: PfState, *, gone: bool, written: frozenset[str]) -> Iterator[MacOwner]:
     if isinstance(pf.mac, MacAddress):
-        yield Claim(pf.label, pf.mac, written=False)
+        yield MacOwner(pf.label, pf.mac, written=False)
     for vf in () if gone else pf.vfs:
         mac = _working_mac(vf)
         if mac and str(pf.ref(vf.index)) not in written:
-            yield Claim(f"{pf.label}/{vf.index}", mac, written=False)
+            yield MacOwner(f"{pf.label}/{vf.index}", mac, written=False)
 
 
 def _working_mac(vf: VfState) -> MacAddress | None:

@@ -9,7 +9,7 @@ from virtfn.planning.host.impact import counted
 
 
 @dataclass(frozen=True)
-class Summary:
+class PlanSummary:
     """VFs made where there were none; PFs and VFs changed; PFs whose VFs are recreated; VFs destroyed for good.
 
     ``disrupted_vfs`` are the VFs of all PFs with a step that disturbs bystanders.
@@ -33,10 +33,10 @@ class Summary:
         return f"Plan: {said or 'nothing to change'}{disruptive}"
 
 
-def summary(plan: Plan) -> Summary:
+def summary(plan: Plan) -> PlanSummary:
     """The numbers of a host's plan. A field that ends as it began counts as no change."""
     counts = [_count_change(plan, target) for target in _targets(plan, "num_vfs")]
-    return Summary(
+    return PlanSummary(
         create=sum(after for before, after in counts if not before),
         change=len({target for (target, _), step in _net(plan).items() if step is not None}),
         replace=sum(1 for before, after in counts if before and after),
