@@ -19,7 +19,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> MirrorStore:
 
 def mirror(id: int, copy: int = 2, transaction: int = 7) -> DeclaredMirror:
     pf = "0000:01:00.0"
-    spec = MirrorSpec(id, VfRef(pf, 3), VfRef(pf, copy), tuple(Direction), "twin-mac", (100, 200))
+    spec = MirrorSpec(id, VfRef(pf, 3), VfRef(pf, copy), tuple(Direction), "twin-mac")
     return DeclaredMirror(spec, transaction)
 
 

@@ -27,15 +27,14 @@ OTHER_PF = FindingKind(
 class MirrorRequest:
     """Copy to ``copy`` what reaches ``source`` (``directions``); VFs as the user writes them.
 
-    ``strategy``: "" lets the driver table choose. ``vlans``: only these; empty: all. ``literal`` keeps the PF down/up
-    of the field note's recipe. ``forced`` names findings to override.
+    ``strategy``: "" lets the driver table choose. ``literal`` keeps the PF down/up of the field note's recipe.
+    ``forced`` names findings to override.
     """
 
     source: str
     copy: str
     directions: tuple[Direction, ...] = (Direction.TO_SOURCE,)
     strategy: str = ""
-    vlans: tuple[int, ...] = ()
     literal: bool = False
     forced: frozenset[str] = frozenset()
 
@@ -49,7 +48,6 @@ class MirrorSpec:
     copy: VfRef
     directions: tuple[Direction, ...] = (Direction.TO_SOURCE,)
     strategy: str = ""
-    vlans: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

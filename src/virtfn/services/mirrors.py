@@ -203,7 +203,7 @@ class MirrorService:
         id = next(again, None) or self._store.next_id()
         (source_pf, source_vf), (copy_pf, copy_vf) = find(inventory, source), find(inventory, copy)
         return MirrorContext(
-            MirrorSpec(id, source, copy, request.directions, request.strategy, request.vlans),
+            MirrorSpec(id, source, copy, request.directions, request.strategy),
             source_pf,
             source_vf,
             copy_pf,

@@ -480,11 +480,6 @@ def test_a_direction_that_no_strategy_copies_is_refused_with_the_reason(rig: Rig
         rig.add("p2p1/3", "p2p1/2", directions=tuple(Direction))
 
 
-def test_a_vlan_filter_that_no_strategy_has_is_refused_with_the_reason(rig: Rig) -> None:
-    with pytest.raises(CapabilityError, match="twin-mac: it copies the frames of all VLANs"):
-        rig.add("p2p1/3", "p2p1/2", vlans=(100,))
-
-
 def test_a_pf_in_switchdev_mode_is_refused_by_the_strategy(rig: Rig) -> None:
     rig.host.pfs[0].eswitch_mode = EswitchMode.SWITCHDEV
     proposal = rig.propose("p2p1/3", "p2p1/2")

@@ -32,9 +32,6 @@ VLAN = FindingKind(
 DIRECTION = FindingKind(
     "direction", Severity.FAULT, "The strategy does not copy this direction.", "ask for frames to the source only"
 )
-VLAN_FILTER = FindingKind(
-    "vlan-filter", Severity.FAULT, "The strategy cannot copy some VLANs only.", "ask for all VLANs"
-)
 CANNOT = FindingKind(
     "strategy-cannot", Severity.FAULT, "The NIC, its driver or the VFs do not let this strategy work.", ""
 )
@@ -59,8 +56,6 @@ def findings_of(context: MirrorContext) -> Iterator[Finding]:
     for direction in context.spec.directions:
         if direction not in copied_directions(context.facts):
             yield DIRECTION.at(pair, f"it copies what is sent to {context.source_label}, not what is sent from it")
-    if context.spec.vlans:
-        yield VLAN_FILTER.at(pair, "it copies the frames of all VLANs that the source receives")
 
 
 def _vlan(context: MirrorContext) -> Iterator[Finding]:
