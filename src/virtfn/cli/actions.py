@@ -43,7 +43,8 @@ _OF_A_JOURNAL = (
 def command(action: Action) -> str:
     """The command line: ``virtfn rollback 3 --os-cloud lab``."""
     arguments = " ".join(action.arguments) or _ROWS[action.use_case][0]
-    return " ".join(part for part in ("virtfn", action.use_case, arguments, _option(action)) if part)
+    options = (part for name, value in action.options for part in (f"--{name}", value))
+    return " ".join(part for part in ("virtfn", action.use_case, arguments, *options, _option(action)) if part)
 
 
 def advice(actions: Sequence[Action]) -> str:

@@ -55,11 +55,15 @@ class UseCase(StrEnum):
 
 @dataclass(frozen=True)
 class Action:
-    """One use case to run next, with its arguments in order, at a place (this host, or a cloud)."""
+    """One use case to run next, with its arguments in order, at a place (this host, or a cloud).
+
+    ``options``: arguments by name, each with its value, "" for one that is only named.
+    """
 
     use_case: UseCase
     arguments: tuple[str, ...] = ()
     place: Place = HOST
+    options: tuple[tuple[str, str], ...] = ()
 
 
 def show(place: Place) -> Action:

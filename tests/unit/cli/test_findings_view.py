@@ -21,9 +21,11 @@ from virtfn.model.place import cloud_place
 IN_USE = FindingKind("vf-in-use", Severity.REFUSAL, "A VF is in use.", "stop its user first", overridable=True)
 LIMIT = FindingKind("limit", Severity.REFUSAL, "The NIC cannot do it.", "leave it out", overridable=True)
 SRC = ROOT / "src/virtfn"
-_OWN_WORDS = ("cli", "lab", "__main__.py", "api")  # the command line, the lab, and "Equivalent: ..." of the library
-_OTHER_PROGRAMS = (SRC / "planning/cloud", SRC / "host/vfio.py", SRC / "host/process.py")
-"""Where options of openstack's, QEMU's and systemd's command lines are."""
+_OWN_WORDS = ("cli", "__main__.py", "api")  # the command line, and "Equivalent: ..." of the library
+_OTHER_PROGRAMS = tuple(
+    SRC / path for path in ("planning/cloud", "host/vfio.py", "host/process.py", "lab/machine/qemu.py", "lab/guest")
+)
+"""Where options of openstack's, QEMU's, systemd's and the guest's own command lines are."""
 _UNIT = SRC / "services/boot_unit.py"  # it runs the command
 
 
@@ -66,6 +68,9 @@ def test_an_action_has_the_words_of_its_place() -> None:
     assert command(Action(UseCase.ROLLBACK, ("3",))) == "virtfn rollback 3"
     assert command(Action(UseCase.ROLLBACK, ("3",), lab)) == "virtfn rollback 3 --os-cloud lab"
     assert command(Action(UseCase.JOURNAL_LIST, place=cloud_place(None))) == "virtfn journal ls --cloud"
+    assert (
+        command(Action(UseCase.LAB_UP, options=(("wire", "host"), ("cold", "")))) == "virtfn lab up --wire host --cold"
+    )
     assert advice([Action(UseCase.RESUME, ("3",))]) == "`virtfn resume 3` finishes it"
 
 

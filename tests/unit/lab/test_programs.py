@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from virtfn.cli.actions import advice
 from virtfn.errors import LabError
 from virtfn.lab.build import programs
 from virtfn.lab.build.packages import Packages
@@ -28,7 +29,10 @@ def test_nothing_missing_does_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("version", "command"),
-    [("13", "sudo apt-get install --no-install-recommends no-such-package"), ("12", "lab prepare --programs")],
+    [
+        ("13", "sudo apt-get install --no-install-recommends no-such-package"),
+        ("12", "`virtfn lab prepare --programs` builds what the lab needs"),
+    ],
 )
 def test_without_root_the_command_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, command: str
@@ -37,7 +41,7 @@ def test_without_root_the_command_is_said(
     said: list[str] = []
     with pytest.raises(LabError, match="only root can: no-such-package") as failed:
         install_missing(missing_programs((ABSENT,)), packages(tmp_path, version), said.append)
-    assert command in failed.value.hint
+    assert command in (failed.value.hint.removeprefix("run: "), advice(failed.value.actions))
     assert said == ["no-such-program (a test): is not installed"]
 
 

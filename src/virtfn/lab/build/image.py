@@ -44,7 +44,7 @@ ETC = {
     "hostname": "lab\n",
     "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\nprotocols: files\n",
     "protocols": "ip 0 IP\nicmp 1 ICMP\ntcp 6 TCP\nudp 17 UDP\nipv6-icmp 58 IPv6-ICMP\n",
-    "os-release": 'ID=virtfn-lab\nNAME="virtfn lab"\nPRETTY_NAME="virtfn lab"\n',
+    "os-release": 'ID=virtfn-lab\nNAME="virtfn-lab"\nPRETTY_NAME="virtfn-lab"\n',
 }
 
 _FOUND = re.compile(r"=>\s+(/\S+)\s+\(0x|^\s+(/\S+)\s+\(0x", re.MULTILINE)

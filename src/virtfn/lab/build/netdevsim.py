@@ -55,13 +55,13 @@ def build_packages(kernel: Kernel, packages: Packages) -> list[Package]:
     if version is None or not shared:
         raise LabError(
             f"the headers of {kernel.release} are not in the package lists",
-            actions=(Action(UseCase.LAB_PREPARE, ("--refresh",)),),
+            actions=(Action(UseCase.LAB_PREPARE, options=(("refresh", ""),)),),
         )
     source = packages.find(f"linux-source-{version[0]}")
     if source.version != headers.version:
         raise LabError(
             f"the source is {source.version}, the kernel {headers.version}",
-            actions=(Action(UseCase.LAB_PREPARE, ("--refresh",)),),
+            actions=(Action(UseCase.LAB_PREPARE, options=(("refresh", ""),)),),
         )
     return [headers, *(packages.find(name) for name in shared), source]
 

@@ -169,7 +169,8 @@ def kernel_packages(packages: Packages) -> list[Package]:
     name = next((name for name in meta.depends if _IMAGE.fullmatch(name)), None)
     if name is None:
         raise LabError(
-            f"{meta.name} {meta.version} names no kernel", actions=(Action(UseCase.LAB_PREPARE, ("--refresh",)),)
+            f"{meta.name} {meta.version} names no kernel",
+            actions=(Action(UseCase.LAB_PREPARE, options=(("refresh", ""),)),),
         )
     found = packages.find(name)
     release = name.removeprefix("linux-image-").removeprefix("unsigned-")

@@ -12,6 +12,7 @@ from pathlib import Path
 from virtfn.errors import LabError
 from virtfn.lab.build.packages import Packages
 from virtfn.lab.machine.qemu import find_qemu
+from virtfn.model.finding import Action, UseCase
 
 _DYNAMIC = b"/ld-linux-x86-64.so.2"
 
@@ -100,7 +101,7 @@ def install_missing(missing: list[Missing], packages: Packages, say: Callable[[s
         raise LabError(f"these must be installed: {', '.join(names)}", hint="with this distribution's package tool")
     prefix = root_prefix()
     if prefix is None:
-        raise LabError(f"these must be installed, and only root can: {' '.join(names)}", hint=_by_hand(names, packages))
+        raise _only_root(names, packages)
     packages.update()
     packages.install(names, prefix)
     still = missing_programs(tuple(one.program for one in missing))
@@ -109,7 +110,10 @@ def install_missing(missing: list[Missing], packages: Packages, say: Callable[[s
     return names
 
 
-def _by_hand(names: list[str], packages: Packages) -> str:
+def _only_root(names: list[str], packages: Packages) -> LabError:
+    """How root installs them: with apt-get, or by this program, which knows the backports."""
+    what = f"these must be installed, and only root can: {' '.join(names)}"
     if packages.distribution.backports:
-        return f"run: sudo {shlex.quote(sys.argv[0])} lab prepare --programs"
-    return f"run: sudo apt-get install --no-install-recommends {' '.join(names)}"
+        again = Action(UseCase.LAB_PREPARE, options=(("programs", ""),))
+        return LabError(what, hint=f"run this as root: sudo {shlex.quote(sys.argv[0])}", actions=(again,))
+    return LabError(what, hint=f"run: sudo apt-get install --no-install-recommends {' '.join(names)}")

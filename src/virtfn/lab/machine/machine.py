@@ -125,7 +125,9 @@ class Machine:
     def wire(self) -> HostWire:
         """The host's end of the PFs' cable, where the lab was started so. Raises LabError otherwise."""
         if self.record.shape.wire is not Wire.HOST:
-            raise LabError("this lab's wire is inside the guest", actions=(Action(UseCase.LAB_UP, ("--wire", "host")),))
+            raise LabError(
+                "this lab's wire is inside the guest", actions=(Action(UseCase.LAB_UP, options=(("wire", "host"),)),)
+            )
         return HostWire(*wire_sockets(self.folder))
 
     def console(self, lines: int = 20) -> str:

@@ -136,7 +136,9 @@ def clean(run: Path) -> None:
     """Remove a machine's folder; end its QEMU first if nobody can be using it any more. Raises LabError if one is."""
     record = read(run)
     if record and record.alive:
-        raise LabError(f"a lab named {record.name} is up", actions=(Action(UseCase.LAB_DOWN, ("--name", record.name)),))
+        raise LabError(
+            f"a lab named {record.name} is up", actions=(Action(UseCase.LAB_DOWN, options=(("name", record.name),)),)
+        )
     if record:
         record.qemu.end()
     shutil.rmtree(run, ignore_errors=True)
