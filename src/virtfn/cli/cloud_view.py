@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from virtfn.cli.console import Console, Table
-from virtfn.cli.findings_view import finding_lines
+from virtfn.cli.findings_view import print_findings
 from virtfn.model.cloud.observed import (
     O,
     ObservedNetwork,
@@ -104,12 +104,10 @@ def _is_nothing(out: Console, view: CloudView) -> bool:
 
 
 def _print_remarks(out: Console, view: CloudView) -> None:
-    for line in (*view.differences, *view.remarks, *view.readiness.waiting):
+    for line in view.remarks:
         out.print(f"  ! {line}", style="yellow")
-    for where, word in view.readiness.failed:
-        out.print(f"  ! {where}: {word}", style="red")
-    for line, style in finding_lines(view.readiness.findings):
-        out.print(f"    {line}", style=style)
+    ready = view.readiness
+    print_findings(out, (*view.differences, *ready.waiting, *ready.failed, *ready.findings))
 
 
 def _rows(objects: Sequence[ObservedObject]) -> Iterator[_TableRow]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from virtfn.cli.console import Console
+from virtfn.cli.findings_view import print_findings
 from virtfn.model.finding import Finding
 from virtfn.model.plan import DEFINITION, Impact, Plan, Step, Value
 from virtfn.model.secrets import redacted
@@ -50,14 +51,15 @@ def print_cloud_plan(
 ) -> None:
     """One line per object: symbol, fields and whom it disturbs; with ``explain`` the equivalent commands.
 
-    ``findings`` come first: what is done before the plan. Secrets are hidden unless ``show_secrets``.
+    Before the plan: which interrupted runs are recovered first; all other ``findings`` follow it.
+    Secrets are hidden unless ``show_secrets``.
     """
+    from virtfn.services.cloud_state import INTERRUPTED_RUN
+
     plan = plan if show_secrets else redacted(plan)
     out.print(f"Plan: {plan.title}", style="bold")
-    for one in findings:
-        out.print(f"  ! {one.what}")
-        for evidence in one.evidence:
-            out.print(f"      {evidence}")
+    first = [one for one in findings if one.id == INTERRUPTED_RUN.id]
+    print_findings(out, first)
     for steps in _by_object(plan):
         symbol = steps[0].symbol if steps[0].field == DEFINITION else "~"
         out.print((f"  {symbol} ", _STYLE[symbol]), f"{steps[0].target}: {_said(steps, plan.names)}")
@@ -67,6 +69,7 @@ def print_cloud_plan(
             out.print(f"      $ {command}", style="cyan")
     for note in plan.notes:
         out.print(f"  ! {note}")
+    print_findings(out, [one for one in findings if one not in first])
     out.print(f"{_cloud_summary(plan)}.")
 
 

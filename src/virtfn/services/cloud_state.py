@@ -21,7 +21,7 @@ from virtfn.model.transaction import Status, Transaction
 from virtfn.planning.cloud.diagnosis.server_failures import diagnosis
 from virtfn.planning.cloud.name_resolution import kept, meant_by_id, settled, spoken
 from virtfn.planning.cloud.plan import differences, once_restored, plan_down, plan_up, steps_up
-from virtfn.planning.cloud.preflight import doubts
+from virtfn.planning.cloud.preflight import doubts, left_alone, not_known
 from virtfn.planning.cloud.readiness import Readiness, placement, progress, readiness
 from virtfn.services.events import InterruptedFound, RecoveryIncomplete, ServerProgress
 from virtfn.services.interfaces import CloudWorld
@@ -48,7 +48,7 @@ class CloudView:
     cloud: str
     spec: str
     objects: tuple[ObservedObject, ...]
-    differences: tuple[str, ...]
+    differences: tuple[Finding, ...]
     readiness: Readiness
     names: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
@@ -183,7 +183,9 @@ class CloudService:
         named = settled(desired, after)
         survey = self._cloud.survey(named, observed)
         plan = plan_up(named, after, survey, now=observed)
-        warnings = () if plan.is_empty else doubts(named, after, survey)
+        warnings = left_alone(named, after)
+        if not plan.is_empty:
+            warnings += (*doubts(named, after, survey), *not_known(named, after, survey))
         return replace(plan, notes=(*plan.notes, *kept(desired, after))), warnings
 
     def _observe(self, desired: DesiredCloud) -> tuple[DesiredCloud, ObservedCloud]:
@@ -312,14 +314,14 @@ def _view(desired: DesiredCloud, observed: ObservedCloud, state: Readiness) -> C
 
 
 def _failed(state: Readiness) -> VirtfnError:
-    where, word = state.failed[0]
-    more = f" (and {len(state.failed) - 1} more)" if len(state.failed) > 1 else ""
-    return CloudError(word + more, where=where, findings=state.findings)
+    first, *others = state.failed
+    more = f" (and {len(others)} more)" if others else ""
+    return CloudError(first.what + more, where=first.subject, findings=state.findings)
 
 
 def _too_late(state: Readiness, waited_s: float) -> VirtfnError:
     return VerifyFailed(
-        f"not ready after {waited_s:g} s: " + "; ".join(state.waiting),
+        f"not ready after {waited_s:g} s: " + "; ".join(one.what for one in state.waiting),
         where="servers",
         hint="" if state.findings else "wait longer, or look at nova-compute's log on its host",
         findings=state.findings,

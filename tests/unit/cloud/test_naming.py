@@ -96,8 +96,8 @@ def test_a_network_may_be_named_by_its_id(name: str) -> None:
     made = rig()
     network = with_network(made, name, "physnet1")
     text = ON_THEIRS.replace("NETWORK", network)
-    plan = made.plan(desired(text))
-    assert any("how many VFs of physnet1 are free" in note for note in plan.notes), "its physical network is known"
+    found = made.propose(desired(text)).findings
+    assert any("how many VFs of physnet1 are free" in one.what for one in found), "its physical network is known"
     made.up(text)
     assert made.ours()[Kind.PORT, "vm-0"].network == network
     view = made.clouds.show(desired(text))

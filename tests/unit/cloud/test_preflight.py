@@ -23,10 +23,14 @@ def rig(rules: FakeRules | None = None) -> Rig:
 
 
 def notes(made: Rig, text: str = FIELD_NOTE) -> tuple[str, ...]:
-    """What the proposal warns of, and the notes of its plan."""
+    """What the proposal warns of, with what to do, and what it says is not known, with the evidence of that."""
     found = made.propose(desired(text))
-    assert {one.severity for one in found.findings} <= {Severity.WARNING}
-    return (*(f"{one.what}; {one.fix}" for one in found.findings), *found.plan.notes)
+    assert {one.severity for one in found.findings} <= {Severity.WARNING, Severity.INFO}
+    assert found.plan.notes == ()
+    return tuple(
+        f"{one.what}; {one.fix}" if one.severity is Severity.WARNING else "; ".join((one.what, *one.evidence))
+        for one in found.findings
+    )
 
 
 def refusal(made: Rig, text: str = FIELD_NOTE) -> str:
@@ -262,9 +266,10 @@ def test_a_subnet_that_is_not_in_the_spec_any_more_gives_addresses_as_before() -
     made.up(text)
     a, b = text.index("    subnets:"), text.index("servers:")
     without = text[:a] + text[b:]
-    plan = made.plan(desired(without))
-    assert plan.is_empty
-    assert plan.notes == ("subnet flat-v4 bears our tag but is not in the spec: it stays until the spec is taken down",)
+    proposal = made.propose(desired(without))
+    assert proposal.is_empty
+    (found,) = proposal.findings
+    assert (found.id, found.subject) == ("stray", "subnet flat-v4")
     made.up(without.replace("count: 1", "count: 2"))
     assert made.ours()[Kind.PORT, "vm-2-0"].fixed_ip is not None
 
@@ -303,7 +308,8 @@ def test_a_member_is_told_what_may_not_be_allowed_and_what_was_not_checked() -> 
     assert notes(rig(rules), text)[-2:] == (
         "perhaps not allowed with your roles (member, reader), as it is for administrators by default: "
         "make network flat on a physical network, share network flat, "
-        "boot an image from flavor m1.tiny (disk 0), choose a host",
+        "boot an image from flavor m1.tiny (disk 0), choose a host; "
+        "if it is refused, use the credentials of an administrator",
         "not checked: NIC Switch agents, compute hosts, VFs in use, room on hosts "
         "(the cloud tells it to administrators only)",
     )

@@ -20,17 +20,20 @@ from virtfn.model.cloud.fields import (
 )
 from virtfn.model.cloud.observed import ObservedCloud, ObservedNetwork, ObservedObject, ObservedPort, ObservedSubnet
 from virtfn.model.cloud.survey import CloudSurvey
-from virtfn.model.finding import Action, UseCase
+from virtfn.model.drift import not_declared
+from virtfn.model.finding import Action, Finding, FindingKind, Severity, UseCase
 from virtfn.model.plan import DEFINITION, Impact, Plan, Step, Target, Undoing, Value, Writing
 from virtfn.model.subject import CloudAction, CloudSubject
 from virtfn.model.value_format import say
 from virtfn.planning.cloud.commands import change_command, cloud_name, create_command, delete_command
 from virtfn.planning.cloud.name_resolution import meant_by_id, spoken
-from virtfn.planning.cloud.preflight import check_quota, not_known
-from virtfn.planning.cloud.readiness import readiness
+from virtfn.planning.cloud.preflight import check_quota
 from virtfn.planning.cloud.spec_check import check_against
 from virtfn.planning.cloud.wanted_objects import WantedObject, wanted_objects
 
+NOT_THERE = FindingKind(
+    "not-there", Severity.WARNING, "An object of the spec is not in the cloud.", "bring the cloud up"
+)
 _BY_ID = ("image", "network")
 _NOTES = {
     (Kind.NETWORK, "port_security"): "ports that are there keep theirs; new ones get this",
@@ -56,16 +59,12 @@ def plan_up(
     _refuse_unchangeable(wanted, observed)
     check_quota(wanted, now or observed, survey)
     steps = steps_up(desired, observed)
-    notes = [*_strays(wanted, observed), *_broken(desired, observed)]
-    if steps:
-        notes += not_known(wanted, desired, observed, survey)
-        notes += _shared_names(desired, observed)
     title = f"cloud {observed.cloud}: {desired.name}"
-    return Plan(_subject(CloudAction.UP, desired.name, steps, observed), title, tuple(steps), tuple(notes))
+    return Plan(_subject(CloudAction.UP, desired.name, steps, observed), title, tuple(steps))
 
 
 def steps_up(desired: DesiredCloud, observed: ObservedCloud) -> list[Step]:
-    """The steps of ``plan_up``, without its checks and notes."""
+    """The steps of ``plan_up``, without its checks."""
     return [step for one in wanted_objects(desired) for step in _steps(desired.name, one, observed)]
 
 
@@ -96,20 +95,21 @@ def plan_down(spec: str, observed: ObservedCloud) -> Plan:
     return Plan(_subject(CloudAction.DOWN, spec, steps, observed), title, tuple(steps), tuple(notes))
 
 
-def differences(desired: DesiredCloud, observed: ObservedCloud) -> tuple[str, ...]:
-    """How the cloud differs from the declared state, in words, also where it cannot be changed."""
-    lines = []
+def differences(desired: DesiredCloud, observed: ObservedCloud) -> tuple[Finding, ...]:
+    """How the cloud differs from the declared state, also where it cannot be changed."""
+    found: list[Finding] = []
+    again = Action(UseCase.CLOUD_UP)
     for one in wanted_objects(desired):
-        found = observed.find(one.kind, one.name)
-        target = cloud_target(desired.name, one.kind, one.name)
-        if found is None:
-            lines.append(f"{target} is not there")
+        there = observed.find(one.kind, one.name)
+        target = str(cloud_target(desired.name, one.kind, one.name))
+        if there is None:
+            found.append(NOT_THERE.at(target, f"{target} is not there", actions=(again,)))
             continue
-        lines += [
-            f"{target} {field}: {_said(field, has, observed)}, declared {_said(field, value, observed)}"
-            for field, has, value in _changed(one, found)
+        found += [
+            not_declared(target, field, _said(field, has, observed), _said(field, value, observed), action=again)
+            for field, has, value in _changed(one, there)
         ]
-    return tuple(lines)
+    return tuple(found)
 
 
 def _subject(action: CloudAction, spec: str, steps: Sequence[Step], observed: ObservedCloud) -> CloudSubject:
@@ -203,27 +203,6 @@ def _said(field: str, value: Value, observed: ObservedCloud) -> str:
     if value is None:
         return "none"
     return known.said(str(value)) if known else say(value)
-
-
-def _strays(wanted: tuple[WantedObject, ...], observed: ObservedCloud) -> Iterator[str]:
-    named = {(one.kind, one.name) for one in wanted}
-    for one in observed.ours:
-        if (one.kind, one.name) not in named:
-            yield f"{_kind_and_name(one)} bears our tag but is not in the spec: it stays until the spec is taken down"
-
-
-def _shared_names(desired: DesiredCloud, observed: ObservedCloud) -> Iterator[str]:
-    """Networks of ours and of others with one name: plans tell them apart, the equivalent commands do not."""
-    theirs = {one.name for one in observed.foreign_networks()}
-    for network in desired.networks:
-        if network.name in theirs:
-            yield f"others have a network {network.name}, too: by hand, name ours by its id"
-
-
-def _broken(desired: DesiredCloud, observed: ObservedCloud) -> Iterator[str]:
-    """Servers that are there and have failed: only the user can give up their disks."""
-    for where, word in readiness(desired, observed).failed:
-        yield f"{where} has failed ({word}) and is left as it is: delete it, then it can be created again"
 
 
 def _kind_and_name(one: WantedObject | ObservedObject) -> str:

@@ -13,18 +13,48 @@ from virtfn.model.cloud import DesiredCloud, DesiredServer, Kind, NetworkType
 from virtfn.model.cloud.observed import ObservedCloud, ObservedNetwork
 from virtfn.model.cloud.survey import QUOTAS, CloudSurvey
 from virtfn.model.desired import UNSET
-from virtfn.model.finding import Finding, FindingKind, Severity
+from virtfn.model.finding import Action, Finding, FindingKind, Severity, UseCase
 from virtfn.model.inventory import Unknown
 from virtfn.planning.cloud.agents import agent_causes, asked_hosts, network_causes
 from virtfn.planning.cloud.causes import about, merged
 from virtfn.planning.cloud.diagnosis.no_valid_host import out_of_service, too_many, too_small, uses_line
-from virtfn.planning.cloud.wanted_objects import WantedObject, physical_network_of, physical_networks
+from virtfn.planning.cloud.readiness import readiness
+from virtfn.planning.cloud.wanted_objects import (
+    WantedObject,
+    physical_network_of,
+    physical_networks,
+    wanted_objects,
+)
 
 QUOTA = FindingKind(
     "quota-too-small",
     Severity.REFUSAL,
     "The plan makes more objects than a quota of the project leaves.",
     "delete something, or ask an administrator for more (`openstack quota set`)",
+)
+STRAY = FindingKind(
+    "stray",
+    Severity.WARNING,
+    "An object bears the spec's tag but is not in the spec.",
+    "declare it again, or take the spec down",
+)
+SHARED_NAME = FindingKind(
+    "shared-name",
+    Severity.INFO,
+    "Others have a network of the same name: plans tell them apart, the equivalent commands do not.",
+    "in commands typed by hand, name it by its id",
+)
+NOT_KNOWN = FindingKind(
+    "not-known", Severity.INFO, "No API tells beforehand whether this part of a plan can be made.", ""
+)
+ROLE_NEEDED = FindingKind(
+    "role-needed",
+    Severity.WARNING,
+    "The default policies allow a part of the plan to administrators only; this cloud may have others.",
+    "if it is refused, use the credentials of an administrator",
+)
+NOT_CHECKED = FindingKind(
+    "not-checked", Severity.INFO, "A part of the cloud could not be read, so the plan was not checked against it.", ""
 )
 _WORDS = {"vcpus": "vCPUs", "ram_mib": "MiB of memory", "server_groups": "server groups"}
 
@@ -59,16 +89,41 @@ def doubts(desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey) 
     return merged(found)
 
 
-def not_known(
-    wanted: Sequence[WantedObject], desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey
-) -> tuple[str, ...]:
-    """What is not known beforehand, or not with these credentials, one line each."""
-    new = [one for one in wanted if observed.find(one.kind, one.name) is None]
+def not_known(desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey) -> tuple[Finding, ...]:
+    """What is not known beforehand, or not with these credentials."""
+    new = [one for one in wanted_objects(desired) if observed.find(one.kind, one.name) is None]
     return (
         *_untold_by_any_api(new, desired, observed, survey),
         *_perhaps_not_allowed(new, desired, survey),
         *_untold_here(new, survey),
+        *_shared_names(desired, observed),
     )
+
+
+def left_alone(desired: DesiredCloud, observed: ObservedCloud) -> tuple[Finding, ...]:
+    """What the plan leaves as it is: objects that left the spec, and servers that failed.
+
+    Only the user can give up the disk of such a server.
+    """
+    named = {(one.kind, one.name) for one in wanted_objects(desired)}
+    strays = [one for one in observed.ours if (one.kind, one.name) not in named]
+    failed = readiness(desired, observed).failed
+    return (
+        *(_stray(f"{one.kind.value.replace('_', ' ')} {one.name}") for one in strays),
+        *(replace(one, what=f"{one.what}; it is left as it is") for one in failed),
+    )
+
+
+def _stray(subject: str) -> Finding:
+    what = f"{subject} bears our tag but is not in the spec: it stays until the spec is taken down"
+    return STRAY.at(subject, what, actions=(Action(UseCase.CLOUD_DOWN),))
+
+
+def _shared_names(desired: DesiredCloud, observed: ObservedCloud) -> Iterator[Finding]:
+    theirs = {one.name for one in observed.foreign_networks()}
+    for network in desired.networks:
+        if network.name in theirs:
+            yield SHARED_NAME.at(f"network {network.name}", f"others have a network {network.name}, too")
 
 
 def _needed(wanted: Sequence[WantedObject], observed: ObservedCloud, survey: CloudSurvey) -> Counter[str]:
@@ -104,7 +159,7 @@ def _doubts(
 
 def _untold_by_any_api(
     new: Sequence[WantedObject], desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey
-) -> Iterator[str]:
+) -> Iterator[Finding]:
     """Neutron shows neither its type drivers nor its flat_networks; nova reports no VF of a physical network."""
     drivers = {one.type for one in (*observed.ours, *observed.others) if isinstance(one, ObservedNetwork)}
     for one in (found for found in new if found.kind is Kind.NETWORK):
@@ -112,17 +167,19 @@ def _untold_by_any_api(
         if kind == NetworkType.VLAN.value and not isinstance(survey.ranges, Unknown):
             continue
         is_on = "" if kind in drivers else f"the type {kind} is on, and "
-        yield (
+        yield NOT_KNOWN.at(
+            f"network {one.name}",
             f"not known beforehand: whether {is_on}{physical} may carry {kind} networks "
-            f"(no API tells; Neutron says so when it makes network {one.name})"
+            f"(no API tells; Neutron says so when it makes network {one.name})",
         )
     if any(one.kind is Kind.SERVER for one in new):
         for physical in sorted(physical_networks(desired, observed)):
-            used = "" if isinstance(survey.uses, Unknown) else f"; {uses_line(physical, survey)}"
-            yield f"not known beforehand: how many VFs of {physical} are free (no API tells){used}"
+            used = () if isinstance(survey.uses, Unknown) else (uses_line(physical, survey),)
+            what = f"not known beforehand: how many VFs of {physical} are free (no API tells)"
+            yield NOT_KNOWN.at(physical, what, evidence=used)
 
 
-def _perhaps_not_allowed(new: Sequence[WantedObject], desired: DesiredCloud, survey: CloudSurvey) -> Iterator[str]:
+def _perhaps_not_allowed(new: Sequence[WantedObject], desired: DesiredCloud, survey: CloudSurvey) -> Iterator[Finding]:
     """What the default policies keep for administrators; a cloud may have others, so it is no refusal."""
     if isinstance(survey.roles, Unknown) or survey.is_administrators:
         return
@@ -141,12 +198,11 @@ def _perhaps_not_allowed(new: Sequence[WantedObject], desired: DesiredCloud, sur
         asked.append("choose a host")
     if asked:
         roles = ", ".join(survey.roles) or "none"
-        yield f"perhaps not allowed with your roles ({roles}), as it is for administrators by default: " + ", ".join(
-            asked
-        )
+        what = f"perhaps not allowed with your roles ({roles}), as it is for administrators by default: "
+        yield ROLE_NEEDED.at("", what + ", ".join(asked))
 
 
-def _untold_here(new: Sequence[WantedObject], survey: CloudSurvey) -> Iterator[str]:
+def _untold_here(new: Sequence[WantedObject], survey: CloudSurvey) -> Iterator[Finding]:
     """Parts of the survey that are not known, by the reason, each reason once."""
     flavors = sorted({str(one.fields["flavor"]) for one in new if one.kind is Kind.SERVER})
     if not flavors:
@@ -167,4 +223,5 @@ def _untold_here(new: Sequence[WantedObject], survey: CloudSurvey) -> Iterator[s
             reasons.setdefault(part.reason, []).append(name)
     if not survey.quota:
         reasons.setdefault("the cloud does not tell them", []).append("quotas")
-    yield from (f"not checked: {', '.join(names)} ({reason})" for reason, names in reasons.items())
+    for reason, names in reasons.items():
+        yield NOT_CHECKED.at("", f"not checked: {', '.join(names)} ({reason})")

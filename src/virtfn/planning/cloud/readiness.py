@@ -7,10 +7,19 @@ from virtfn.model.cloud import DesiredCloud, DesiredPort, DesiredServer
 from virtfn.model.cloud.fields import CHOSEN_BY_THE_CLOUD
 from virtfn.model.cloud.observed import ObservedCloud, ObservedServer
 from virtfn.model.desired import UNSET
-from virtfn.model.finding import Finding
+from virtfn.model.finding import Finding, FindingKind, Severity
 from virtfn.model.inventory import Unknown
 from virtfn.model.plan import Value
 
+NOT_READY = FindingKind(
+    "not-ready", Severity.WARNING, "A server does not run yet, or a port of it is not bound and up yet.", "wait for it"
+)
+SERVER_FAILED = FindingKind(
+    "server-failed",
+    Severity.FAULT,
+    "A server of the spec has failed for good; the finding has the cloud's own words.",
+    "delete it, then it can be created again",
+)
 VIF_BINDING_FAILED = "binding_failed"
 """``binding:vif_type`` of a port that Neutron could not bind."""
 _ACTIVE = "ACTIVE"
@@ -21,10 +30,10 @@ _UNBOUND = ("unbound", "")
 
 @dataclass(frozen=True)
 class Readiness:
-    """What is not ready yet, what has failed for good (object, the cloud's word), and what was found about why."""
+    """What is not ready yet, what has failed for good (in the cloud's words), and what was found about why."""
 
-    waiting: tuple[str, ...] = ()
-    failed: tuple[tuple[str, str], ...] = ()
+    waiting: tuple[Finding, ...] = ()
+    failed: tuple[Finding, ...] = ()
     findings: tuple[Finding, ...] = ()
 
     @property
@@ -35,12 +44,13 @@ class Readiness:
 
 def readiness(desired: DesiredCloud, observed: ObservedCloud) -> Readiness:
     """How far the servers of the spec are, with their ports. What is not known is not waited for."""
-    waiting: list[str] = []
-    failed: list[tuple[str, str]] = []
+    waiting: list[Finding] = []
+    failed: list[Finding] = []
     for server in desired.servers:
         states = [_server_state(server, observed), *(_port_state(port, server, observed) for port in server.ports)]
-        waiting += [text for text, is_final in states if text and not is_final]
-        failed += [(f"server {server.name}", text) for text, is_final in states if is_final]
+        subject = f"server {server.name}"
+        waiting += [NOT_READY.at(subject, text) for text, is_final in states if text and not is_final]
+        failed += [SERVER_FAILED.at(subject, text) for text, is_final in states if is_final]
     return Readiness(tuple(waiting), tuple(failed))
 
 
