@@ -62,8 +62,15 @@ class FakeCloud:
     """Implements the Cloud protocol."""
 
     def __init__(
-        self, rules: FakeRules | None = None, *, patience: int = 0, hook: Hook | None = None, parallel: int = 4
+        self,
+        rules: FakeRules | None = None,
+        *,
+        name: str = "fake",
+        patience: int = 0,
+        hook: Hook | None = None,
+        parallel: int = 4,
     ) -> None:
+        self.name = name
         self.rules = rules or FakeRules()
         self.patience = patience
         self.hook = hook
@@ -84,7 +91,7 @@ class FakeCloud:
             if isinstance(one, ObservedNetwork) or (isinstance(one, ObservedPort) and kept.network in ids)
         )
         images, flavors = references(self.rules.known_images), references(self.rules.known_flavors)
-        return ObservedCloud("fake", ours, others, images, flavors)
+        return ObservedCloud(self.name, ours, others, images, flavors)
 
     def survey(self, desired: DesiredCloud, observed: ObservedCloud) -> CloudSurvey:
         """What the rules say, what is used of it, and where servers of ours that failed were tried."""

@@ -1,7 +1,7 @@
 """The console blocks of the documents: what they say, and a run of them on a host of fakes.
 
-The blocks of a document are run in their order, on one host (the field note's) with one journal. ``[...]`` stands for
-lines, or within a line for words, that are left out. A comment before a block says otherwise:
+The blocks of a document are run in their order, on one host (the field note's) with one journal, and on one cloud.
+``[...]`` stands for lines, or within a line for words, that are left out. A comment before a block says otherwise:
 
 - ``<!-- console: another host -->``: this block begins on a host and a journal of its own;
 - ``<!-- console: after: COMMAND; COMMAND -->``: these are run before it;
@@ -12,6 +12,7 @@ import contextlib
 import io
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import click
 import pytest
+from tests.unit.docs.cloud import WEB_AND_PROBE, DocumentsCloud
 from tests.unit.docs.generated import ROOT
 
 import virtfn.host.probing
@@ -139,9 +141,14 @@ class Shell:
         patch.chdir(folder)
         patch.setenv("VIRTFN_PROBE_FROM", "pf wire:w0 sibling")
         patch.setattr(App, "host", lambda _app: self.host)
+        patch.setattr(App, "clouds", lambda _app, _name, sink, cancelled, **_: self.cloud.clouds(sink, cancelled))
+        patch.setattr(App, "cloud_mirrors", lambda _app, _name: self.cloud.mirrors())
         patch.setattr(virtfn.host.probing, "PacketProber", lambda: self.host)
         patch.setattr(click.termui, "visible_prompt_func", self._answer)
         self.host: FakeHost = field_note_host()
+        self.cloud: DocumentsCloud = DocumentsCloud()
+        shutil.copytree(ROOT / "examples", folder / "examples")
+        (folder / "web-and-probe.yaml").write_text(WEB_AND_PROBE)
         (folder / "note.txt").write_text((CAPTURES / "2015_field_note_pasted_as_one_line/input.txt").read_text())
         self.begin()
 
