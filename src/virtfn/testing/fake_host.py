@@ -25,7 +25,7 @@ from virtfn.model.inventory import (
     Vlan,
 )
 from virtfn.model.plan import Target, Value
-from virtfn.model.probe import ProbeBurst, Tally
+from virtfn.model.probe import Caught, ProbeBurst, ProbePoint, Tally
 from virtfn.testing.fake_pf import OTHER_FIELDS, FakePf, FakeVf
 
 Hook = Callable[[str, Target, str, Value], None]
@@ -131,10 +131,10 @@ class FakeHost:
         sender, own = burst.sender.label, burst.sender.mac
         source = None if own.is_zero else own
         receivers = pf.receivers(Frame(sender if sender in ports else WIRE, burst.destination, source))
-        whole = tuple(one for number in range(burst.count) if (one := recognise(burst, frame(burst, number))))
         return {
             watcher.label: tally(
-                burst.count, whole if (watcher.label if watcher.label in ports else WIRE) in receivers else ()
+                burst.count,
+                _caught(burst, watcher) if (watcher.label if watcher.label in ports else WIRE) in receivers else (),
             )
             for watcher in burst.watchers
         }
@@ -208,6 +208,13 @@ def _vf(pf: FakePf, number: int, index: int) -> VfState:
         holder=_SIMULATED if simulated else _holder(pf, number, index),
         **others,
     )
+
+
+def _caught(burst: ProbeBurst, watcher: ProbePoint) -> tuple[Caught, ...]:
+    """All frames, as the kernel shows them there: for another host where the netdev's MAC is another one."""
+    is_for_others = watcher.endpoint is not None and watcher.endpoint.mac != burst.destination
+    found = (recognise(burst, frame(burst, number), other_host=is_for_others) for number in range(burst.count))
+    return tuple(one for one in found if one)
 
 
 def _holder(pf: FakePf, number: int, index: int) -> Known[Holder]:
