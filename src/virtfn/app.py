@@ -108,7 +108,11 @@ class App:
             self.mirror_store(),
             Prover(
                 PacketProber(),
-                Probing(lambda: secrets.token_bytes(8), frames),
+                Probing(
+                    lambda: secrets.token_bytes(8),
+                    lambda lowest, highest: lowest + secrets.randbelow(highest - lowest + 1),
+                    frames,
+                ),
                 sink=sink,
                 cancelled=cancelled,
             ),

@@ -93,8 +93,10 @@ from virtfn.model.mirror import (
 from virtfn.model.place import Place
 from virtfn.model.plan import Impact, Plan, Step, Target, Undoing, Value, Writing
 from virtfn.model.probe import (
+    Counter,
     Direction,
     Endpoint,
+    IdleControl,
     Leg,
     NoMeter,
     ProbePoint,
@@ -125,18 +127,18 @@ from virtfn.services.history import History, Retention
 
 __all__ = [
     "Action", "Attempt", "BootUnit", "BootUnitStatus", "BurstJudged", "Cloud", "CloudAction", "CloudMirror",
-    "CloudProposal", "CloudReceipt", "CloudRequest", "CloudSubject", "CloudView", "ConfirmationOverdue", "DesiredCloud",
-    "DesiredHost", "DesiredNetwork", "DesiredPf", "DesiredPort", "DesiredServer", "DesiredSubnet", "DesiredVf",
-    "Difference", "Direction", "Endpoint", "EswitchMode", "Event", "EventSink", "Finding", "History", "Holder",
-    "HolderKind", "Host", "HostRequest", "HostSide", "HostSubject", "Impact", "InterruptedFound", "InterruptedRun",
-    "Inventory", "JournalFailed", "Kind", "Known", "Leg", "MacAddress", "Mirror", "MirrorHealth", "MirrorPort",
-    "MirrorProposal", "MirrorReceipt", "MirrorRequest", "MirrorSpec", "MirrorStatus", "MirrorSubject", "Mirrors",
-    "ModesCorrected", "Netdev", "NetworkType", "NoMeter", "ObservedNetwork", "ObservedPort", "ObservedServer",
-    "ObservedServerGroup", "ObservedSubnet", "PciAddress", "PfMatch", "PfState", "Place", "Plan", "PortNetwork",
-    "PortOwner", "Preparation", "PreparationState", "ProbePoint", "ProbePoints", "Project", "ProofReport",
-    "ProofRetried", "Proposal", "Readiness", "Receipt", "Recovery", "RecoveryIncomplete", "Rejection", "RestoredValue",
-    "Retention", "RollbackStarted", "ServerProgress", "Severity", "Spec", "Status", "Step", "StepsDone", "StepsFailed",
-    "StepsStarted", "StrategyNotProven", "Strength", "Tally", "Target", "Transaction", "TransactionStarted",
-    "TransactionSummary", "Undoing", "Unknown", "UseCase", "Value", "ValuesRestored", "VfLinkState", "VfRef", "VfState",
-    "Vlan", "VlanProtocol", "VnicType", "Waypoint", "Writing",
+    "CloudProposal", "CloudReceipt", "CloudRequest", "CloudSubject", "CloudView", "ConfirmationOverdue", "Counter",
+    "DesiredCloud", "DesiredHost", "DesiredNetwork", "DesiredPf", "DesiredPort", "DesiredServer", "DesiredSubnet",
+    "DesiredVf", "Difference", "Direction", "Endpoint", "EswitchMode", "Event", "EventSink", "Finding", "History",
+    "Holder", "HolderKind", "Host", "HostRequest", "HostSide", "HostSubject", "IdleControl", "Impact",
+    "InterruptedFound", "InterruptedRun", "Inventory", "JournalFailed", "Kind", "Known", "Leg", "MacAddress", "Mirror",
+    "MirrorHealth", "MirrorPort", "MirrorProposal", "MirrorReceipt", "MirrorRequest", "MirrorSpec", "MirrorStatus",
+    "MirrorSubject", "Mirrors", "ModesCorrected", "Netdev", "NetworkType", "NoMeter", "ObservedNetwork", "ObservedPort",
+    "ObservedServer", "ObservedServerGroup", "ObservedSubnet", "PciAddress", "PfMatch", "PfState", "Place", "Plan",
+    "PortNetwork", "PortOwner", "Preparation", "PreparationState", "ProbePoint", "ProbePoints", "Project",
+    "ProofReport", "ProofRetried", "Proposal", "Readiness", "Receipt", "Recovery", "RecoveryIncomplete", "Rejection",
+    "RestoredValue", "Retention", "RollbackStarted", "ServerProgress", "Severity", "Spec", "Status", "Step",
+    "StepsDone", "StepsFailed", "StepsStarted", "StrategyNotProven", "Strength", "Tally", "Target", "Transaction",
+    "TransactionStarted", "TransactionSummary", "Undoing", "Unknown", "UseCase", "Value", "ValuesRestored",
+    "VfLinkState", "VfRef", "VfState", "Vlan", "VlanProtocol", "VnicType", "Waypoint", "Writing",
 ]  # fmt: skip

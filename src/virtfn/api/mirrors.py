@@ -46,13 +46,14 @@ class Mirrors(Session):
         directions: Iterable[Direction] = (Direction.TO_SOURCE,),
         strategy: str = "",
         force: Iterable[str] = (),
+        unproven: bool = False,
     ) -> MirrorProposal:
         """What it would take to copy to ``copy`` what reaches ``source``, with every strategy judged, and all findings.
 
-        ``force``: ids of findings to override. Changes nothing, sends nothing. Raises UsageError. Equivalent:
-        ``virtfn mirror plan``.
+        ``force``: ids of findings to override; ``unproven``: make it also where nothing can be proven. Changes nothing,
+        sends nothing. Raises UsageError. Equivalent: ``virtfn mirror plan``.
         """
-        request = MirrorRequest(source, copy, tuple(directions), strategy, forced=frozenset(force))
+        request = MirrorRequest(source, copy, tuple(directions), strategy, forced=frozenset(force), unproven=unproven)
         return self._service().propose(request)
 
     def add(self, proposal: MirrorProposal) -> MirrorReceipt:

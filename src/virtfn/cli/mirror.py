@@ -14,8 +14,9 @@ from virtfn.cli.options import FORCE, QUIET, YES, options, output_option
 from virtfn.cli.plan_view import print_plan
 from virtfn.cli.proof_view import metered, print_proof
 from virtfn.errors import ProofFailed, UsageError
+from virtfn.model.finding import Severity
 from virtfn.model.mirror import MirrorHealth, MirrorProposal, MirrorReceipt, MirrorRequest
-from virtfn.model.probe import Direction, ProofReport
+from virtfn.model.probe import Direction, ProofReport, Strength
 from virtfn.services.mirrors import MirrorService
 
 _DIRECTIONS = {
@@ -61,6 +62,11 @@ _request_options = options(
         is_flag=True,
         help="field-note: also take the PF down and up, as the note does. Cuts off all its VFs.",
     ),
+    click.option(
+        "--unproven",
+        is_flag=True,
+        help="Make it also where frames can neither prove nor disprove it: no meter, too much chatter.",
+    ),
     FORCE,
     click.option("--explain", is_flag=True, help="Show the equivalent `ip` commands."),
 )
@@ -83,6 +89,7 @@ def plan(
     direction: str,
     strategy: str,
     literal: bool,
+    unproven: bool,
     forced: tuple[str, ...],
     explain: bool,
     probe_from: tuple[str, ...],
@@ -94,7 +101,7 @@ def plan(
 
     Changes nothing and sends nothing. The exit code is that of `mirror add` where it would be refused.
     """
-    request = _request(source, copy, direction, strategy, literal, forced)
+    request = _request(source, copy, direction, strategy, literal, unproven, forced)
     with _mirrors(probe_from, frames, quiet) as (mirrors, _):
         proposal = mirrors.propose(request)
         _print_proposal(proposal, how, explain=explain)
@@ -121,6 +128,7 @@ def add(
     direction: str,
     strategy: str,
     literal: bool,
+    unproven: bool,
     forced: tuple[str, ...],
     explain: bool,
     dry_run: bool,
@@ -135,7 +143,7 @@ def add(
     Shown before anything is changed: the steps, and what the copy VF loses meanwhile. Nobody else on the NIC is
     disturbed. The mirror is declared until `virtfn mirror rm` removes it and puts everything back.
     """
-    request = _request(source, copy, direction, strategy, literal, forced)
+    request = _request(source, copy, direction, strategy, literal, unproven, forced)
     with _mirrors(probe_from, frames, quiet) as (mirrors, stop):
         if not dry_run:
             with stop.held():
@@ -165,8 +173,8 @@ def ls(how: OutputFormat) -> None:
     """List the declared mirrors of this host, each with its status as observed now.
 
     healthy: set as virtfn left it, and proven. degraded: something it needs was changed. lost: it copies nothing any
-    more. unproven: the last proof failed. in progress: another virtfn process is working on it. unfinished: virtfn was
-    killed; `mirror rm` finishes.
+    more. unproven: the last proof failed, or could not be made. in progress: another virtfn process is working on it.
+    unfinished: virtfn was killed; `mirror rm` finishes.
     """
     with _mirrors((), 20, True) as (mirrors, _):
         found = mirrors.all()
@@ -179,7 +187,7 @@ def ls(how: OutputFormat) -> None:
     table = Table("ID", "SOURCE", "COPY", "STRATEGY", "MAC", "STATUS", "LAST PROOF", "SINCE")
     for one in found:
         style = "green" if one.status.health is MirrorHealth.HEALTHY else "bold red"
-        proven = "none" if one.last_proof is None else "proven" if one.last_proof.proven else "FAILED"
+        proven = _outcome(one.last_proof)
         table.add_row(
             str(one.id),
             one.source_label,
@@ -260,12 +268,22 @@ def _proof_on_failure(how: OutputFormat) -> Iterator[None]:
 
 
 def _request(
-    source: str, copy: str, direction: str, strategy: str, literal: bool, forced: tuple[str, ...]
+    source: str, copy: str, direction: str, strategy: str, literal: bool, unproven: bool, forced: tuple[str, ...]
 ) -> MirrorRequest:
     if literal and strategy != "field-note":
         raise UsageError("--literal belongs to the field note's recipe", hint="add --strategy field-note")
     directions = _DIRECTIONS[direction]
-    return MirrorRequest(source, copy, directions, strategy, literal=literal, forced=frozenset(forced))
+    return MirrorRequest(
+        source, copy, directions, strategy, literal=literal, forced=frozenset(forced), unproven=unproven
+    )
+
+
+def _outcome(proof: ProofReport | None) -> str:
+    if proof is None:
+        return "none"
+    if proof.proven:
+        return "proven" if proof.strength is Strength.SEEN else f"proven, {proof.strength}"
+    return "FAILED" if proof.faults else "unproven"
 
 
 def _print_proposal(proposal: MirrorProposal, how: OutputFormat, *, explain: bool) -> None:
@@ -280,6 +298,9 @@ def _print_proposal(proposal: MirrorProposal, how: OutputFormat, *, explain: boo
         out.print(f"strategy {number}: {attempt.strategy} (costs: {attempt.cost})")
     for rejection in proposal.rejections:
         out.print(f"rejected {rejection.strategy}: {rejection.reason}")
+    for finding in proposal.findings:
+        if finding.severity is Severity.WARNING:
+            out.print(f"warning: {finding.what}", style="yellow")
     if proposal.points:
         for line in metered((proposal.points.source, proposal.points.copy, *proposal.points.watchers)):
             out.print(f"would be {line}")

@@ -51,6 +51,8 @@ def _copy(leg: Leg | None, *, wanted: bool = False) -> tuple[str, str]:
 
 
 def _verdict(report: ProofReport) -> tuple[str, str]:
+    if report.undecided and not report.faults:
+        return f"UNPROVEN: {report.undecided}", "yellow"
     if any(leg.fault for leg in report.legs):
         back = ", rolled back" if report.control_after else ""
         clean = " and clean again" if back and not any(leg.fault for leg in report.control_after) else ""
@@ -75,9 +77,20 @@ def _remarks(report: ProofReport) -> list[str]:
         remarks.append(f"the mirror worked until then ({last.copy} of {last.sent}): the recipe's last step ended it")
     remarks += [f"not probed from {gap}" for gap in report.not_probed]
     remarks += metered(report.meters)
+    remarks += _chatter(report)
     if report.unmetered:
         remarks.append(f"not watched, no meter: {', '.join(one.label for one in report.unmetered)}")
     return remarks
+
+
+def _chatter(report: ProofReport) -> Iterator[str]:
+    """What counters counted without a burst, at most: ``without a burst, in 2 s: p2p1/3 0, p2p1/2 1``."""
+    idle = [leg.idle for leg in (*report.control_before, *report.legs, *report.control_after) if leg.idle.frames]
+    if not idle:
+        return
+    labels = dict.fromkeys(label for one in idle for label in one.frames)
+    most = (f"{label} {max(one.frames.get(label, 0) for one in idle)}" for label in labels)
+    yield f"counted without a burst, in {idle[0].seconds:g} s: {', '.join(most)}"
 
 
 def metered(points: Sequence[ProbePoint]) -> Iterator[str]:

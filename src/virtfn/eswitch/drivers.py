@@ -9,6 +9,8 @@ from virtfn.eswitch.facts import (
     DriverFacts,
     Evidence,
     GuestMac,
+    MeterFacts,
+    MeterName,
     ModeChange,
     Rung,
     SameMacDelivery,
@@ -27,7 +29,19 @@ _MLX5 = DriverFacts(
     mac_needs_reload=True,
     spoofchk_at_first=False,
     guest_mac=GuestMac.ANY,
+    meters=(MeterFacts(MeterName.VF_STATISTICS), MeterFacts(MeterName.REPRESENTOR, lag_s=1.0)),
     evidence=(
+        read_in_linux(
+            Topic.METER,
+            "per-VF statistics are the vport's counters, asked of the firmware each time",
+            "mellanox/mlx5/core/eswitch.c:mlx5_eswitch_get_vport_stats",
+        ),
+        read_in_linux(
+            Topic.METER,
+            "a representor's packets are the vport's counters, the other way round; each reading starts an update for "
+            "the next one",
+            "mellanox/mlx5/core/en_rep.c:mlx5e_rep_get_stats, mlx5e_rep_update_hw_counters",
+        ),
         read_in_linux(
             Topic.ADMIN_MAC,
             "the admin MAC sets the VF's permanent address and the spoof check, not the forwarding table",
@@ -84,6 +98,11 @@ _BNXT = DriverFacts(
     mac_needs_reload=True,
     guest_mac=GuestMac.TRUSTED,
     evidence=(
+        read_in_linux(
+            Topic.METER,
+            "per-VF statistics are always 0: the driver has no ndo_get_vf_stats; representors count in software only",
+            "broadcom/bnxt/bnxt.c:bnxt_netdev_ops, bnxt_vfr.c:bnxt_vf_rep_get_stats64",
+        ),
         read_in_linux(
             Topic.ADMIN_MAC,
             "the firmware's default MAC of the function is set; the VF's own filters stay",

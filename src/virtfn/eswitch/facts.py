@@ -36,6 +36,7 @@ class Topic(StrEnum):
     FLOW_RULES = "flow rules"
     MODE = "eswitch mode"
     FRESH_VF = "fresh VF"
+    METER = "meter"
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,26 @@ class GuestMac(StrEnum):
     NOT_KNOWN = "not known"
 
 
+class MeterName(StrEnum):
+    """The ways to count what a VF receives without its netdev, strongest first."""
+
+    RINGS = "rings"
+    VF_STATISTICS = "vf-statistics"
+    REPRESENTOR = "representor"
+
+
+@dataclass(frozen=True)
+class MeterFacts:
+    """A counter that the PF's driver has for its VFs.
+
+    ``vfs``: it has one for the first so many only; None: for all. ``lag_s``: how much later than the frames it grows.
+    """
+
+    name: MeterName
+    vfs: int | None = None
+    lag_s: float = 0.0
+
+
 class ModeChange(StrEnum):
     """What a driver requires of the VFs when its eswitch mode is changed; UNSUPPORTED: legacy mode only."""
 
@@ -97,8 +118,8 @@ class DriverFacts:
     ``driver`` is the PF's; ``chip`` and ``device_ids`` (PCI ``vendor:device``) tell rows of one driver apart.
     ``max_vfs`` is per PF where the chip limits it. ``vf_driver`` is the kernel's own driver for its VFs.
     ``mac_needs_reload``: a VF's driver takes a new admin MAC only when it is reset or bound again.
-    ``spoofchk_at_first``: the spoof check of a new VF. ``mirror_strategies``: the names of those to
-    try, best first. ``limits`` has what a driver refuses. None: not known.
+    ``spoofchk_at_first``: the spoof check of a new VF. ``mirror_strategies``: the names of those to try, best first.
+    ``meters``: the counters that it is known to fill. ``limits`` has what a driver refuses. None: not known.
     """
 
     driver: str
@@ -117,6 +138,11 @@ class DriverFacts:
     chip: str = ""
     device_ids: frozenset[str] = frozenset()
     mirror_strategies: tuple[str, ...] = ("twin-mac",)
+    meters: tuple[MeterFacts, ...] = ()
+
+    def meter(self, name: MeterName) -> MeterFacts | None:
+        """What is known of this counter; None where the driver is not known to fill it."""
+        return next((one for one in self.meters if one.name is name), None)
 
     @property
     def label(self) -> str:

@@ -8,6 +8,8 @@ from virtfn.eswitch.facts import (
     DriverFacts,
     Evidence,
     GuestMac,
+    MeterFacts,
+    MeterName,
     ModeChange,
     Rung,
     SameMacDelivery,
@@ -40,7 +42,21 @@ IGB_82576 = DriverFacts(
     mac_needs_reload=True,
     spoofchk_at_first=True,
     guest_mac=GuestMac.TRUSTED,
+    meters=(MeterFacts(MeterName.RINGS),),
     evidence=(
+        _measured(
+            Topic.METER,
+            "VF n owns queue n, and the PF's register dump has the ring of each queue: a frame that the VF receives "
+            "moves its head by one",
+            f"20 of 20 and 10 of 10 frames, equal to the guests' own counters, {_QEMU}; "
+            + LINUX
+            + "intel/igb/igb_ethtool.c:igb_get_regs",
+        ),
+        _measured(
+            Topic.METER,
+            "per-VF statistics are always 0: the driver has no ndo_get_vf_stats",
+            f"0 after 20 frames, {_QEMU}; " + LINUX + "intel/igb/igb_main.c:igb_netdev_ops",
+        ),
         _measured(
             Topic.ADMIN_MAC,
             "the admin MAC is written into the VF's receive address register at once; no VF reload is needed",
@@ -135,7 +151,14 @@ IGB_I350 = replace(
     device_ids=frozenset(f"8086:{device}" for device in ("1521", "1522", "1523", "1524")),
     same_mac=SameMacDelivery.NOT_KNOWN,
     rung=Rung.SOURCE,
+    meters=(MeterFacts(MeterName.RINGS, vfs=4),),
     evidence=(
+        read_in_linux(
+            Topic.METER,
+            "the register dump has the ring positions of queues 0 to 3 only: those of later queues are dumped for the "
+            "82576 alone",
+            "intel/igb/igb_ethtool.c:igb_get_regs",
+        ),
         read_in_linux(
             Topic.ADMIN_MAC, "the same driver code as for the 82576", "intel/igb/igb_main.c:igb_set_vf_mac_addr"
         ),
@@ -179,7 +202,14 @@ IXGBE = DriverFacts(
     mac_needs_reload=True,
     spoofchk_at_first=True,
     guest_mac=GuestMac.TRUSTED,
+    meters=(MeterFacts(MeterName.VF_STATISTICS, lag_s=2.0),),
     evidence=(
+        read_in_linux(
+            Topic.METER,
+            "per-VF statistics are the NIC's counters of the VF, as of the last run of the service task (every two "
+            "seconds at the latest)",
+            "intel/ixgbe/ixgbe_main.c:ixgbe_ndo_get_vf_stats, ixgbe_update_stats, ixgbe_service_timer",
+        ),
         read_in_linux(
             Topic.ADMIN_MAC,
             "the old filter is deleted and the new one added at once",
@@ -234,7 +264,13 @@ I40E = DriverFacts(
     mac_needs_reload=False,
     spoofchk_at_first=True,
     guest_mac=GuestMac.TRUSTED,
+    meters=(MeterFacts(MeterName.VF_STATISTICS),),
     evidence=(
+        read_in_linux(
+            Topic.METER,
+            "per-VF statistics are read from the VF's VSI when they are asked for; they read 0 while the VF resets",
+            "intel/i40e/i40e_virtchnl_pf.c:i40e_get_vf_stats",
+        ),
         read_in_linux(
             Topic.ADMIN_MAC,
             "all filters of the VF are deleted and the VF is reset",
@@ -280,7 +316,18 @@ ICE = DriverFacts(
     mac_needs_reload=False,
     spoofchk_at_first=True,
     guest_mac=GuestMac.TRUSTED,
+    meters=(MeterFacts(MeterName.VF_STATISTICS), MeterFacts(MeterName.REPRESENTOR)),
     evidence=(
+        read_in_linux(
+            Topic.METER,
+            "per-VF statistics are read from the VF's VSI when they are asked for",
+            "intel/ice/ice_sriov.c:ice_get_vf_stats",
+        ),
+        read_in_linux(
+            Topic.METER,
+            "a representor's packets are those of the VF's VSI, the other way round",
+            "intel/ice/ice_repr.c:ice_repr_get_stats64",
+        ),
         read_in_linux(
             Topic.ADMIN_MAC,
             "the VF is reset and the rule added on rebuild",

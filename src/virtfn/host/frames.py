@@ -18,7 +18,7 @@ from typing import TypeAlias
 from virtfn.errors import KernelRefused, PermissionDenied
 from virtfn.host.netns import call_in
 from virtfn.mirroring.proof import ETHERTYPE, frame, recognise, tally
-from virtfn.model.probe import Caught, Endpoint, ProbeBurst, ProbePoint, Tally
+from virtfn.model.probe import Caught, Endpoint, NoMeter, ProbeBurst, ProbePoint, Tally
 
 _ETH_P_ALL = 3
 _SO_ATTACH_FILTER = 26
@@ -42,20 +42,24 @@ _FILTER = (
 )
 
 
-Watchers: TypeAlias = Mapping[socket.socket, tuple[str, list[Caught]]]
-"""The open sockets, each with its point's label and what it has caught so far."""
+Watchers: TypeAlias = Mapping[socket.socket, tuple[Endpoint, list[Caught]]]
+"""The open sockets, each with its endpoint and what it has caught so far."""
 
 
 class FrameCapture:
     """Reads the meter ``captured-frames``: one raw socket per point. Needs CAP_NET_RAW, and CAP_SYS_ADMIN to enter
     namespaces."""
 
+    def ready(self, point: ProbePoint) -> ProbePoint | NoMeter:
+        """The point itself: a netdev that is up can be captured at."""
+        return point
+
     @contextmanager
     def start(self, burst: ProbeBurst, points: Sequence[ProbePoint]) -> "Iterator[CapturedBurst]":
         """Capture the frames of this burst at these points while the block runs. Raises what ``opened`` raises."""
         with ExitStack() as stack:
             sockets = {
-                stack.enter_context(opened(point.endpoint)): (point.label, list[Caught]())
+                stack.enter_context(opened(point.endpoint)): (point.endpoint, list[Caught]())
                 for point in points
                 if point.endpoint
             }
@@ -74,8 +78,8 @@ class CapturedBurst:
         ready, _, _ = select.select(list(self._sockets), [], [], wait_s)
         found = False
         for one in ready:
-            label, caught = self._sockets[one]
-            for octets, vlan, kind in _received(one, label):
+            endpoint, caught = self._sockets[one]
+            for octets, vlan, kind in _received(one, endpoint.label):
                 hit = recognise(self._burst, octets, vlan=vlan, other_host=kind == _PACKET_OTHERHOST)
                 if hit and kind != _PACKET_OUTGOING:
                     caught.append(hit)
@@ -84,7 +88,7 @@ class CapturedBurst:
 
     def tallies(self) -> Mapping[str, Tally]:
         """What each point received, by its label."""
-        return {label: tally(self._burst.count, caught) for label, caught in self._sockets.values()}
+        return {at.label: tally(self._burst.count, caught, at.vlan.id) for at, caught in self._sockets.values()}
 
 
 @contextmanager

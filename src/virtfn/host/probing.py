@@ -4,15 +4,23 @@ Another meter (mirroring/meters) needs one more reader here; nothing above knows
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
+from virtfn.eswitch.facts import MeterName
+from virtfn.host.counters import (
+    CounterReader,
+    read_representors,
+    read_rings,
+    read_vf_statistics,
+    representor_of,
+)
 from virtfn.host.frames import FrameCapture, opened, send_frame
 from virtfn.mirroring.meters import CAPTURED_FRAMES
-from virtfn.model.probe import ProbeBurst, ProbePoint, Tally
+from virtfn.model.probe import NoMeter, ProbeBurst, ProbePoint, Tally
 
 
 class BurstCount(Protocol):
@@ -28,17 +36,30 @@ class BurstCount(Protocol):
 class MeterReader(Protocol):
     """Reads one meter."""
 
+    def ready(self, point: ProbePoint) -> ProbePoint | NoMeter:
+        """The point with what is known of its counter now, or why it cannot be read."""
+
     def start(self, burst: ProbeBurst, points: Sequence[ProbePoint]) -> AbstractContextManager[BurstCount]:
         """Count this burst at these points while the block runs. Raises PermissionDenied, KernelRefused."""
 
 
-READERS: Mapping[str, MeterReader] = MappingProxyType({CAPTURED_FRAMES.name: FrameCapture()})
+READERS: Mapping[str, MeterReader] = MappingProxyType(
+    {
+        CAPTURED_FRAMES.name: FrameCapture(),
+        MeterName.RINGS: CounterReader(read_rings),
+        MeterName.VF_STATISTICS: CounterReader(read_vf_statistics),
+        MeterName.REPRESENTOR: CounterReader(read_representors, representor_of),
+    }
+)
 """The reader of each meter, by the meter's name."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast frames are sent, and how long the last ones are waited for (all in seconds)."""
+    """How fast frames are sent, and how long the last ones are waited for (all in seconds).
+
+    Where a counter lags, ``quiet_s`` is longer by twice its lag, and the deadline, too.
+    """
 
     gap_s: float = 0.001
     quiet_s: float = 0.2
@@ -52,28 +73,53 @@ class PacketProber:
         self._pace = pace or Pace()
         self._readers = readers
 
+    def ready(self, point: ProbePoint) -> ProbePoint | NoMeter:
+        """The point with what its meter says of its counter now, or why it cannot be read. Sends nothing."""
+        return self._readers[point.meter].ready(point)
+
     def send(self, burst: ProbeBurst) -> Mapping[str, Tally]:
         """Send the burst; what each watcher received of it, by the watcher's label.
 
         Ends when nothing has arrived for ``quiet_s`` after the last frame was sent, at the latest after
         ``deadline_s``. Raises PermissionDenied; KernelRefused where a netdev is gone or down.
         """
+
+        def send_all(counts: Sequence[BurstCount]) -> None:
+            with opened(burst.sender) as sender:
+                for number in range(burst.count):
+                    send_frame(sender, burst, number)
+                    _collect(counts, self._pace.gap_s)
+            self._wait_for_the_last(counts, _lag(burst.watchers))
+
+        return self._count(burst, send_all)
+
+    def idle(self, burst: ProbeBurst, seconds: float) -> Mapping[str, Tally]:
+        """What each watcher of the burst receives in so many seconds in which nothing of it is sent, by its label.
+
+        Raises PermissionDenied, KernelRefused.
+        """
+
+        def wait(counts: Sequence[BurstCount]) -> None:
+            end = time.monotonic() + seconds + _lag(burst.watchers)
+            while (left := end - time.monotonic()) > 0:
+                _collect(counts, min(left, self._pace.quiet_s))
+
+        return self._count(burst, wait)
+
+    def _count(self, burst: ProbeBurst, meanwhile: Callable[[Sequence[BurstCount]], None]) -> Mapping[str, Tally]:
         with ExitStack() as stack:
             counts = [
                 stack.enter_context(self._readers[meter].start(burst, points))
                 for meter, points in _by_meter(burst.watchers).items()
             ]
-            sender = stack.enter_context(opened(burst.sender))
-            for number in range(burst.count):
-                send_frame(sender, burst, number)
-                _collect(counts, self._pace.gap_s)
-            self._wait_for_the_last(counts)
+            meanwhile(counts)
             return {label: tally for count in counts for label, tally in count.tallies().items()}
 
-    def _wait_for_the_last(self, counts: Sequence[BurstCount]) -> None:
+    def _wait_for_the_last(self, counts: Sequence[BurstCount], lag_s: float) -> None:
         last = start = time.monotonic()
-        while (now := time.monotonic()) < min(last + self._pace.quiet_s, start + self._pace.deadline_s):
-            if _collect(counts, last + self._pace.quiet_s - now):
+        quiet_s, deadline_s = self._pace.quiet_s + lag_s, self._pace.deadline_s + lag_s
+        while (now := time.monotonic()) < min(last + quiet_s, start + deadline_s):
+            if _collect(counts, last + quiet_s - now):
                 last = time.monotonic()
 
 
@@ -81,6 +127,11 @@ def _collect(counts: Sequence[BurstCount], wait_s: float) -> bool:
     """Let every count take what has arrived, all together within ``wait_s``; whether anything was new."""
     found = [count.collect(wait_s / len(counts)) for count in counts]
     return any(found)
+
+
+def _lag(points: Sequence[ProbePoint]) -> float:
+    """How much longer than frames the slowest counter is waited for."""
+    return 2 * max((point.counter.lag_s for point in points if point.counter), default=0.0)
 
 
 def _by_meter(points: Sequence[ProbePoint]) -> Mapping[str, list[ProbePoint]]:

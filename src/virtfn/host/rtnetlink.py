@@ -8,12 +8,12 @@ Layouts: include/uapi/linux/if_link.h. The kernel's side: net/core/rtnetlink.c r
 
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 from virtfn.host.kernel_errors import KernelCall
 from virtfn.host.netlink import NetlinkSocket, attribute, text_attribute, u32_attribute
-from virtfn.host.vfinfo import Link, LocationOf, decode_link, no_location
+from virtfn.host.vfinfo import Link, LocationOf, decode_link, decode_sent_packets, decode_vf_received, no_location
 from virtfn.model.addresses import MacAddress
 
 _RTM_GETLINK, _RTM_SETLINK = 18, 19
@@ -63,6 +63,22 @@ class RouteSocket:
         mask = u32_attribute(_IFLA_EXT_MASK, _RTEXT_FILTER_SKIP_STATS)
         return tuple(
             decode_link(message) for message in self._netlink.dump(_RTM_GETLINK, _ifinfomsg(0) + mask, attempt)
+        )
+
+    def vf_received(self, name: str) -> Mapping[int, int]:
+        """The packets that each VF of a PF has received, by its index; 0 where the driver does not tell.
+
+        Equivalent: ``ip -s link show dev NAME``.
+        """
+        attempt = KernelCall(name, "RTM_GETLINK", f"ip -s link show dev {name}")
+        asked = u32_attribute(_IFLA_EXT_MASK, _RTEXT_FILTER_VF) + text_attribute(_IFLA_IFNAME, name)
+        return decode_vf_received(self._netlink.ask(_RTM_GETLINK, _ifinfomsg(0) + asked, attempt))
+
+    def sent_packets(self, name: str) -> int:
+        """The packets that a netdev has sent. ``ip -s link show dev NAME``."""
+        attempt = KernelCall(name, "RTM_GETLINK", f"ip -s link show dev {name}")
+        return decode_sent_packets(
+            self._netlink.ask(_RTM_GETLINK, _ifinfomsg(0) + text_attribute(_IFLA_IFNAME, name), attempt)
         )
 
     def set_flag(self, ifindex: int, flag: int, on: bool, attempt: KernelCall) -> None:

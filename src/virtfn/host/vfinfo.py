@@ -10,7 +10,7 @@ Sources: include/uapi/linux/if_link.h (layouts); net/core/rtnetlink.c rtnl_fill_
 """
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, TypeAlias
@@ -30,11 +30,13 @@ _IFLA_NUM_VF, _IFLA_VFINFO_LIST, _IFLA_PROMISCUITY, _IFLA_CARRIER = 21, 22, 30, 
 _IFLA_PERM_ADDRESS, _IFLA_PARENT_DEV_NAME, _IFLA_PARENT_DEV_BUS_NAME = 54, 56, 57
 _IFLA_INFO_KIND = 1
 
+_IFLA_STATS64 = 23
 _IFLA_VF_INFO = 1
+_IFLA_VF_STATS, _VF_STATS_RX_PACKETS = 8, 0
 _VF_MAC = 1
 
 _IFINFOMSG = struct.Struct("=BxHiII")
-_U32 = struct.Struct("=I")
+_U32, _U64 = struct.Struct("=I"), struct.Struct("=Q")
 _VF_MAC_LENGTH = 4 + 36
 _VF_MAC_HEAD = struct.pack("=HH", _VF_MAC_LENGTH, _VF_MAC)
 
@@ -168,6 +170,27 @@ def decode_link(message: bytes, location_of: LocationOf = no_location) -> Link:
         vfs=vfs,
         problems=tuple(problems),
     )
+
+
+def decode_vf_received(message: bytes) -> Mapping[int, int]:
+    """The packets that each VF has received, by its index, in an RTM_NEWLINK that was asked for with statistics."""
+    _, vf_list = _top_level(message, [])
+    found: dict[int, int] = {}
+    for first, end in vf_list.entries if vf_list and vf_list.confirmed else ():
+        parts = first_of_each(message, first, end)
+        index, statistics = vf_number(parts), parts.get(_IFLA_VF_STATS, b"")
+        packets = first_of_each(statistics, 0, len(statistics)).get(_VF_STATS_RX_PACKETS)
+        if index is not None and packets is not None and len(packets) >= _U64.size:
+            found[index] = _U64.unpack_from(packets)[0]
+    return found
+
+
+def decode_sent_packets(message: bytes) -> int:
+    """The packets that a netdev has sent (struct rtnl_link_stats64). Raises BackendUnreachable for none."""
+    statistics = _top_level(message, [])[0].get(_IFLA_STATS64, b"")
+    if len(statistics) < 2 * _U64.size:
+        raise BackendUnreachable("the kernel's link message has no statistics")
+    return int(_U64.unpack_from(statistics, _U64.size)[0])
 
 
 def _top_level(message: bytes, problems: list[str]) -> tuple[dict[int, bytes], _VfList | None]:

@@ -47,7 +47,13 @@ UNFINISHED = _guard(
 NO_METER = _guard(
     "no-meter",
     "What a VF of the mirror receives cannot be counted from this host, so nothing could be proven.",
-    "source and copy need a netdev that is up, on the host or in a network namespace",
+    "source and copy need a netdev that is up, on the host or in a network namespace, or a driver that counts for them",
+)
+UNPROVEN = FindingKind(
+    "unproven",
+    Severity.WARNING,
+    "Nothing can be proven here; the mirror is made all the same, as that was asked for.",
+    "look in the copy's guest whether it receives the source's frames",
 )
 
 Guard = Callable[[MirrorContext], Iterator[Finding]]

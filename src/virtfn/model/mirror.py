@@ -28,7 +28,7 @@ class MirrorRequest:
     """Copy to ``copy`` what reaches ``source`` (``directions``); VFs as the user writes them.
 
     ``strategy``: "" lets the driver table choose. ``literal`` keeps the PF down/up of the field note's recipe.
-    ``forced`` names findings to override.
+    ``forced`` names findings to override. ``unproven``: make it also where frames can neither prove nor disprove it.
     """
 
     source: str
@@ -37,6 +37,7 @@ class MirrorRequest:
     strategy: str = ""
     literal: bool = False
     forced: frozenset[str] = frozenset()
+    unproven: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,8 +105,8 @@ class MirrorHealth(StrEnum):
     """How a declared mirror is now.
 
     HEALTHY: the NIC is set as virtfn left it, and the last proof held. DEGRADED: something that it needs was changed.
-    LOST: it copies nothing any more. UNPROVEN: set as virtfn left it, but the last proof failed. IN_PROGRESS: another
-    virtfn process is working on it. UNFINISHED: the process that worked on it died.
+    LOST: it copies nothing any more. UNPROVEN: set as virtfn left it, but the last proof failed, or nothing could be
+    proven. IN_PROGRESS: another virtfn process is working on it. UNFINISHED: the process that worked on it died.
     """
 
     HEALTHY = "healthy"

@@ -5,16 +5,21 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from virtfn.model.addresses import MacAddress
+from virtfn.model.inventory import NO_VLAN, Vlan
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A netdev at which frames can be sent and captured. ``netns`` is "" for the host's own namespace."""
+    """A netdev at which frames can be sent and captured. ``netns`` is "" for the host's own namespace.
+
+    ``vlan``: the tag that frames of the source's VLAN carry there; a VF's netdev sees none.
+    """
 
     label: str
     netns: str
     netdev: str
     mac: MacAddress
+    vlan: Vlan = NO_VLAN
 
 
 class Direction(StrEnum):
@@ -37,16 +42,32 @@ class Strength(StrEnum):
 
 
 @dataclass(frozen=True)
+class Counter:
+    """The counter of what a VF receives: that of VF ``vf``, read through the netdev ``netdev``.
+
+    ``ring``: the number at which it starts again from 0, so that a burst must be shorter; 0: it does not. ``lag_s``:
+    how much later than the frames it grows.
+    """
+
+    netdev: str
+    vf: int
+    ring: int = 0
+    lag_s: float = 0.0
+
+
+@dataclass(frozen=True)
 class ProbePoint:
     """A VF, an uplink or a netdev outside whose received frames a meter counts.
 
     ``meter``: the meter's name. ``endpoint``: its netdev, where one is in reach; only from there frames can be sent.
+    ``counter``: what a meter reads that only counts; None where the frames themselves are seen.
     """
 
     label: str
     meter: str
     strength: Strength
     endpoint: Endpoint | None = None
+    counter: Counter | None = None
 
 
 @dataclass(frozen=True)
@@ -111,7 +132,9 @@ class Caught:
 class Tally:
     """What one point received of one burst: frames, and faults in them.
 
-    A meter that only counts knows ``frames`` and ``missing``.
+    A meter that only counts knows ``frames``, ``missing`` and ``surplus`` (more than were sent). ``chatter``: how many
+    further frames it counted that are no more than it counts without a burst. ``broken``: why its count cannot be
+    believed.
     """
 
     frames: int = 0
@@ -121,11 +144,27 @@ class Tally:
     altered: int = 0
     tagged: int = 0
     other_host: int = 0
+    surplus: int = 0
+    chatter: int = 0
+    broken: str = ""
 
     @property
     def whole(self) -> bool:
-        """All of them, once each, in order, untouched, without a VLAN tag."""
-        return not (self.missing or self.duplicates or self.out_of_order or self.altered or self.tagged)
+        """All of them, once each, in order, untouched, with the VLAN tag that they should have, and no others."""
+        faults = self.missing, self.duplicates, self.out_of_order, self.altered, self.tagged, self.surplus, self.broken
+        return not any(faults)
+
+
+@dataclass(frozen=True)
+class IdleControl:
+    """What counters counted while nothing was sent for ``seconds``: frames by the point's label.
+
+    ``broken``: points whose count cannot be believed, each with the reason.
+    """
+
+    seconds: float = 0.0
+    frames: Mapping[str, int] = field(default_factory=dict)
+    broken: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -133,6 +172,7 @@ class Leg:
     """One burst, judged. ``others``: the labels and counts of points that should have received nothing.
 
     ``destination``: what the addressee of a FROM_SOURCE leg received; the addressee of the other kind is the source.
+    ``idle``: what counters counted just before without a burst.
     """
 
     name: str
@@ -143,6 +183,7 @@ class Leg:
     destination: Tally | None = None
     others: Mapping[str, int] = field(default_factory=dict)
     fault: str = ""
+    idle: IdleControl = field(default_factory=IdleControl)
 
     @property
     def strangers(self) -> int:
@@ -170,7 +211,8 @@ class ProofReport:
 
     ``control_before``: the same bursts before anything was changed; ``legs``: with the mirror in place;
     ``control_after``: after it was removed. A part that was not run is empty. ``faults`` says, in sentences, why
-    ``proven`` is false. ``meters``: every point at which frames were counted, source and copy first.
+    ``proven`` is false; ``undecided``: why frames could neither prove nor disprove it. ``meters``: every point at which
+    frames were counted, source and copy first.
     """
 
     source: str
@@ -186,9 +228,17 @@ class ProofReport:
     unmetered: tuple[NoMeter, ...] = ()
     meters: tuple[ProbePoint, ...] = ()
     faults: tuple[str, ...] = ()
+    undecided: str = ""
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it is not proven."""
+        return (*self.faults, self.undecided) if self.undecided else self.faults
 
     @property
     def strength(self) -> Strength:
         """The strength of the weaker one of the counts at source and copy."""
+        if self.undecided:
+            return Strength.UNPROVEN
         order = list(Strength)
         return max((point.strength for point in self.meters[:2]), key=order.index, default=Strength.UNPROVEN)

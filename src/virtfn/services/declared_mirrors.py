@@ -150,7 +150,7 @@ class DeclaredMirrors:
         if drift := self._engine.drift(entry):
             return MirrorStatus(MirrorHealth.DEGRADED, drift)
         if proof is None or not proof.proven:
-            seen_by = proof.faults if proof else ("it was never proven",)
+            seen_by = proof.reasons if proof else ("it was never proven",)
             what = f"mirror {subject.id} is not proven to copy frames"
             again = (Action(UseCase.MIRROR_PROVE, (str(subject.id),)),)
             found = MIRROR_UNPROVEN.at(f"mirror {subject.id}", what, evidence=seen_by, actions=again)

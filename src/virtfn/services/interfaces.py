@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # who works on a host need not wait for the types of clouds
     from virtfn.model.cloud.survey import CloudSurvey
     from virtfn.model.inventory import Inventory, Known
     from virtfn.model.mirror import DeclaredMirror
-    from virtfn.model.probe import ProbeBurst, Tally
+    from virtfn.model.probe import NoMeter, ProbeBurst, ProbePoint, Tally
 
 
 class HostWorld(World, Protocol):
@@ -76,6 +76,12 @@ class MirrorStore(Protocol):
 
 class Prober(Protocol):
     """Sends probe frames, and counts them with the meter of each point."""
+
+    def ready(self, point: ProbePoint) -> ProbePoint | NoMeter:
+        """The point with what its meter says of its counter now, or why it cannot be read. Sends nothing."""
+
+    def idle(self, burst: ProbeBurst, seconds: float) -> Mapping[str, Tally]:
+        """What each watcher of the burst receives in so many seconds in which nothing of it is sent, by its label."""
 
     def send(self, burst: ProbeBurst) -> Mapping[str, Tally]:
         """Send the burst; what each watcher received of it, by the watcher's label.

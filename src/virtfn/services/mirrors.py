@@ -9,7 +9,7 @@ from virtfn.engine.transaction import Evidence, Hooks, Transactions
 from virtfn.errors import CapabilityError, ConflictError, ProofFailed, UsageError, VirtfnError
 from virtfn.mirroring import proof
 from virtfn.mirroring.context import MirrorContext, find
-from virtfn.mirroring.guards import NO_METER, UNFINISHED, findings_of
+from virtfn.mirroring.guards import NO_METER, UNFINISHED, UNPROVEN, findings_of
 from virtfn.mirroring.strategies.mac_filters import plan_of
 from virtfn.mirroring.strategies.registry import STRATEGIES, judge_all
 from virtfn.model.addresses import MacAddress, VfRef
@@ -27,7 +27,7 @@ from virtfn.model.mirror import (
 )
 from virtfn.model.physnets import PhysicalNetworks
 from virtfn.model.plan import Plan, Target
-from virtfn.model.probe import Leg, NoMeter, ProbePoints, ProofReport, Waypoint
+from virtfn.model.probe import NoMeter, ProbePoints, ProofReport, Strength, Waypoint
 from virtfn.model.proposal import Recovery
 from virtfn.model.serialization import encode
 from virtfn.model.subject import MirrorSubject, Subject
@@ -39,7 +39,7 @@ from virtfn.services.declared_mirrors import DeclaredMirrors, last_proof, unfini
 from virtfn.services.events import InterruptedFound, StrategyNotProven
 from virtfn.services.interfaces import HostWorld, MirrorStore
 from virtfn.services.probe_points import Pair, ProbeOrigins, probe_points_of
-from virtfn.services.prover import Prover
+from virtfn.services.prover import Prover, Trial
 
 
 class MirrorService:
@@ -84,7 +84,8 @@ class MirrorService:
         if not attempts:
             findings += [one for no in rejections for one in no.findings if one.severity is Severity.REFUSAL]
         if not isinstance(points, ProbePoints):
-            findings += [NO_METER.at(one.label, f"no meter at {one.label}: {one.reason}") for one in points]
+            kind = UNPROVEN if request.unproven else NO_METER
+            findings += [kind.at(one.label, f"no meter at {one.label}: {one.reason}") for one in points]
         return MirrorProposal(
             request=request,
             plan=attempts[0].plan if attempts else plan_of(context, request.strategy, context.mac or _NO_MAC),
@@ -95,12 +96,12 @@ class MirrorService:
             points=points if isinstance(points, ProbePoints) else None,
         )
 
-    def refuse(self, proposal: MirrorProposal) -> ProbePoints:
-        """Where the proposal will be proven. Raises GuardRefused; CapabilityError where no strategy fits."""
+    def refuse(self, proposal: MirrorProposal) -> None:
+        """Return where the proposal may be carried out. Raises GuardRefused; CapabilityError where no strategy fits."""
         where = _pair(proposal.plan.subject)
         refuse(refusals(proposal.findings, proposal.request.forced), where)
-        if proposal.attempts and proposal.points:
-            return proposal.points
+        if proposal.attempts:
+            return
         reasons = (f"{no.strategy}: {no.reason}" for no in proposal.rejections if no.is_fault)
         raise CapabilityError("no strategy fits: " + "; ".join(reasons), where=where)
 
@@ -118,13 +119,14 @@ class MirrorService:
     def carry_out(self, proposal: MirrorProposal) -> MirrorReceipt:
         """Make the proposed mirror, prove and declare it; or leave the host as it was.
 
+        One that was asked for unproven is made also where nothing can be proven; never where the frames disprove it.
         Raises what ``refuse`` raises; ConflictError where the host has changed since the proposal; ProofFailed (with
         the report), LockHeld, PermissionDenied, KernelRefused.
         """
         with self._journal.lock():
             refuse_blocked(self._journal)
             now = self.propose(proposal.request)
-            points = self.refuse(now)
+            self.refuse(now)
             if now != proposal:
                 raise ConflictError(
                     "the host has changed since this was proposed; nothing was changed now",
@@ -132,7 +134,7 @@ class MirrorService:
                     hint="look at what would be done now, then add it",
                     actions=(Action(UseCase.MIRROR_PLAN, (proposal.request.source, proposal.request.copy)),),
                 )
-            return self._try(proposal, points, self._prover.clean_control(points))
+            return self._try(proposal, self._control_before(proposal))
 
     def add(self, request: MirrorRequest) -> MirrorReceipt:
         """``recover``, ``propose`` and ``carry_out`` in one. Raises what they raise."""
@@ -152,12 +154,15 @@ class MirrorService:
             inventory = self._host.observe()
             mirror = self._declared.find(inventory, name, copy)
             entry = self._made(mirror)
+            points = self._points_again(inventory, mirror)
             before = mirror.last_proof.control_before if mirror.last_proof else ()
-            report = self._prover.prove(self._points_again(inventory, mirror), mirror.strategy, before)
+            control = Trial(points, before, "" if before else "there was no control before this mirror was made")
+            report = self._prover.prove(points, mirror.strategy, control)
             self._journal.attach(entry, _evidence(report))
             if not report.proven:
                 raise ProofFailed(
-                    "the mirror does not hold: " + "; ".join((*report.faults, *_changes(mirror))),
+                    ("the mirror does not hold: " if report.faults else "nothing is proven: ")
+                    + "; ".join((*report.reasons, *_changes(mirror))),
                     where=f"mirror {mirror.id}",
                     hint="remove it, then add it again",
                     actions=(Action(UseCase.MIRROR_REMOVE, (str(mirror.id),)),),
@@ -187,14 +192,20 @@ class MirrorService:
             inventory = self._host.observe()
             report = self._control_after(inventory, mirror)
             self._journal.attach(entry, _evidence(report))
+            warnings = _leftovers(inventory, mirror)
+            if report.undecided and not report.faults and _was_unproven(mirror):
+                why = f"everything reads as before; no frame could show it: {report.undecided}"
+                return MirrorReceipt(mirror.id, "rm", entry.plan, report, warnings=(why, *warnings))
             if not report.proven:
                 raise ProofFailed(
-                    "everything reads as before, but frames say otherwise: " + "; ".join(report.faults),
+                    "everything reads as before, but "
+                    + ("frames say otherwise: " if report.faults else "no frame could show it: ")
+                    + "; ".join(report.reasons),
                     where=f"mirror {mirror.id}",
                     hint="a filter may be left in the NIC: restart the VF driver in the copy's guest, then look again",
                     report=report,
                 )
-            return MirrorReceipt(mirror.id, "rm", entry.plan, report, warnings=_leftovers(inventory, mirror))
+            return MirrorReceipt(mirror.id, "rm", entry.plan, report, warnings=warnings)
 
     def _context(self, inventory: Inventory, request: MirrorRequest) -> MirrorContext:
         source, copy = find_vf(inventory, request.source), find_vf(inventory, request.copy)
@@ -246,7 +257,11 @@ class MirrorService:
         others = (one for one in declared if one.spec.source == mirror.source and one.spec.copy != mirror.copy)
         copies = frozenset(one.copy_label for one in others)
         return probe_points_of(
-            self._host, inventory, Pair(mirror.source, mirror.copy, mac, mirror.directions, copies), self._origins
+            self._host,
+            inventory,
+            Pair(mirror.source, mirror.copy, mac, mirror.directions, copies),
+            self._origins,
+            self._prover.ready,
         )
 
     def _points_again(self, inventory: Inventory, mirror: Mirror) -> ProbePoints:
@@ -261,40 +276,64 @@ class MirrorService:
             hint=NO_METER.fix,
         )
 
-    def _try(self, proposal: MirrorProposal, points: ProbePoints, control: tuple[Leg, ...]) -> MirrorReceipt:
+    def _control_before(self, proposal: MirrorProposal) -> Trial | str:
+        """The control before anything is changed, or why there can be none. Raises ProofFailed unless it is clean.
+
+        One that decides nothing is clean only for a mirror that was asked for unproven.
+        """
+        if proposal.points is None:
+            return "; ".join(one.what for one in proposal.findings if one.id == UNPROVEN.id)
+        control = self._prover.clean_control(proposal.points)
+        if control.undecided and not proposal.request.unproven:
+            raise ProofFailed(
+                f"the mirror could not be proven; nothing was changed: {control.undecided}",
+                where=_pair(proposal.plan.subject),
+                hint="wait until source and copy receive less, or ask for an unproven mirror",
+                report=proof.report(control.points, "", legs=(), undecided=control.undecided),
+            )
+        return control
+
+    def _try(self, proposal: MirrorProposal, control: Trial | str) -> MirrorReceipt:
         """Make the attempts in turn until one is proven; every failed one has been rolled back by then."""
         failed: list[ProofReport] = []
         for attempt in proposal.attempts:
             try:
-                transaction = self._make(proposal.spec, attempt, points, control)
+                transaction = self._make(proposal, attempt, control)
             except ProofFailed as failure:
-                if isinstance(failure.report, ProofReport):
-                    failed.append(replace(failure.report, control_after=self._prover.control(points)))
+                if isinstance(failure.report, ProofReport) and isinstance(control, Trial):
+                    failed.append(replace(failure.report, control_after=self._prover.control(control.points).legs))
                 self._sink(StrategyNotProven(attempt.strategy))
                 continue
-            report = last_proof(transaction) or proof.report(points, attempt.strategy, legs=())
+            report = last_proof(transaction) or _nothing_proven(attempt.plan, "the proof is gone from the journal")
+            why = (f"this mirror is not proven: {report.undecided}",) if report.undecided else ()
             others = proposal.rejections
-            return MirrorReceipt(proposal.spec.id, "add", attempt.plan, report, others, tuple(failed))
+            return MirrorReceipt(proposal.spec.id, "add", attempt.plan, report, others, tuple(failed), why)
         raise ProofFailed(
             "no mirror was proven; the host is as before: "
-            + "; ".join(f"{report.strategy}: {report.faults[0]}" for report in failed),
+            + "; ".join(f"{report.strategy}: {report.reasons[0]}" for report in failed),
             where=_pair(proposal.plan.subject),
             report=failed[-1],
         )
 
-    def _make(self, spec: MirrorSpec, attempt: Attempt, points: ProbePoints, control: tuple[Leg, ...]) -> Transaction:
+    def _make(self, proposal: MirrorProposal, attempt: Attempt, control: Trial | str) -> Transaction:
         """Carry out one attempt: prove, declare, commit. Whatever fails, the store is as it was before."""
+        spec = proposal.spec
         before = next((one for one in self._store.all() if one.spec.id == spec.id), None)
         begun: list[int] = []
         waypoints: list[Waypoint] = []
 
         def look(step: int) -> None:
-            waypoints.append(self._prover.look(points, attempt.plan.steps[step]))
+            if isinstance(control, Trial):
+                waypoints.append(self._prover.look(control.points, attempt.plan.steps[step]))
 
         def prove() -> Evidence:
-            report = self._prover.prove(points, attempt.strategy, control, tuple(waypoints))
-            if not report.proven:
-                raise ProofFailed("not proven: " + "; ".join(report.faults), where=attempt.plan.title, report=report)
+            if isinstance(control, Trial):
+                report = self._prover.prove(control.points, attempt.strategy, control, tuple(waypoints))
+            else:
+                report = _nothing_proven(attempt.plan, control)
+            if report.faults or (report.undecided and not proposal.request.unproven):
+                why = "; ".join(report.reasons)
+                raise ProofFailed(f"not proven: {why}", where=attempt.plan.title, report=report)
             self._store.put(DeclaredMirror(spec, begun[0]))
             return _evidence(report)
 
@@ -341,11 +380,11 @@ class MirrorService:
         try:
             points = self._points_again(inventory, mirror)
         except VirtfnError as fault:
-            raise ProofFailed(
-                f"everything was put back and reads as before, but no frame could show it: {fault}",
-                where=f"mirror {mirror.id}",
-            ) from fault
-        return proof.report(points, mirror.strategy, legs=(), control_after=self._prover.control(points))
+            return ProofReport(
+                mirror.source_label, mirror.copy_label, mirror.strategy, proven=False, undecided=str(fault)
+            )
+        after = self._prover.control(points)
+        return proof.report(after.points, mirror.strategy, legs=(), control_after=after.legs, undecided=after.undecided)
 
 
 _NO_MAC = MacAddress(bytes(6))
@@ -363,6 +402,19 @@ def _no_plan(mirror: Mirror) -> Plan:
         spec.id, spec.source, spec.copy, mirror.source_label, mirror.copy_label, spec.directions, spec.strategy, _NO_MAC
     )
     return Plan(subject, f"mirror {mirror.source_label} to {mirror.copy_label}", ())
+
+
+def _nothing_proven(plan: Plan, why: str) -> ProofReport:
+    """The report of a mirror of which no frame could say anything."""
+    mirror = plan.subject
+    if not isinstance(mirror, MirrorSubject):
+        raise ValueError("no mirror's plan")
+    return ProofReport(mirror.source_label, mirror.copy_label, mirror.strategy, proven=False, undecided=why)
+
+
+def _was_unproven(mirror: Mirror) -> bool:
+    """Whether it was made, or last looked at, where nothing could be proven."""
+    return mirror.last_proof is not None and mirror.last_proof.strength is Strength.UNPROVEN
 
 
 def _evidence(report: ProofReport) -> Evidence:

@@ -5,12 +5,15 @@ what a driver refuses ``eswitch.limits``.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from virtfn.errors import UsageError, VirtfnError
+from virtfn.eswitch.counters import FrameCount, Reading
 from virtfn.eswitch.forwarding import Frame
 from virtfn.eswitch.nic_state import WIRE
-from virtfn.mirroring.proof import frame, recognise, tally
+from virtfn.mirroring.counting import counter_tally
+from virtfn.mirroring.proof import tally
 from virtfn.model.addresses import MacAddress, PciAddress, VfRef
 from virtfn.model.fields import needs_override
 from virtfn.model.inventory import (
@@ -25,7 +28,7 @@ from virtfn.model.inventory import (
     Vlan,
 )
 from virtfn.model.plan import Target, Value
-from virtfn.model.probe import Caught, ProbeBurst, ProbePoint, Tally
+from virtfn.model.probe import Caught, NoMeter, ProbeBurst, ProbePoint, Tally
 from virtfn.testing.fake_pf import OTHER_FIELDS, FakePf, FakeVf
 
 Hook = Callable[[str, Target, str, Value], None]
@@ -37,7 +40,8 @@ class FakeHost:
     """Implements the Host and the Prober protocols. ``hook`` is called before each read and write and may raise.
 
     Without ``pfs`` it has the one PF ``p2p1`` with ``vfs``; ``vfs``, ``driver`` and ``up`` are always the first PF's,
-    as are the guests (``vmN:eth0``) and the frames.
+    as are the guests (``vmN:eth0``) and the frames. ``meanwhile`` is called in the middle of each burst, and once while
+    counters are read without one (with None): a test lets happen there what others do.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class FakeHost:
         self.hook = hook
         self.outside: dict[MacAddress, str] = {}
         self.bystander_losses = 0
+        self.meanwhile: Callable[[ProbeBurst | None], None] = lambda _: None
         self._wire = MacAddress.parse("52:54:00:00:00:01")
 
     @property
@@ -124,20 +129,76 @@ class FakeHost:
         else:
             self.pfs[0].write_guest(self._guest(target), field, value)
 
+    def ready(self, point: ProbePoint) -> ProbePoint | NoMeter:
+        """The point with its counter's ring, or why it has none now."""
+        if point.counter is None:
+            return point
+        now = self._reading(point)
+        if isinstance(now, Unknown):
+            return NoMeter(point.label, now.reason)
+        return replace(point, counter=replace(point.counter, ring=now.ring))
+
+    def idle(self, burst: ProbeBurst, seconds: float) -> Mapping[str, Tally]:
+        """What counters count while only ``meanwhile`` happens."""
+        counts = self._counts(burst.watchers, {})
+        self.meanwhile(None)
+        return _tallies(0, self._counts(burst.watchers, counts))
+
     def send(self, burst: ProbeBurst) -> Mapping[str, Tally]:
-        """Forward a burst as the first PF's NIC does; an endpoint that is no port of it is the wire."""
-        pf = self.pfs[0]
-        ports = {pf.name, *(f"{pf.name}/{index}" for index in range(len(pf.vfs)))}
-        sender, own = burst.sender.label, burst.sender.mac
-        source = None if own.is_zero else own
-        receivers = pf.receivers(Frame(sender if sender in ports else WIRE, burst.destination, source))
-        return {
-            watcher.label: tally(
-                burst.count,
-                _caught(burst, watcher) if (watcher.label if watcher.label in ports else WIRE) in receivers else (),
-            )
-            for watcher in burst.watchers
+        """Forward a burst as the first PF's NIC does; an endpoint that is no port of it is the wire.
+
+        ``meanwhile`` happens after the first half of it.
+        """
+        counts = self._counts(burst.watchers, {})
+        caught: dict[str, list[Caught]] = {one.label: [] for one in burst.watchers if not one.counter}
+        middle = burst.count // 2
+        for numbers in (range(middle), range(middle, burst.count)):
+            self._forward(burst, numbers, caught)
+            counts = self._counts(burst.watchers, counts)
+            if not numbers.start:
+                self.meanwhile(burst)
+                counts = self._counts(burst.watchers, counts)
+        seen = {
+            one.label: tally(burst.count, caught[one.label], one.endpoint.vlan.id if one.endpoint else 0)
+            for one in burst.watchers
+            if not one.counter
         }
+        return {**seen, **_tallies(burst.count, counts)}
+
+    def _forward(self, burst: ProbeBurst, numbers: range, caught: Mapping[str, list[Caught]]) -> None:
+        """Give frames to who receives them, and let counters grow.
+
+        A capture outside VFs sees the tag of their VLAN. Frames are for another host where the netdev's MAC is another.
+        """
+        pf = self.pfs[0]
+        vfs = {f"{pf.name}/{index}": index for index in range(len(pf.vfs))}
+        sender, tag = burst.sender, burst.sender.vlan.id
+        place = sender.label if sender.label in (pf.name, *vfs) else WIRE
+        source = None if sender.mac.is_zero else sender.mac
+        receivers = pf.receivers(Frame(place, burst.destination, source, tag))
+        inside = pf.vfs[vfs[place]].vlan if place in vfs else tag
+        for label, index in vfs.items():
+            if label in receivers:
+                pf.count(index, len(numbers))
+        for point in (one for one in burst.watchers if one.label in caught):
+            if (point.label if point.label in (pf.name, *vfs) else WIRE) in receivers:
+                vlan = None if point.label in vfs else inside or None
+                others = point.endpoint is not None and point.endpoint.mac != burst.destination
+                caught[point.label].extend(
+                    Caught(number, intact=True, vlan=vlan, other_host=others) for number in numbers
+                )
+
+    def _counts(self, points: Sequence[ProbePoint], before: Mapping[str, FrameCount]) -> Mapping[str, FrameCount]:
+        """The counts of these points with one more reading each."""
+        now = {one.label: self._reading(one) for one in points if one.counter}
+        return {
+            label: before[label].after(reading) if label in before else FrameCount(reading)
+            for label, reading in now.items()
+        }
+
+    def _reading(self, point: ProbePoint) -> Known[Reading]:
+        vf = point.counter.vf if point.counter else 0
+        return self.pfs[0].reading(point.meter, vf)
 
     def _pf(self, number: int, pf: FakePf) -> PfState:
         return PfState(
@@ -190,6 +251,10 @@ class FakeHost:
             self.hook(action, target, field, value)
 
 
+def _tallies(count: int, counts: Mapping[str, FrameCount]) -> Mapping[str, Tally]:
+    return {label: counter_tally(count, one.frames, one.broken) for label, one in counts.items()}
+
+
 def _vf(pf: FakePf, number: int, index: int) -> VfState:
     vf = pf.vfs[index]
     simulated = pf.driver == "netdevsim"
@@ -208,13 +273,6 @@ def _vf(pf: FakePf, number: int, index: int) -> VfState:
         holder=_SIMULATED if simulated else _holder(pf, number, index),
         **others,
     )
-
-
-def _caught(burst: ProbeBurst, watcher: ProbePoint) -> tuple[Caught, ...]:
-    """All frames, as the kernel shows them there: for another host where the netdev's MAC is another one."""
-    is_for_others = watcher.endpoint is not None and watcher.endpoint.mac != burst.destination
-    found = (recognise(burst, frame(burst, number), other_host=is_for_others) for number in range(burst.count))
-    return tuple(one for one in found if one)
 
 
 def _holder(pf: FakePf, number: int, index: int) -> Known[Holder]:

@@ -6,19 +6,21 @@ ignored where the driver reports success and does nothing.
 """
 
 import errno as codes
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from virtfn.errors import CapabilityError, GuardRefused, KernelRefused, UsageError
+from virtfn.eswitch.counters import Reading, ring_of, ring_words
 from virtfn.eswitch.drivers import facts_of
-from virtfn.eswitch.facts import DriverFacts, ModeChange
+from virtfn.eswitch.facts import DriverFacts, MeterName, ModeChange
 from virtfn.eswitch.forwarding import Frame, predict
 from virtfn.eswitch.limits import limits_on
 from virtfn.eswitch.nic_state import NicState, PfPort, VfPort, family_of, known_filters
 from virtfn.eswitch.transitions import after_guest_write, after_pf_write, after_vf_write, takes_guest_mac, vf_bound
 from virtfn.model.addresses import MacAddress
 from virtfn.model.fields import NATIVE, NO_MAC, PF_FIELDS, VF_FIELDS, needs_override
-from virtfn.model.inventory import EswitchMode, Unknown, VfLinkState, Vlan, VlanProtocol
+from virtfn.model.inventory import EswitchMode, Known, Unknown, VfLinkState, Vlan, VlanProtocol
 from virtfn.model.plan import Value
 
 Change = Callable[[DriverFacts | None, VfPort, str, Value], VfPort]
@@ -34,6 +36,7 @@ class FakeVf:
     ``driver``: a name, "native" for the kernel's own, None for none. ``place``: where its netdev is while it has one,
     "vm" (``eth0`` in namespace ``vmN``) or "host". ``reachable`` False: a guest has it open through vfio.
     ``settings`` holds the fields on which no frame depends (``OTHER_FIELDS``); one that is missing is not reported.
+    ``ring``: the entries of the receive ring that its driver sets up.
     """
 
     mac: str
@@ -51,6 +54,7 @@ class FakeVf:
     driver: str | None = NATIVE
     place: str = "vm"
     mtu: int = 1500
+    ring: int = 256
     settings: Mapping[str, Value] = field(default_factory=dict)
 
 
@@ -59,7 +63,7 @@ class FakePf:
     """One PF. ``refuses_twins``: its driver refuses a MAC that another of its VFs has (ice, for some releases).
 
     ``unknown_as``: the driver by whose rules the NIC forwards where its own are not known. ``modules`` are the VF
-    drivers that are loaded; None: all.
+    drivers that are loaded; None: all. ``received``: the frames that each VF's counter has counted, by the VF's index.
     """
 
     vfs: list[FakeVf]
@@ -76,6 +80,7 @@ class FakePf:
     refuses_twins: bool = False
     unknown_as: str = "igb"
     modules: frozenset[str] | None = None
+    received: dict[int, int] = field(default_factory=dict)
     destroyed: list[FakeVf] = field(default_factory=list)
     settings: dict[str, Value] = field(default_factory=dict)
 
@@ -89,6 +94,25 @@ class FakePf:
         found = predict(self.nic, frame)
         filled_in = predict(self._nic_of(self.unknown_as), frame) if found.unknown else found
         return found.receivers | (filled_in.receivers & frozenset(found.unknown))
+
+    def reading(self, meter: str, index: int) -> Known[Reading]:
+        """A VF's counter as this meter reads it; an igb's through its register dump."""
+        if meter == MeterName.RINGS:
+            return ring_of(self.register_dump(), index)
+        return Reading(self.received.get(index, 0))
+
+    def register_dump(self) -> bytes:
+        """The registers of an igb as its driver dumps them: the rings of the VFs, all else 0."""
+        dump = bytearray(4 * 740)
+        for index, vf in enumerate(self.vfs):
+            words, running = ring_words(index), self._port(index, vf, self._facts).up
+            struct.pack_into("=I", dump, 4 * words.length, vf.ring * 16 if running else 0)
+            struct.pack_into("=I", dump, 4 * words.head, self.received.get(index, 0) % vf.ring if running else 0)
+        return bytes(dump)
+
+    def count(self, index: int, frames: int) -> None:
+        """Let a VF's counter grow by so many frames, whoever sent them."""
+        self.received[index] = self.received.get(index, 0) + frames
 
     def _nic_of(self, driver: str) -> NicState:
         facts = facts_of(driver, self.vendor_device)

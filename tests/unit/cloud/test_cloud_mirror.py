@@ -18,6 +18,7 @@ from virtfn.model.addresses import PciAddress
 from virtfn.model.cloud.mirror import MirrorPort, NameMatches, PortNetwork, PortOwner, PreparationState, Project
 from virtfn.model.cloud.observed import NicAgent
 from virtfn.model.inventory import Known, Unknown
+from virtfn.model.probe import Strength
 from virtfn.planning.cloud.mirror import guard_findings, plan_mirror
 from virtfn.services.cloud_mirrors import CloudMirrors
 
@@ -228,11 +229,15 @@ def test_the_answer_of_the_host_is_what_the_host_answers(tmp_path: Path) -> None
     rig = HostRig(tmp_path / "state")
     for index in (2, 3):
         rig.host.vfs[index] = replace(rig.host.vfs[index], reachable=False)
-    quoted = "no meter"
+    answer = plan_mirror(WEB, PROBE, (AGENT,)).host_side.answer
+    assert "what they receive is counted" in answer
+    assert rig.add("p2p1/3", "p2p1/2").report.strength is Strength.COUNTED
+    rig.mirrors.remove("1")
+    rig.host.driver = "bnxt_en"
     with pytest.raises(GuardRefused) as caught:
         rig.add("p2p1/3", "p2p1/2")
-    assert all(quoted in one.what for one in caught.value.findings)
-    assert quoted in plan_mirror(WEB, PROBE, (AGENT,)).host_side.answer
+    assert {one.id for one in caught.value.findings} == {"no-meter"}
+    assert "refused (`no-meter`)" in answer
 
 
 def test_what_else_is_known_is_noted() -> None:
@@ -266,7 +271,7 @@ def test_the_table_is_80_columns_and_the_commands_are_whole(
     assert max(map(len, table)) <= 80
     assert "  $ virtfn mirror add 0000:3b:02.3 0000:3b:02.1\n" in said.out
     assert "$ openstack port show id-of-web -c project_id" in said.out
-    assert "refused today" in said.out
+    assert "VMs hold both VFs through vfio" in said.out
     assert "WARNING (--as-admin): all that is sent to" in said.err
 
 

@@ -28,7 +28,7 @@ import virtfn.model.plan
 from virtfn.cli.main import cli
 from virtfn.errors import ExitCode
 from virtfn.eswitch.drivers import TABLE
-from virtfn.eswitch.facts import AdminMacEffect, DriverFacts
+from virtfn.eswitch.facts import AdminMacEffect, DriverFacts, MeterFacts
 from virtfn.eswitch.limits import LIMITS, Limit
 from virtfn.model.field_row import Field, Key
 from virtfn.model.fields import MATCH_KEYS, PF_FIELDS, VF_FIELDS
@@ -77,7 +77,14 @@ def exit_codes() -> str:
 
 def drivers() -> str:
     """What each driver does, in two tables and a list of evidence."""
-    mirror = ["driver", "`vf N mac M` changes", "one MAC at two VFs: who gets the frame", "`twin-mac`", "known how"]
+    mirror = [
+        "driver",
+        "`vf N mac M` changes",
+        "one MAC at two VFs: who gets the frame",
+        "`twin-mac`",
+        "counters of a VF",
+        "known how",
+    ]
     other = ["driver", "trust resets VF", "PF down cuts VFs", "VFs a PF", "VF driver", "eswitch mode", "new MAC needs"]
     other += ["spoof check at first", "a guest's own MAC is used"]
     lines = [*_table(mirror, [_mirror_row(row) for row in TABLE]), ""]
@@ -123,7 +130,12 @@ def _table(headings: list[str], rows: list[list[str]]) -> list[str]:
 
 def _mirror_row(row: DriverFacts) -> list[str]:
     offered = "not offered" if row.admin_mac is AdminMacEffect.ADDRESS_ONLY else "offered; frames decide"
-    return [f"`{row.label}`", row.admin_mac.value, row.same_mac.value, offered, row.rung.value]
+    meters = ", ".join(map(_meter, row.meters)) or "none known"
+    return [f"`{row.label}`", row.admin_mac.value, row.same_mac.value, offered, meters, row.rung.value]
+
+
+def _meter(meter: MeterFacts) -> str:
+    return f"`{meter.name}`" + (f" (VFs below {meter.vfs})" if meter.vfs else "")
 
 
 def _other_row(row: DriverFacts) -> list[str]:

@@ -25,6 +25,9 @@ class Counter:
     def __init__(self) -> None:
         self.labels: list[str] = []
 
+    def ready(self, point: ProbePoint) -> ProbePoint:
+        return point
+
     @contextmanager
     def start(self, burst: ProbeBurst, points: Sequence[ProbePoint]) -> Iterator["Counter"]:
         self.labels = [point.label for point in points]

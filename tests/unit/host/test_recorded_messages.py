@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from virtfn.host.vfinfo import decode_link
+from virtfn.host.vfinfo import decode_link, decode_vf_received
 from virtfn.model.serialization import encode
 
 GOLDEN = Path(__file__).parents[2] / "golden/netlink"
@@ -52,3 +52,7 @@ def test_all_vfs_are_read_though_the_kernel_itself_wrapped_the_length(case: str,
     found = decode_link(message)
     assert [str(vf.mac) for vf in found.vfs] == [f"fa:16:3e:00:{n >> 8:02x}:{n & 255:02x}" for n in range(count)]
     assert (found.num_vfs, found.problems, found.bus) == (count, (), "netdevsim")
+
+
+def test_the_statistics_of_igb_are_0_for_every_vf() -> None:
+    assert decode_vf_received(recorded("igb-4-vfs-with-statistics")) == dict.fromkeys(range(4), 0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from virtfn.errors import BackendUnreachable, VirtfnError
-from virtfn.host.vfinfo import Link, decode_link
+from virtfn.host.vfinfo import Link, decode_link, decode_sent_packets, decode_vf_received
 from virtfn.model.addresses import MacAddress
 from virtfn.model.inventory import NO_VLAN, Unknown, VfLinkState, VfState, Vlan, VlanProtocol
 
@@ -31,6 +31,7 @@ class Vf:
     rss_query_en: int = NOT_REPORTED
     trusted: int = 0
     guid: int | None = None
+    rx_packets: int = 0
 
 
 def attr(kind: int, payload: bytes) -> bytes:
@@ -58,7 +59,9 @@ def vf_info(vf: Vf, *, statistics: bool = False) -> bytes:
     info = struct.pack("=III", vf.vf, vf.vlan, vf.qos) + struct.pack("!H2x", vf.vlan_proto)
     parts.append(attr(12, attr(1, info)))
     if statistics:
-        parts.append(attr(8, b"".join(attr(kind, bytes(8)) for kind in (0, 1, 2, 3, 4, 5, 7, 8))))
+        numbers = {0: vf.rx_packets}
+        counters = (attr(kind, struct.pack("=Q", numbers.get(kind, 0))) for kind in (0, 1, 2, 3, 4, 5, 7, 8))
+        parts.append(attr(8, b"".join(counters)))
     return attr(1, b"".join(parts))
 
 
@@ -282,3 +285,21 @@ def decoded_or_refused(message: bytes) -> Link | None:
         return decode_link(message)
     except VirtfnError:
         return None
+
+
+@pytest.mark.parametrize("count", [3, 256])
+def test_the_received_packets_of_each_vf_are_read_also_where_the_length_has_wrapped(count: int) -> None:
+    vfs = [Vf(number, rx_packets=(number + 1) << 33) for number in range(count)]
+    message = link(vfs, num_vfs=count, statistics=True)
+    assert decode_vf_received(message) == {number: (number + 1) << 33 for number in range(count)}
+
+
+def test_a_message_without_statistics_has_no_received_packets() -> None:
+    message = link([Vf(0)], num_vfs=1)
+    assert decode_vf_received(message) == {}
+    with pytest.raises(BackendUnreachable, match="no statistics"):
+        decode_sent_packets(message)
+
+
+def test_the_sent_packets_of_a_netdev_are_its_second_number() -> None:
+    assert decode_sent_packets(link() + attr(23, struct.pack("=25Q", *range(100, 125)))) == 101

@@ -18,7 +18,8 @@ from virtfn.mirroring.proof import (
     tally,
 )
 from virtfn.model.addresses import MacAddress
-from virtfn.model.probe import Caught, Direction, Endpoint, Leg, ProbeBurst, ProbePoints, Strength, Tally
+from virtfn.model.inventory import Vlan, VlanProtocol
+from virtfn.model.probe import Caught, Counter, Direction, Endpoint, Leg, ProbeBurst, ProbePoints, Strength, Tally
 
 MACS = [MacAddress.parse(f"fa:16:3e:00:00:{number:02x}") for number in range(5)]
 PF, WIRE, SOURCE, COPY, OTHER = (
@@ -43,6 +44,7 @@ POINTS = ProbePoints(
     receivers=(WIRE,),
     watchers=tuple(map(CAPTURED_FRAMES.at, (PF, WIRE, OTHER))),
 )
+OTHER_POINT = CAPTURED_FRAMES.at(OTHER)
 BURST = burst_of(POINTS, probe_paths(POINTS)[0], b"nonce-01", 6)
 
 
@@ -134,7 +136,7 @@ def test_a_mirror_is_all_frames_at_both_and_none_elsewhere() -> None:
         ({"p2p1/3": all_of(BURST), "p2p1/2": all_of(BURST)[::-1]}, "out of order"),
         (
             {"p2p1/3": all_of(BURST), "p2p1/2": tuple(replace(one, vlan=7) for one in all_of(BURST))},
-            "with a VLAN tag",
+            "with another VLAN tag",
         ),
         ({"p2p1/3": all_of(BURST), "p2p1/2": all_of(BURST), "p2p1/1": all_of(BURST)[:1]}, "p2p1/1 got 1"),
     ],
@@ -191,3 +193,32 @@ def test_a_report_names_its_meters_and_is_as_strong_as_the_weaker_of_source_and_
     assert found.strength is Strength.COUNTED
     assert [point.meter for point in found.meters[:3]] == ["captured-frames", "rings", "captured-frames"]
     assert report(POINTS, "twin-mac", legs=[]).strength is Strength.SEEN
+
+
+def test_a_frame_carries_the_senders_tag_and_is_recognised_with_it() -> None:
+    tagged = replace(BURST, sender=replace(PF, vlan=Vlan(10)))
+    octets = frame(tagged, 2)
+    assert octets[12:16] == b"\x81\x00\x00\x0a"
+    assert recognise(tagged, octets) == Caught(2, True, vlan=10)
+    assert frame(replace(BURST, sender=replace(PF, vlan=Vlan(10, 0, VlanProtocol.S_TAG))), 2)[12:14] == b"\x88\xa8"
+
+
+def test_frames_must_carry_the_tag_that_they_should_have_there() -> None:
+    caught = [Caught(number, True, vlan=10) for number in range(3)]
+    assert tally(3, caught, 10).whole
+    assert tally(3, caught).tagged == tally(3, [replace(one, vlan=None) for one in caught], 10).tagged == 3
+
+
+def test_a_count_that_broke_is_a_fault_wherever_it_is() -> None:
+    counted = replace(OTHER_POINT, meter="rings", strength=Strength.COUNTED, endpoint=None, counter=Counter("p2p1", 1))
+    points = replace(POINTS, watchers=(counted,))
+    whole = tally(BURST.count, all_of(BURST))
+    tallies = {"p2p1/3": whole, "p2p1/2": whole, "p2p1/1": Tally(missing=6, broken="the VF was reset")}
+    judged = judge_mirror(leg_of(points, probe_paths(points)[0], BURST, tallies))
+    assert judged.fault == "p2p1/1 was not counted: the VF was reset"
+
+
+def test_what_is_undecided_is_not_proven_and_no_fault() -> None:
+    found = report(POINTS, "twin-mac", legs=[], undecided="too much chatter")
+    assert (found.proven, found.faults, found.reasons) == (False, (), ("too much chatter",))
+    assert found.strength is Strength.UNPROVEN

@@ -3,6 +3,7 @@
 import itertools
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from virtfn.cli.events_view import EventsView
@@ -33,6 +34,7 @@ class Rig:
     cancel_after: int | None = None
     prober: Prober | None = None
     physnets: PhysicalNetworks = field(default_factory=PhysicalNetworks)
+    random: Random = field(default_factory=lambda: Random(7))
     asked: int = 0
     told: list[str] = field(default_factory=list)
 
@@ -61,7 +63,7 @@ class Rig:
         sink = EventsView(self.told.append)
         prover = Prover(
             self.prober or self.host,
-            Probing(lambda: next(numbers).to_bytes(8), frames=5, patience_s=0.0),
+            Probing(lambda: next(numbers).to_bytes(8), self.random.randint, frames=5, patience_s=0.0),
             sink=sink,
             cancelled=self._cancelled,
         )

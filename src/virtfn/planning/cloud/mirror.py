@@ -266,8 +266,8 @@ def _host_side(source: MirrorPort, copy: MirrorPort, host: str, pf: Known[str]) 
     return HostSide(
         host,
         Action(UseCase.MIRROR_ADD, (str(source.pci_slot), str(copy.pci_slot))),
-        "refused today, and nothing is changed: VMs hold both VFs through vfio, so no probe frame can be captured "
-        "there, and no mirror is made that cannot be proven (`no meter`)",
+        "VMs hold both VFs through vfio, so no probe frame can be captured there: what they receive is counted, where "
+        "the NIC's driver has counters of it; elsewhere the mirror is refused (`no-meter`), and nothing is changed",
         (
             f"VFs of {netdev} with a netdev on {host} or in a network namespace, a container's for example: between "
             "those the mirror is made and proven",
