@@ -19,6 +19,7 @@ from virtfn.host.counters import (
     representor_of,
 )
 from virtfn.host.frames import FrameCapture, opened, send_frame
+from virtfn.mirroring.counting import settling_s
 from virtfn.mirroring.meters import CAPTURED_FRAMES
 from virtfn.model.probe import NoMeter, ProbeBurst, ProbePoint, Tally
 
@@ -89,7 +90,7 @@ class PacketProber:
                 for number in range(burst.count):
                     send_frame(sender, burst, number)
                     _collect(counts, self._pace.gap_s)
-            self._wait_for_the_last(counts, _lag(burst.watchers))
+            self._wait_for_the_last(counts, settling_s(burst.watchers))
 
         return self._count(burst, send_all)
 
@@ -100,7 +101,7 @@ class PacketProber:
         """
 
         def wait(counts: Sequence[BurstCount]) -> None:
-            end = time.monotonic() + seconds + _lag(burst.watchers)
+            end = time.monotonic() + seconds
             while (left := end - time.monotonic()) > 0:
                 _collect(counts, min(left, self._pace.quiet_s))
 
@@ -115,9 +116,9 @@ class PacketProber:
             meanwhile(counts)
             return {label: tally for count in counts for label, tally in count.tallies().items()}
 
-    def _wait_for_the_last(self, counts: Sequence[BurstCount], lag_s: float) -> None:
+    def _wait_for_the_last(self, counts: Sequence[BurstCount], longer_s: float) -> None:
         last = start = time.monotonic()
-        quiet_s, deadline_s = self._pace.quiet_s + lag_s, self._pace.deadline_s + lag_s
+        quiet_s, deadline_s = self._pace.quiet_s + longer_s, self._pace.deadline_s + longer_s
         while (now := time.monotonic()) < min(last + quiet_s, start + deadline_s):
             if _collect(counts, last + quiet_s - now):
                 last = time.monotonic()
@@ -127,11 +128,6 @@ def _collect(counts: Sequence[BurstCount], wait_s: float) -> bool:
     """Let every count take what has arrived, all together within ``wait_s``; whether anything was new."""
     found = [count.collect(wait_s / len(counts)) for count in counts]
     return any(found)
-
-
-def _lag(points: Sequence[ProbePoint]) -> float:
-    """How much longer than frames the slowest counter is waited for."""
-    return 2 * max((point.counter.lag_s for point in points if point.counter), default=0.0)
 
 
 def _by_meter(points: Sequence[ProbePoint]) -> Mapping[str, list[ProbePoint]]:

@@ -5,7 +5,7 @@ bursts have sizes drawn at random, and it must grow by each of them. What it cou
 many frames beyond a burst, and a few more, prove nothing; the sizes must be far larger, and lie far apart.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from virtfn.model.probe import Counter, IdleControl, NoMeter, ProbePoint, ProbePoints, Tally
@@ -37,6 +37,11 @@ class Undecidable:
 def counted(points: ProbePoints) -> tuple[ProbePoint, ...]:
     """The points that are only counted, source and copy first."""
     return tuple(one for one in (points.source, points.copy, *points.watchers) if one.counter)
+
+
+def settling_s(points: Sequence[ProbePoint]) -> float:
+    """How much longer than frames their slowest counter is waited for: twice its lag."""
+    return 2 * max((point.counter.lag_s for point in points if point.counter), default=0.0)
 
 
 def allowance(idle: IdleControl, label: str) -> int:

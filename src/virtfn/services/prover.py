@@ -9,7 +9,7 @@ from virtfn.engine.interfaces import Cancelled
 from virtfn.engine.transaction import never_cancelled
 from virtfn.errors import Interrupted, ProofFailed
 from virtfn.mirroring import proof
-from virtfn.mirroring.counting import Undecidable, burst_sizes, counted, watched
+from virtfn.mirroring.counting import Undecidable, burst_sizes, counted, settling_s, watched
 from virtfn.model.plan import Step
 from virtfn.model.probe import Direction, IdleControl, Leg, NoMeter, ProbePoint, ProbePoints, ProofReport, Waypoint
 from virtfn.model.value_format import say
@@ -23,7 +23,7 @@ class Probing:
 
     ``nonce`` gives 8 octets that no other burst has; ``draw`` a random number between two, both included: the size of a
     burst that is only counted. ``patience_s`` is how long a NIC that was reset in the middle of a recipe may stay
-    silent; ``idle_s`` how long counters are read without a burst: at least twice what a burst takes.
+    silent; ``idle_s`` how long counters that do not lag are read without a burst: at least twice what a burst takes.
     """
 
     nonce: Callable[[], bytes]
@@ -147,9 +147,10 @@ class Prover:
         if not counters or not paths:
             return proof.NOT_READ
         nothing = replace(proof.burst_of(points, paths[0], self._probing.nonce(), 0), watchers=counters)
-        found = self._prober.idle(nothing, self._probing.idle_s)
+        seconds = self._probing.idle_s + 2 * settling_s(counters)
+        found = self._prober.idle(nothing, seconds)
         return IdleControl(
-            self._probing.idle_s,
+            seconds,
             {label: one.frames for label, one in found.items()},
             {label: one.broken for label, one in found.items() if one.broken},
         )

@@ -103,3 +103,46 @@ def test_an_interrupted_mirror_is_rolled_back_before_the_next_one_is_proposed(ri
     assert "`virtfn mirror rm 1`" in err
     assert run("add", "p2p1/3", "p2p1/2", "--yes", "-q")[0] == 0
     assert "healthy" in run("ls")[1]
+
+
+def between_vms(rig: Rig, chatter: int) -> None:
+    """VMs hold source and copy, and the source receives so many frames meanwhile."""
+    for index in (2, 3):
+        rig.host.vfs[index] = replace(rig.host.vfs[index], reachable=False)
+    rig.host.meanwhile = lambda _: rig.host.pfs[0].count(3, chatter)
+
+
+def test_a_mirror_between_vms_says_that_it_was_counted(rig: Rig, run: Run) -> None:
+    between_vms(rig, 1)
+    assert "would be counted by rings at p2p1/3, p2p1/2" in run("plan", "p2p1/3", "p2p1/2")[1]
+    code, out, _ = run("add", "p2p1/3", "p2p1/2", "--yes", "-q")
+    assert code == 0
+    assert "p2p1/3 -> p2p1/2: PROVEN" in out
+    assert "counted by rings at p2p1/3, p2p1/2" in out
+    assert "counted without a burst, in 2 s: p2p1/3 1, p2p1/2 0" in out
+    assert "not probed from p2p1/3: it has no netdev in reach" in out
+    assert "proven, counted" in run("ls")[1]
+
+
+def test_what_cannot_be_proven_is_made_only_where_asked_for_and_listed_as_unproven(rig: Rig, run: Run) -> None:
+    between_vms(rig, 60)
+    code, out, err = run("add", "p2p1/3", "p2p1/2", "--yes", "-q")
+    assert code == ExitCode.NOT_PROVEN
+    assert "UNPROVEN: no burst stands out from the chatter" in out
+    assert "nothing was changed" in err
+    code, out, _ = run("add", "p2p1/3", "p2p1/2", "--yes", "-q", "--unproven")
+    assert code == 0
+    assert "note: this mirror is not proven" in out
+    assert "unproven" in run("ls")[1]
+    (found,) = document(run("ls", "-o", "json")[1])["mirrors"]
+    assert found["status"]["health"] == "unproven"
+    assert found["last_proof"]["proven"] is False
+    assert run("rm", "1", "-q")[0] == 0
+
+
+def test_a_plan_without_a_meter_warns_where_it_may_be_unproven(rig: Rig, run: Run) -> None:
+    rig.host.vfs[2] = replace(rig.host.vfs[2], driver="vfio-pci")
+    assert run("plan", "p2p1/3", "p2p1/2")[0] == ExitCode.FAILED
+    code, out, _ = run("plan", "p2p1/3", "p2p1/2", "--unproven")
+    assert code == 0
+    assert "warning: no meter at p2p1/2" in out

@@ -99,6 +99,13 @@ def test_little_chatter_makes_bursts_larger_and_is_no_part_of_them(rig: Rig) -> 
     assert report.legs[0].idle.frames == {"p2p1/3": 2, "p2p1/2": 3, "p2p1/1": 0}
 
 
+def test_counters_that_lag_are_read_longer_without_a_burst(rig: Rig) -> None:
+    rig.host.driver = "ixgbe"
+    report = rig.add("p2p1/3", "p2p1/2").report
+    assert {one.meter for one in report.meters[:2]} == {"vf-statistics"}
+    assert {leg.idle.seconds for leg in report.legs} == {2.0 + 2 * 2 * 2.0}
+
+
 def test_too_much_chatter_for_the_ring_is_undecided_and_nothing_is_changed(rig: Rig) -> None:
     meanwhile(rig, {SOURCE: 60})
     report = not_proven(
