@@ -1,7 +1,7 @@
 """A connection as clouds.yaml describes it, made when it is first needed (the SDK takes 0.4 s to import).
 
-The SDK passes over a file that it cannot read or parse, and then reports only that the cloud was not found. So what is
-wrong with clouds.yaml is looked for here.
+The SDK passes over a file that it cannot read or parse, and then reports only that the cloud was not found. Older
+versions raise the parser's errors. So what is wrong with clouds.yaml is looked for here.
 """
 
 import hashlib
@@ -117,7 +117,9 @@ def _entry(cloud: str | None) -> Any:
 
     Raises CloudUnreachable, which names the file, its line, or the entries that there are; and what the SDK raises.
     """
+    import yaml
     from openstack.config import OpenStackConfig
+    from openstack.exceptions import ConfigException
 
     if cloud is None and not any(name.startswith("OS_") and name not in _NOT_A_CLOUD for name in os.environ):
         raise CloudUnreachable(
@@ -125,7 +127,10 @@ def _entry(cloud: str | None) -> Any:
             where="cloud",
             hint="name an entry of clouds.yaml, or export OS_CLOUD=NAME",
         )
-    config = OpenStackConfig(app_name="virtfn")
+    try:
+        config = OpenStackConfig(app_name="virtfn")
+    except (ConfigException, ValueError, yaml.YAMLError) as fault:  # older than openstacksdk 4.16
+        raise _no_entry(cloud or "", []) from fault
     names = sorted(map(str, config.get_cloud_names()))
     if cloud is not None and cloud not in names:
         raise _no_entry(cloud, [name for name in names if name != "defaults"])
@@ -133,7 +138,7 @@ def _entry(cloud: str | None) -> Any:
 
 
 def _no_entry(cloud: str, names: list[str]) -> CloudUnreachable:
-    where = f"cloud {cloud}"
+    where = f"cloud {cloud}".strip()
     files = _files()
     if not files:
         named = os.environ.get(_FILE_VARIABLE)
