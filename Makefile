@@ -4,7 +4,10 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 VIRTFN := $(VENV)/bin/virtfn
 
-.PHONY: help setup demo test test-cloud check lab cloud clean
+PYTEST := $(VENV)/bin/pytest
+PARALLEL := -n auto --maxprocesses 4
+
+.PHONY: help setup demo test test-lowest test-cloud check lab cloud clean
 .DEFAULT_GOAL := help
 
 help:  ## Show these targets
@@ -22,11 +25,16 @@ lab: setup  ## A shell in the emulated host
 
 test: setup check  ## All tests: in the emulated host, and on a real OpenStack control plane (says what it installs)
 	$(VENV)/bin/python -m tests.cloud.control_plane install
-	$(VENV)/bin/pytest
+	$(PYTEST) $(PARALLEL) -m "not lab and not cloud"
+	scripts/test-lowest.sh $(VENV)/bin/python $(PARALLEL)
+	$(PYTEST) -m "lab or cloud"
+
+test-lowest: $(STAMP)  ## The unit tests with the lowest versions of the dependencies
+	scripts/test-lowest.sh $(VENV)/bin/python $(PARALLEL)
 
 test-cloud: $(STAMP)  ## Those of them that need OpenStack (they start and stop it)
 	$(VENV)/bin/python -m tests.cloud.control_plane install
-	$(VENV)/bin/pytest tests/cloud tests/contract -m cloud
+	$(PYTEST) tests/cloud tests/contract -m cloud
 
 cloud: $(STAMP)  ## A real OpenStack control plane on 127.0.0.1, with fake VFs (says what it installs and how to reach it)
 	$(VENV)/bin/python -m tests.cloud.control_plane up
