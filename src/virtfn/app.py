@@ -1,4 +1,4 @@
-"""The composition root: from settings to the services, each with the edges it needs, imported when first used."""
+"""The composition root: makes the services from the settings, each with the edges it needs, imported at first use."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from virtfn.store.mirrors import FileMirrorStore
 
 _CLOUD_SETTLES = (30.0, 0.5)
-"""How long what was written may take to be read in a cloud, and how often it is looked at, in seconds."""
+"""How long a write may take to be readable in a cloud, and how often to read, in seconds."""
 PARALLEL = 4
-"""How many objects of one kind are made or deleted in a cloud at once, where nobody says."""
+"""How many objects of one kind are created or deleted in a cloud at once, by default."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the environment decides. ``probe_from``: where probe frames are sent from, as ``--probe-from`` takes it.
+    """Settings from the environment. ``probe_from``: where probe frames are sent from, as ``--probe-from`` takes it.
 
     ``clouds``: where the journals of clouds are kept; None: below ``state``. ``locks``: where lock files are, whatever
     ``state`` is; None: in a state folder itself, for users that have no runtime folder.
@@ -46,7 +46,7 @@ class Settings:
     def of(cls, environment: Mapping[str, str]) -> "Settings":
         """Read VIRTFN_STATE_DIR and VIRTFN_PROBE_FROM (words, separated by spaces).
 
-        Who is not root keeps the journals of clouds in a folder of their own (XDG_STATE_HOME).
+        Users other than root keep the journals of clouds in their own folder (XDG_STATE_HOME).
         """
         state = environment.get("VIRTFN_STATE_DIR")
         words = tuple(environment.get("VIRTFN_PROBE_FROM", "").split())
@@ -67,13 +67,13 @@ class App:
         return KernelHost()
 
     def journal(self, sink: "EventSink | None" = None) -> "FileJournal":
-        """The journal below the state folder. ``sink`` is given corrections of modes."""
+        """The journal below the state folder. ``sink`` receives corrections of modes."""
         from virtfn.journal.files import FileJournal
 
         return FileJournal(self.settings.state, _boot_id(), lock=self._lock("host"), notice=_notice(sink))
 
     def confirmations(self, sink: "EventSink") -> "Confirmations":
-        """What waits to be confirmed on this machine."""
+        """The transactions that wait to be confirmed on this machine."""
         from virtfn.engine.transaction import Transactions
         from virtfn.host.process import report
         from virtfn.services.confirmation import Confirmations
@@ -122,7 +122,7 @@ class App:
         )
 
     def hosts(self, sink: "EventSink", cancelled: "Cancelled") -> "HostService":
-        """This machine from a declared state."""
+        """This machine and its spec."""
         from virtfn.engine.transaction import Transactions
         from virtfn.host.host_dependencies import host_dependencies
         from virtfn.services.declared_mirrors import mirrored_vfs
@@ -158,7 +158,7 @@ class App:
     ) -> "CloudService":
         """The cloud of this name in clouds.yaml (None: OS_... variables), with a journal of its own.
 
-        ``timeout_s``: what servers may take. ``parallel``: how many objects of one kind are at work at once.
+        ``timeout_s``: what servers may take. ``parallel``: how many objects of one kind are handled at once.
         """
         from virtfn.cloud.openstack import OpenStackCloud
         from virtfn.engine.readback import Settle
@@ -173,7 +173,7 @@ class App:
         return CloudService(cloud, journal, engine, sink=sink, cancelled=cancelled, patience=patience)
 
     def records(self, sink: "EventSink", cancelled: "Cancelled | None" = None) -> "History":
-        """This machine's journal, and what can be done with what is in it."""
+        """This machine's journal, with rollback, resume and prune."""
         from virtfn.engine.transaction import Transactions, never_cancelled
         from virtfn.services.history import History
 
@@ -182,7 +182,7 @@ class App:
         return History(journal, engine)
 
     def cloud_records(self, os_cloud: str | None, sink: "EventSink", cancelled: "Cancelled | None" = None) -> "History":
-        """The journal of a cloud, and what can be done with what is in it. Nothing is asked of the cloud yet."""
+        """The journal of a cloud, with rollback, resume and prune. Nothing is sent to the cloud yet."""
         from virtfn.cloud.openstack import OpenStackCloud
         from virtfn.engine.readback import Settle
         from virtfn.engine.transaction import Transactions, never_cancelled
@@ -194,7 +194,7 @@ class App:
         return History(journal, Transactions(cloud, journal, sink=sink, cancelled=told, settle=settle))
 
     def cloud_journal(self, os_cloud: str | None) -> "FileJournal":
-        """The journal of a project in a cloud. Its objects outlive a boot of this machine, so it knows no boot.
+        """The journal of a project in a cloud. Its objects survive a boot of this machine, so it has no boot id.
 
         Nothing is sent. Raises CloudUnreachable where clouds.yaml has no such entry.
         """
@@ -203,7 +203,7 @@ class App:
         return self._journal_of(account(os_cloud))
 
     def journalled_clouds(self) -> "tuple[tuple[CloudAccount, FileJournal], ...]":
-        """The projects in clouds that have a journal here, each with it."""
+        """The projects in clouds that have a journal here, with that journal."""
         from virtfn.cloud.connection import CloudAccount
 
         folder = self._cloud_journals
@@ -219,7 +219,7 @@ class App:
         return FileJournal(folder, "cloud", lock=self._lock(account.folder), place=cloud_place(account.name))
 
     def settled_journal(self, sink: "EventSink") -> "FileJournal":
-        """This machine's journal, once what was not confirmed in time has been rolled back."""
+        """This machine's journal, after unconfirmed changes are rolled back."""
         from virtfn.services.confirmation import overdue
 
         journal = self.journal(sink)
@@ -246,7 +246,7 @@ class App:
 
 
 def _runtime_folder() -> Path | None:
-    """Where this user's locks are: one folder per host and user, gone with the boot, that no other user can write."""
+    """The folder of this user's locks: one per host and user, removed at boot, writable by this user only."""
     if os.geteuid() == 0:
         return Path("/run/virtfn")
     folder = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}")
@@ -260,7 +260,7 @@ def _notice(sink: "EventSink | None") -> "Callable[[tuple[Path, ...]], None]":
 
 
 def _boot_id() -> str:
-    """The kernel's id of this boot: what was done before another one is gone."""
+    """The kernel's id of this boot: a new boot ends all earlier changes to VFs."""
     path = Path("/proc/sys/kernel/random/boot_id")
     try:
         return path.read_text(encoding="ascii").strip()

@@ -52,8 +52,8 @@ _MEANINGS = {
 class VirtfnError(Exception):
     """Base of all errors: what failed, on which object (``where``), and what to do next.
 
-    ``hint`` is in words of the field, ``actions`` are use cases to run; a face knows their commands. ``findings`` are
-    what is known of why.
+    ``hint`` is in the field's terms, ``actions`` are use cases to run; a face knows their commands. ``findings`` are
+    the known causes.
     """
 
     exit_code = ExitCode.FAILED
@@ -98,7 +98,7 @@ class SpecError(VirtfnError):
 
 
 class CapabilityError(VirtfnError):
-    """The NIC, its driver or this machine cannot do what was asked; the message says which and why."""
+    """The NIC, its driver or this machine cannot do the request; the message says which and why."""
 
 
 class GuardRefused(VirtfnError):
@@ -106,7 +106,7 @@ class GuardRefused(VirtfnError):
 
 
 class ConflictError(VirtfnError):
-    """Somebody else changed what virtfn was about to change, or a transaction is unfinished."""
+    """Another program changed what virtfn was about to change, or a transaction is unfinished."""
 
 
 class LockHeld(VirtfnError):
@@ -140,7 +140,7 @@ class KernelRefused(VirtfnError):
 
 
 class VerifyFailed(VirtfnError):
-    """Read back, values are not what was written; restored. ``mismatches``: kind, id and field of each."""
+    """Values do not read back as written; restored. ``mismatches``: kind, id and field of each."""
 
     exit_code = ExitCode.NOT_PROVEN
 
@@ -158,7 +158,7 @@ class VerifyFailed(VirtfnError):
 
 
 class ProofFailed(VirtfnError):
-    """Probe frames did not show what was claimed; restored. The report travels along for the view."""
+    """Probe frames did not prove the mirror; restored. ``report`` has the result of each leg."""
 
     exit_code = ExitCode.NOT_PROVEN
 
@@ -176,19 +176,19 @@ class ProofFailed(VirtfnError):
 
 
 class RollbackIncomplete(VirtfnError):
-    """Not everything could be put back; the journal says what remains: manual repair needed."""
+    """Not everything could be restored; the journal names what remains: manual repair needed."""
 
     exit_code = ExitCode.ROLLBACK_INCOMPLETE
 
 
 class Interrupted(VirtfnError):
-    """Ctrl-C or SIGTERM, after what was changed had been put back."""
+    """Ctrl-C or SIGTERM; the changes are rolled back."""
 
     exit_code = ExitCode.INTERRUPTED
 
 
 class CloudError(VirtfnError):
-    """The cloud refused: the message is its own. ``status`` is HTTP's, 0 where it came in another way."""
+    """The cloud refused, with its own message. ``status`` is HTTP's, 0 where there is none."""
 
     def __init__(
         self, message: str, *, where: str = "", hint: str = "", status: int = 0, findings: "tuple[Finding, ...]" = ()
@@ -198,9 +198,9 @@ class CloudError(VirtfnError):
 
 
 class CloudUnreachable(CloudError):
-    """The cloud does not answer, or not in time, or its clouds.yaml cannot be used.
+    """The cloud does not answer in time, or its clouds.yaml cannot be used.
 
-    ``may_be_at_work``: the request was sent, so that it may be carried out all the same, perhaps later.
+    ``may_be_at_work``: the request was sent, so the cloud may still carry it out.
     """
 
     exit_code = ExitCode.UNREACHABLE
@@ -208,7 +208,7 @@ class CloudUnreachable(CloudError):
 
 
 class StillNeeded(CloudError):
-    """Something else needs the object, and comes first: ``hint`` says what."""
+    """Another object needs this one and must be deleted first: ``hint`` names it."""
 
 
 class CloudDenied(CloudError):
@@ -218,6 +218,6 @@ class CloudDenied(CloudError):
 
 
 class LabError(VirtfnError):
-    """The lab could not be made, started or reached."""
+    """The lab could not be prepared, started or reached."""
 
     exit_code = ExitCode.UNREACHABLE

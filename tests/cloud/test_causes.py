@@ -176,7 +176,7 @@ def test_a_host_that_hangs_leaves_a_server_in_build(
     (cause,) = said["findings"]
     assert (cause["id"], cause["what"]) == (
         "host-out-of-service",
-        f"nova has given it to a host that does not answer: {second_host}",
+        f"nova has assigned it to a host that does not answer: {second_host}",
     )
     assert cause["evidence"] == ["server vm-1: BUILD", f"nova-compute on {second_host} (zone nova): down, enabled"]
 

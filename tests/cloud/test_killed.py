@@ -139,7 +139,7 @@ def test_ctrl_c_takes_all_back(operator: Operator, spec: str, point: str) -> Non
     before = operator.everything()
     code, said = cut(operator, signal.SIGINT, POINTS[point], "up", "-f", spec, "--yes")
     assert code == ExitCode.INTERRUPTED, said
-    assert "stopping: the step at work is finished first" in said
+    assert "stopping: finishing the current step" in said
     assert operator.everything() == before
     (entry,) = operator.journal.all()
     assert not entry.status.unfinished

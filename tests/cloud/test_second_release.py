@@ -95,7 +95,10 @@ def test_a_server_that_finds_no_vf_is_told_why_and_taken_back(
 def test_neutrons_refusal_of_a_network_is_understood(operator: Operator, capsys: pytest.CaptureFixture[str]) -> None:
     before = operator.everything()
     (cause,) = _causes(operator, capsys, NETWORKS.replace("physnet1", "physnet9"))
-    assert (cause["id"], cause["what"]) == ("physical-network-unknown", "Neutron lets no flat network onto physnet9")
+    assert (cause["id"], cause["what"]) == (
+        "physical-network-unknown",
+        "Neutron does not allow a flat network on physnet9",
+    )
     assert operator.everything() == before
 
 

@@ -1,6 +1,6 @@
 """The library: a host, its mirrors, or a cloud, as an object. It does what the command does, and prints nothing.
 
-Every type that it takes or gives is exported here; errors are in ``virtfn.errors``. All else is private.
+Every type that it takes or returns is exported here; errors are in ``virtfn.errors``. All else is private.
 
 ::
 
@@ -15,7 +15,7 @@ Every type that it takes or gives is exported here; errors are in ``virtfn.error
         plan = cloud.plan(Path("cloud.yaml"))
         receipt = cloud.apply(plan)
 
-The end of a ``with`` block closes the object, as ``stop()`` does: what would change something then raises Interrupted.
+The end of a ``with`` block closes the object, as ``stop()`` does: methods that change something then raise Interrupted.
 More, with every error: docs/how-to/use-the-library.md.
 """
 

@@ -18,7 +18,7 @@ from virtfn.services.history import History
 
 
 class Cloud(Session):
-    """One cloud. Every method observes it again; what changes something holds this cloud's lock on this machine."""
+    """One cloud. Every method observes it again; changes hold this cloud's lock on this machine."""
 
     def __init__(self, app: App, sink: EventSink, name: str | None, timeout_s: float, parallel: int) -> None:
         super().__init__(app, sink)
@@ -36,7 +36,7 @@ class Cloud(Session):
         timeout_s: float = 300.0,
         parallel: int = PARALLEL,
     ) -> Self:
-        """The cloud of this name in clouds.yaml; None: the one that OS_CLOUD or OS_... variables mean.
+        """The cloud of this name in clouds.yaml; None: the cloud of OS_CLOUD or the OS_... variables.
 
         Nothing is sent yet. ``state``: where the journal is kept (default: where the command line keeps it).
         ``events`` is called with every event of the work. ``timeout_s``: how long servers and their ports may take to
@@ -46,14 +46,14 @@ class Cloud(Session):
         return cls(app, events, name or os.environ.get("OS_CLOUD"), timeout_s, parallel)
 
     def plan(self, spec: Spec[DesiredCloud]) -> CloudProposal:
-        """What would make the cloud as declared, and which interrupted runs are recovered first.
+        """The plan that makes the cloud as declared, and the interrupted runs to recover first.
 
         Raises SpecError, ConflictError, GuardRefused (quota), CloudError. Equivalent: ``virtfn cloud plan``.
         """
         return self._clouds().propose(CloudRequest(CloudAction.UP, _desired(spec)))
 
     def plan_down(self, spec: Spec[DesiredCloud]) -> CloudProposal:
-        """What would delete all that bears the spec's tag. Raises SpecError, CloudError.
+        """The plan that deletes all objects with the spec's tag. Raises SpecError, CloudError.
 
         Equivalent: ``virtfn cloud down --dry-run``.
         """
@@ -62,14 +62,14 @@ class Cloud(Session):
     def apply(self, proposal: CloudProposal) -> CloudReceipt:
         """Carry out what ``plan`` or ``plan_down`` proposed.
 
-        One that makes servers waits until each port has its VF, or deletes what it has made.
-        Raises CloudError (with what is known of the cause), ConflictError, VerifyFailed, LockHeld, RollbackIncomplete.
+        With servers it waits until each port has its VF; on failure it deletes what it has created.
+        Raises CloudError (with the known causes), ConflictError, VerifyFailed, LockHeld, RollbackIncomplete.
         Equivalent: ``virtfn cloud up``, ``virtfn cloud down``.
         """
         return self._clouds().carry_out(proposal)
 
     def show(self, spec: Spec[DesiredCloud]) -> CloudView:
-        """What there is of the spec: where each VF is, what differs, what is not ready and why. Raises CloudError.
+        """The spec's objects: where each VF is, what differs, what is not ready and why. Raises CloudError.
 
         Equivalent: ``virtfn cloud show``.
         """
@@ -83,14 +83,14 @@ class Cloud(Session):
         saved_plans.save(proposal, path)
 
     def load_plan(self, path: Path) -> CloudProposal:
-        """Read a saved proposal, with the findings of now. Equivalent: ``virtfn cloud up --plan FILE``.
+        """Read a saved proposal, with the current findings. Equivalent: ``virtfn cloud up --plan FILE``.
 
-        Raises SpecError (not a saved plan for a cloud), ConflictError (another one would be needed by now), CloudError.
+        Raises SpecError (not a saved plan for a cloud), ConflictError (another plan is needed now), CloudError.
         """
         return self._clouds().review(saved_plans.load_cloud(path))
 
     def plan_mirror(self, source: str, copy: str, *, as_admin: bool = False) -> CloudMirror:
-        """What a mirror between two ports takes, found by the names or ids of servers and ports. Changes nothing.
+        """What a mirror between two ports requires, found by the names or ids of servers and ports. Changes nothing.
 
         ``as_admin``: the two may belong to different projects. Raises UsageError, GuardRefused, CloudError.
         Equivalent: ``virtfn cloud mirror plan``.
@@ -98,7 +98,7 @@ class Cloud(Session):
         return self._app.cloud_mirrors(self._name).plan(source, copy, as_admin=as_admin)
 
     def rollback(self, number: int | None = None) -> Transaction:
-        """Take back what a transaction made: this one, or the unfinished one, or the last. Raises ConflictError.
+        """Roll back this transaction, or the unfinished one, or the last. Raises ConflictError.
 
         Equivalent: ``virtfn rollback --os-cloud NAME``.
         """

@@ -21,7 +21,7 @@ from virtfn.services.host_state import HostService
 
 
 class Host(Session):
-    """One host. Every method observes it again; what changes something needs root and holds the host-wide lock."""
+    """One host. Every method observes it again; methods that change something need root and hold the host-wide lock."""
 
     @classmethod
     def local(cls, *, state: Path | None = None, events: EventSink = ignore) -> Self:
@@ -32,16 +32,16 @@ class Host(Session):
         return cls(App(Settings(state) if state else None), events)
 
     def inventory(self, pf: str | None = None) -> Inventory:
-        """Physical and Virtual Functions as they are now. ``pf``: a name or a device address. Raises UsageError.
+        """Physical and Virtual Functions. ``pf``: a name or a device address. Raises UsageError.
 
         Equivalent: ``virtfn show``.
         """
         return only(self._app.host().observe(), pf)
 
     def plan(self, spec: Spec[DesiredHost], *, wait_s: float = 0.0) -> Proposal[HostRequest]:
-        """What would make this host as declared, and the guards that refuse it.
+        """The plan that makes this host as declared, and the guards that refuse it.
 
-        ``wait_s``: how long to wait for PFs that the spec matches and that are not there yet. Raises SpecError,
+        ``wait_s``: how long to wait for PFs that the spec matches and that do not exist yet. Raises SpecError,
         CapabilityError. Equivalent: ``virtfn plan``.
         """
         return self._hosts().propose(HostRequest(_desired(spec)), wait=WaitPolicy(wait_s))
@@ -49,16 +49,16 @@ class Host(Session):
     def apply(
         self, proposal: Proposal[HostRequest], *, force: Iterable[str] = (), confirm_within_s: float | None = None
     ) -> Receipt:
-        """Carry out what ``plan`` proposed and read everything back, or leave the host as it was.
+        """Carry out what ``plan`` proposed and read everything back; roll back on failure.
 
-        ``force``: ids of findings that you override. ``confirm_within_s``: a process of its own rolls it back unless
+        ``force``: ids of findings that you override. ``confirm_within_s``: a separate process rolls it back unless
         ``confirm`` is called in time. Raises GuardRefused, ConflictError (the host has changed since), KernelRefused,
         VerifyFailed, LockHeld, PermissionDenied, RollbackIncomplete. Equivalent: ``virtfn apply``.
         """
         return self._hosts().carry_out(proposal, forced=frozenset(force), confirm_within_s=confirm_within_s)
 
     def confirm(self, number: int | None = None) -> Transaction:
-        """Keep what ``apply`` with ``confirm_within_s`` did. Raises UsageError, ConflictError (too late), LockHeld.
+        """Keep the changes of ``apply`` with ``confirm_within_s``. Raises UsageError, ConflictError (late), LockHeld.
 
         Equivalent: ``virtfn confirm``.
         """
@@ -67,7 +67,7 @@ class Host(Session):
         return confirmations.confirm(number)
 
     def verify(self, spec: Spec[DesiredHost]) -> tuple[Difference, ...]:
-        """How the host differs from the declared state; nothing where it does not. Equivalent: ``virtfn verify``."""
+        """How the host differs from the spec; empty where it does not. Equivalent: ``virtfn verify``."""
         return self._hosts().differences(_desired(spec))
 
     def save_plan(self, proposal: Proposal[HostRequest], path: Path) -> None:
@@ -75,14 +75,14 @@ class Host(Session):
         saved_plans.save(proposal, path)
 
     def load_plan(self, path: Path) -> Proposal[HostRequest]:
-        """Read a saved proposal, with the findings of now. Equivalent: ``virtfn apply --plan FILE``.
+        """Read a saved proposal, with the current findings. Equivalent: ``virtfn apply --plan FILE``.
 
-        Raises SpecError (not a saved plan for a host), ConflictError (another plan would be needed by now).
+        Raises SpecError (not a saved plan for a host), ConflictError (another plan is needed now).
         """
         return self._hosts().review(saved_plans.load_host(path))
 
     def rollback(self, number: int | None = None) -> Transaction:
-        """Put back what a transaction changed: this one, or the unfinished one, or the last. Raises ConflictError.
+        """Roll back this transaction, or the unfinished one, or the last. Raises ConflictError.
 
         Equivalent: ``virtfn rollback``.
         """
@@ -97,7 +97,7 @@ class Host(Session):
         return self._app.records(self._sink, self._is_stopped)
 
     def boot_unit(self, root: Path = Path("/")) -> BootUnit:
-        """What applies specs at every boot, of this host or of the image below ``root``.
+        """The boot unit that applies specs, of this host or of the image below ``root``.
 
         Equivalent: ``virtfn persist``.
         """

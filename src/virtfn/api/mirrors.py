@@ -13,9 +13,9 @@ from virtfn.services.mirrors import MirrorService
 
 
 class Mirrors(Session):
-    """The mirrors of one host. VFs are named ``PF/INDEX`` or by PCI address; what changes something needs root.
+    """The mirrors of one host. VFs are named ``PF/INDEX`` or by PCI address; methods that change something need root.
 
-    Once it is stopped, ``add`` changes nothing, and ``rm`` puts back but does not prove it.
+    Once it is stopped, ``add`` changes nothing, and ``rm`` restores but does not prove the removal.
     """
 
     def __init__(self, app: App, sink: EventSink, probe_from: tuple[str, ...], frames: int) -> None:
@@ -48,7 +48,7 @@ class Mirrors(Session):
         force: Iterable[str] = (),
         unproven: bool = False,
     ) -> MirrorProposal:
-        """What it would take to copy to ``copy`` what reaches ``source``, with every strategy judged, and all findings.
+        """What a mirror of ``source`` to ``copy`` requires: all strategies with their verdicts, and all findings.
 
         ``force``: ids of findings to override; ``unproven``: make it also where nothing can be proven. Changes nothing,
         sends nothing. Raises UsageError. Equivalent: ``virtfn mirror plan``.
@@ -57,7 +57,7 @@ class Mirrors(Session):
         return self._service().propose(request)
 
     def add(self, proposal: MirrorProposal) -> MirrorReceipt:
-        """Carry out what ``plan`` proposed, prove and declare it; or leave the host as it was.
+        """Carry out what ``plan`` proposed, prove and declare it; roll back on failure.
 
         Raises GuardRefused, CapabilityError (no strategy fits), ConflictError (the host has changed since), ProofFailed
         (with the report), LockHeld, PermissionDenied. Equivalent: ``virtfn mirror add``.
@@ -69,7 +69,7 @@ class Mirrors(Session):
         return self._service().all()
 
     def prove(self, mirror: int) -> MirrorReceipt:
-        """Prove the mirror with this id again. Raises ProofFailed; the mirror is left as it is.
+        """Prove the mirror with this id again. Raises ProofFailed; the mirror is not changed.
 
         Equivalent: ``virtfn mirror prove``.
         """
@@ -83,7 +83,7 @@ class Mirrors(Session):
         return self._service().remove(str(mirror))
 
     def recover(self) -> None:
-        """Roll back mirrors whose process died. Raises ConflictError where something else was left unfinished."""
+        """Roll back mirrors whose process died. Raises ConflictError where another transaction is unfinished."""
         self._service().recover()
 
     def _service(self) -> MirrorService:

@@ -1,4 +1,4 @@
-"""What Host, Mirrors and Cloud have in common: they can be stopped, and they take declared states in three forms."""
+"""The base of Host, Mirrors and Cloud: they can be stopped, and they take specs in three forms."""
 
 from pathlib import Path
 from types import TracebackType
@@ -27,9 +27,9 @@ class Session:
         self.stop()
 
     def stop(self) -> None:
-        """Ask a method at work in another thread to finish its step, roll back and raise Interrupted.
+        """Ask a method that runs in another thread to finish its step, roll back and raise Interrupted.
 
-        It stays stopped: methods that would change something then raise Interrupted and change nothing.
+        It stays stopped: methods that change something then raise Interrupted and change nothing.
         """
         self._stopped = True
 

@@ -35,7 +35,7 @@ class _UnreadableValue(Exception):
 
 @dataclass(frozen=True)
 class _Element:
-    """A decoded value, and where it stands in the text."""
+    """A decoded value, and its place in the text."""
 
     value: object
     start: int
@@ -180,7 +180,7 @@ def _vlan_parts(vlan: _Object, line: int) -> tuple[WrittenFact, ...]:
 
 
 def _at(value: object, keys: tuple[str, ...]) -> object:
-    """What stands under a path of keys; None where nothing does."""
+    """The value under a path of keys; None where there is none."""
     for key in keys:
         if not isinstance(value, dict):
             return value if value is None else [value]  # 5 where {"max_tx": 5} belongs: no converter takes a list

@@ -1,4 +1,4 @@
-"""What a capture says, taken apart but not yet believed: the common ground of the two readers and the judge."""
+"""A parsed capture, not yet checked: shared by the two readers and ``to_inventory``."""
 
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class WrittenFact:
 
 @dataclass(frozen=True)
 class VfEntry:
-    """One VF as listed. ``vlans`` has the parts of each VLAN, None where no word is said about VLANs."""
+    """One VF as listed. ``vlans`` has the parts of each VLAN, None where VLANs are not mentioned."""
 
     index: int
     line: int
@@ -38,7 +38,7 @@ class VfEntry:
 
 @dataclass(frozen=True)
 class LinkEntry:
-    """One interface as listed; "" or None where nothing is said."""
+    """One interface as listed; "" or None where it is not mentioned."""
 
     name: str
     line: int

@@ -138,7 +138,7 @@ def _vf(piece: _Piece, lines: Lines) -> VfEntry:
 
 
 def _without_vlan_if_silent(entry: VfEntry) -> VfEntry:
-    """iproute2 leaves VLAN 0 out, and prints VLANs before these two: where one of them is said, silence is no VLAN."""
+    """iproute2 leaves VLAN 0 out, and prints VLANs before these two: if one of them is printed, there is no VLAN."""
     said = {fact.attribute.fact for fact in entry.facts}
     return replace(entry, vlans=()) if entry.vlans is None and said & {"spoofchk", "link_state"} else entry
 

@@ -1,6 +1,6 @@
-"""From captured text to an inventory: the one place that believes, doubts and refuses.
+"""From captured text to an inventory: checks the facts and refuses contradictions.
 
-Rules: a VF listed makes a PF. A fact said twice with two values is a fault, for nobody can tell which one holds. The
+Rules: a VF listed makes a PF. A fact stated twice with two values is a fault, as it is not known which one is true. The
 number of VFs is known only if nothing shows that the list is cut. Faults are collected and raised together.
 """
 
@@ -51,7 +51,7 @@ _FIX = "compare the line with what 'ip link show' prints; a word may have been d
 def parse(text: str, *, where: str = "capture") -> Inventory:
     """Read what ``ip link show`` printed, in whatever generation of its wording, or ``ip -j link show``.
 
-    The form is found out by itself. Prompts, colours, ``-o``, ``-d``, ``-s`` and joined lines are coped with. An
+    The form is detected. Prompts, colours, ``-o``, ``-d``, ``-s`` and joined lines are handled. An
     interface without VFs is not a PF and is left out. What the text does not say is ``NOT_CAPTURED``; what it says
     and virtfn does not understand is in ``PfState.problems``. ``PfState.device`` is the PCI address where ``-d``
     printed one (iproute2 5.13 and later), else the interface's name. ``where`` names the capture in errors and in
@@ -108,7 +108,7 @@ def refusal(faults: Iterable[Fault], where: str) -> SpecError:
 
 
 def _why_cut(link: LinkEntry, printout: Printout) -> str:
-    """The reason why the VF list is not all of it; "" where nothing speaks against it."""
+    """The reason why the VF list is not all of it; "" where it seems complete."""
     if link.name in printout.truncated:
         return "ip said: Truncated VF list"
     if printout.deficit:  # names no interface, so it may be any of them

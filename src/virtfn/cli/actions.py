@@ -1,4 +1,4 @@
-"""The words of this face for what a user can do next: one row per use case."""
+"""The command line of each use case that an error or a status can advise."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from virtfn.model.place import Place
 
 _ROWS = {
     # use case: (what follows the command's name where an action gives no arguments, what the command does)
-    UseCase.SHOW: ("", "shows what there is"),
+    UseCase.SHOW: ("", "shows the current state"),
     UseCase.PLAN: ("-f FILE", "shows what is left to do"),
     UseCase.APPLY: ("-f FILE", "applies the spec again"),
     UseCase.VERIFY: ("-f FILE", "compares this host with the spec"),
@@ -23,7 +23,7 @@ _ROWS = {
     UseCase.MIRROR_REMOVE: ("ID", "removes the mirror and puts everything back"),
     UseCase.CLOUD_PLAN: ("-f FILE", "shows what is left to do"),
     UseCase.CLOUD_UP: ("-f FILE", "creates what is missing"),
-    UseCase.CLOUD_SHOW: ("-f FILE", "shows what there is"),
+    UseCase.CLOUD_SHOW: ("-f FILE", "shows the current state"),
     UseCase.CLOUD_DOWN: ("-f FILE", "deletes what can be deleted"),
     UseCase.PERSIST_INSTALL: ("-f FILE", "installs a spec for every boot"),
     UseCase.LAB_PREPARE: ("", "builds what the lab needs"),

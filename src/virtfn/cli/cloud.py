@@ -43,21 +43,21 @@ if TYPE_CHECKING:
 _PRINT = {OutputFormat.TABLE: print_cloud, OutputFormat.WIDE: print_cloud_objects}
 
 
-_SPEC = click.option("-f", "--file", "file", required=True, metavar="FILE|-", help="The declared state.")
+_SPEC = click.option("-f", "--file", "file", required=True, metavar="FILE|-", help="The spec.")
 _PARALLEL = click.option(
     "--parallel",
     type=click.IntRange(1, 32),
     default=PARALLEL,
     show_default=True,
     metavar="N",
-    help="Objects of one kind (ports, servers) at work at once.",
+    help="Objects of one kind (ports, servers) handled at once.",
 )
 _change_options = options(EXPLAIN_CLOUD, SECRETS, _PARALLEL, DRY_RUN, YES)
 
 
 @click.group()
 def cloud() -> None:
-    """Flat SR-IOV networks, direct ports and servers on OpenStack, from a declared state."""
+    """Flat SR-IOV networks, direct ports and servers on OpenStack, from a spec."""
 
 
 cloud.add_command(mirror)
@@ -92,7 +92,7 @@ def plan(
     exit_code: bool,
     how: OutputFormat,
 ) -> None:
-    """Show what `up` would make or change. Changes nothing."""
+    """Show what `up` would create or change. Changes nothing."""
     desired = _read(file)
     with _clouds(os_cloud, quiet) as (clouds, _):
         found = clouds.propose(CloudRequest(CloudAction.UP, desired))
@@ -106,7 +106,7 @@ def plan(
 @cloud.command(
     epilog="""\b
 Examples:
-  virtfn cloud up -f field-note.yaml --os-cloud lab      show the plan, ask, do it
+  virtfn cloud up -f field-note.yaml --os-cloud lab      show the plan, ask, apply it
   virtfn cloud up -f field-note.yaml --dry-run --explain
   virtfn cloud up -f field-note.yaml --yes --timeout 600
   virtfn cloud up --plan note.plan --yes
@@ -114,7 +114,7 @@ Examples:
 )
 @OS_CLOUD
 @QUIET
-@click.option("-f", "--file", "file", metavar="FILE|-", help="The declared state.")
+@click.option("-f", "--file", "file", metavar="FILE|-", help="The spec.")
 @saved_plan("cloud plan")
 @_change_options
 @click.option(
@@ -139,9 +139,9 @@ def up(
     timeout: float,
     how: OutputFormat,
 ) -> None:
-    """Make what the file declares, and wait until each server runs and each port has its VF.
+    """Create what the file declares, and wait until each server runs and each port has its VF.
 
-    All that is made bears the tag virtfn:NAME. If anything fails, this run's objects are deleted again. Ctrl-C, too.
+    All objects get the tag virtfn:NAME. On failure, and on Ctrl-C, the objects of this run are deleted again.
     """
     if (file is None) == (saved is None):
         raise UsageError("name a spec with -f, or a saved plan with --plan")
@@ -152,7 +152,7 @@ def up(
         receipt = _change(clouds, stop, found, look, dry_run=dry_run, yes=yes, quiet=quiet)
     if receipt and receipt.now and not look.how.is_document and not receipt.plan.is_empty:
         _PRINT[look.how](console(), receipt.now)
-        _print_done(receipt, "made and ready")
+        _print_done(receipt, "created and ready")
 
 
 @cloud.command(
@@ -168,7 +168,7 @@ Examples:
 @click.option("--exit-code", is_flag=True, help=f"Exit with {int(ExitCode.DIFFERENT)} if it differs or is not ready.")
 @output_option()
 def show(file: str, os_cloud: str | None, quiet: bool, exit_code: bool, how: OutputFormat) -> None:
-    """Show what there is of the file now: where each VF is, what differs, what is not ready and why."""
+    """Show the file's objects: where each VF is, what differs, what is not ready and why."""
     desired = _read(file)
     with _clouds(os_cloud, quiet) as (clouds, _):
         view = clouds.show(desired)
@@ -203,9 +203,10 @@ def down(
     parallel: int,
     how: OutputFormat,
 ) -> None:
-    """Delete everything that bears the file's tag, and nothing else. Deleted servers do not come back.
+    """Delete all objects with the file's tag, and nothing else. Deleted servers cannot be restored.
 
-    Of the file only its name counts: what was taken out of it meanwhile goes, too. A network that others use stays.
+    Only the spec's name in the file matters: objects that were removed from it are deleted, too. A network in use by
+    others stays.
     """
     look, request = _Look(how, explain, show_secrets), CloudRequest(CloudAction.DOWN, _read(file))
     with _clouds(os_cloud, quiet, parallel=parallel) as (clouds, stop):

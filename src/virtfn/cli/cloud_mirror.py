@@ -22,7 +22,7 @@ _MARKS = {
 
 @click.group()
 def mirror() -> None:
-    """Mirrors between ports of servers: planned in the cloud, made on the compute host."""
+    """Mirrors between ports of servers: planned in the cloud, added on the compute host."""
 
 
 @mirror.command(
@@ -36,14 +36,14 @@ Examples:
 @click.argument("source")
 @click.argument("copy")
 @OS_CLOUD
-@click.option("--as-admin", is_flag=True, help="Allow ports of different projects: you answer for that.")
-@click.option("--explain", is_flag=True, help="Show the openstack commands that show what was found.")
+@click.option("--as-admin", is_flag=True, help="Allow ports of different projects; you are responsible.")
+@click.option("--explain", is_flag=True, help="Show the openstack commands that look up the same facts.")
 @output_option()
 def plan(source: str, copy: str, os_cloud: str | None, as_admin: bool, explain: bool, how: OutputFormat) -> None:
-    """Show what it takes to mirror to COPY what reaches SOURCE. Changes nothing, anywhere.
+    """Show what a mirror of SOURCE to COPY requires. Changes nothing in the cloud or on a host.
 
-    SOURCE and COPY are servers, ports or SERVER:PORT, by name or id, both with VFs of one PF on one network. Shown are
-    the two VFs, what to set in the cloud before, and the command for the compute host with its answer today. Only
+    SOURCE and COPY are servers, ports or SERVER:PORT, by name or id, both with VFs of one PF on one network. It shows
+    the two VFs, what to set in the cloud first, and the command for the compute host with its current result. Only
     administrators can read where the VFs are.
     """
     quieten_sdk()
@@ -51,7 +51,7 @@ def plan(source: str, copy: str, os_cloud: str | None, as_admin: bool, explain: 
         found = App().cloud_mirrors(os_cloud).plan(source, copy, as_admin=as_admin)
     except GuardRefused as refused:
         if any(one.id == OTHER_PROJECT.id for one in refused.findings):
-            refused.hint = "add --as-admin if you answer for that"
+            refused.hint = "add --as-admin if you are responsible for both projects"
         raise
     for warning in found.warnings:
         error_console().print(f"WARNING (--as-admin): {warning}", style="bold red")
@@ -71,7 +71,7 @@ def print_cloud_mirror(out: Console, found: CloudMirror, *, explain: bool = Fals
     _print_pf(out, found)
     for note in found.notes:
         out.print(f"! {note}", style="yellow")
-    out.print("In the cloud, beforehand; of the source's port nothing changes:", style="bold")
+    out.print("In the cloud, before the mirror; the source's port stays unchanged:", style="bold")
     for one in found.preparations:
         _print_preparation(out, one)
     _print_host_side(out, found)
@@ -111,7 +111,7 @@ def _short(text: str) -> str:
 
 def _print_pf(out: Console, found: CloudMirror) -> None:
     if isinstance(found.pf, Unknown):
-        line = f"Whether both VFs are of one PF is checked on the host: {found.pf.reason}."
+        line = f"It is checked on the host whether both VFs are on one PF: {found.pf.reason}."
     else:
         served = f"the agent on {found.host} serves {found.physical_network} with no other netdev"
         line = f"Both are VFs of {found.pf}: {served}."
@@ -122,7 +122,7 @@ def _print_preparation(out: Console, one: Preparation) -> None:
     mark, style = _MARKS[one.state]
     out.print((f"  {mark} ", style), f"{one.what}: {one.state.value}")
     out.print(f"      {one.why}.")
-    out.print(f"      who may: {one.who}")
+    out.print(f"      allowed for: {one.who}")
     prompt = "" if one.commands and one.commands[0].startswith("[") else "$ "
     for words in one.commands:
         out.print(f"      {prompt}{words}", style="cyan")

@@ -111,7 +111,7 @@ def error_console() -> Console:
 
 
 def progress(quiet: bool) -> Callable[[str], None]:
-    """Tells on stderr what happens, unless it shall be quiet."""
+    """Prints progress on stderr, unless it is quiet."""
     if quiet:
         return lambda _text: None
     out = error_console()
@@ -119,7 +119,7 @@ def progress(quiet: bool) -> Callable[[str], None]:
 
 
 class OutputFormat(StrEnum):
-    """What ``-o`` takes."""
+    """The values of ``-o``."""
 
     TABLE = "table"
     WIDE = "wide"
@@ -129,14 +129,14 @@ class OutputFormat(StrEnum):
 
     @property
     def is_document(self) -> bool:
-        """For programs rather than people."""
+        """Whether the output is for programs."""
         return self in (OutputFormat.JSON, OutputFormat.YAML)
 
 
 def print_document(
     kind: str, value: object, output: OutputFormat, *, show_secrets: bool = False, **more: object
 ) -> None:
-    """One document on stdout: ``format``, ``kind``, the value's fields, and the reasons of all that is unknown.
+    """Print one document: ``format``, ``kind``, the value's fields, and the reasons of all unknown values.
 
     Secrets in plans are hidden unless ``show_secrets``.
     """
@@ -167,10 +167,10 @@ def print_document(
 
 
 def ask(show: Callable[[], None], *, yes: bool, quiet: bool = False, hint: str = "") -> None:
-    """Show what is about to be done and ask, unless ``yes``; with ``quiet``, what nobody is asked about is not shown.
+    """Show the pending changes and ask, unless ``yes``; with ``quiet`` and ``yes`` show nothing.
 
-    "No" and Ctrl-C abort with nothing changed; SIGTERM and a lost terminal, too (cli/interrupts.py: never ask where
-    signals are held).
+    "No", Ctrl-C, SIGTERM and a lost terminal abort with nothing changed (cli/interrupts.py: never ask where signals
+    are held).
 
     Raises UsageError where standard input is no terminal.
     """
@@ -183,7 +183,7 @@ def ask(show: Callable[[], None], *, yes: bool, quiet: bool = False, hint: str =
 
 
 def quieten_sdk() -> None:
-    """Keep the SDK's log off stderr, where nobody has asked for it: what matters of it is said by our own errors."""
+    """Keep the SDK's log off stderr; virtfn's own errors contain what matters of it."""
     import logging
 
     for name in _SDK_LOGGERS:

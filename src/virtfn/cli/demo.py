@@ -1,4 +1,4 @@
-"""``virtfn lab demo``: the whole story on an emulated host, in a throw-away lab."""
+"""``virtfn lab demo``: the demo on an emulated host, in a throw-away lab."""
 
 import json
 import sys
@@ -28,7 +28,7 @@ _LITERAL = (*_NOTE, "--literal")
 
 @dataclass(frozen=True)
 class Bystander:
-    """What a stream to a VF that is no part of the mirror met with."""
+    """What a stream to a bystander VF measured."""
 
     sent: int
     lost: int
@@ -56,7 +56,7 @@ class _Story:
         self.out.print(f"\n== {text}", style="bold")
 
     def inventory(self) -> object:
-        """The host as a document, to be compared."""
+        """The host as a document, for comparison."""
         return json.loads(self.machine.run([*_SHOW, "-o", "json"], timeout_s=_COMMAND_S).check().stdout)
 
     @contextmanager
@@ -76,7 +76,7 @@ class _Story:
 
 
 def tell_the_story(machine: "Machine", out: Console) -> int:
-    """Run the story in a lab that is up; the exit code says whether it went as claimed."""
+    """Run the demo in a lab that is up; exit code 0 if every result is as expected."""
     story = _Story(machine, out)
     how = "restored from a snapshot" if machine.record.restored else "booted"
     story.tell(
@@ -126,7 +126,7 @@ Examples:
 """
 )
 def demo() -> None:
-    """Tell the whole story in a throw-away lab: show, mirror, proof, removal, and the 2015 recipe beside it."""
+    """Run the demo in a throw-away lab: show, mirror, proof, removal, and the 2015 recipe for comparison."""
     from virtfn.lab.build.parts import assemble
     from virtfn.lab.machine.folders import Folders
     from virtfn.lab.machine.startup import StartOptions, throw_away

@@ -1,4 +1,4 @@
-"""Events as lines of text, and what a rollback writes back."""
+"""Events as lines of text, and the values that a rollback restores."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -12,14 +12,14 @@ from virtfn.services import events as services
 
 _ONE_BY_ONE = 16
 _LONGEST = 200
-_RECOVERIES = {"rollback": "rolling it back", "finish": "all of it is there: finishing it"}
+_RECOVERIES = {"rollback": "rolling it back", "finish": "everything was created: finishing it"}
 """By the value of a Recovery."""
 
 
 class EventsView:
     """An event sink that gives one line per event, or more, to ``tell``.
 
-    Objects that a cloud's plan means by id are shown by name; the names are those of the plan at work.
+    Objects that a cloud's plan names by id are shown by name; the names are those of the current plan.
     """
 
     def __init__(self, tell: Callable[[str], None]) -> None:
@@ -35,7 +35,7 @@ class EventsView:
 
 
 def event_lines(event: Event, names: Mapping[str, str]) -> Iterator[str]:
-    """The lines that show an event; none for one that says nothing new to a person."""
+    """The lines that show an event; none for one with no news for the user."""
     match event:
         case engine.StepsDone(_, steps):
             yield from _step_lines(steps, names)
@@ -71,7 +71,7 @@ def event_lines(event: Event, names: Mapping[str, str]) -> Iterator[str]:
 
 
 def print_rollback(out: Console, restores: Sequence[Restore], *, whole: bool = False) -> None:
-    """Each value that a rollback writes back, and what is lost by it; at most sixteen lines unless ``whole``."""
+    """Each value that a rollback restores, and what is lost by it; at most sixteen lines unless ``whole``."""
     shown = restores if whole else restores[:_ONE_BY_ONE]
     for restore in shown:
         text = _brief(say_change(restore.target, restore.field, restore.ours[-1], restore.value))

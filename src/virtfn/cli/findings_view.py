@@ -1,4 +1,4 @@
-"""Findings as text: what each one is, what says so, what to do about it, and how to override those that can be."""
+"""Findings as text: each with its evidence, its fix, and how to override it."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -49,7 +49,7 @@ def _to_do(one: Finding, label: str) -> Iterator[str]:
 
 
 def override(findings: Sequence[Finding]) -> str:
-    """How to insist, each guard once; "" where nothing can be overridden."""
+    """The options that override the guards, each once; "" where none can be overridden."""
     forced = dict.fromkeys(one.id for one in findings if one.severity is Severity.REFUSAL and one.overridable)
     return "to override: " + " ".join(f"--force {id}" for id in forced) if forced else ""
 

@@ -1,4 +1,4 @@
-"""What ``virtfn --help`` says. It needs no click, whose import takes longer than all the rest of saying it."""
+"""The text of ``virtfn --help``, without click, whose import would take most of the time."""
 
 from virtfn.errors import ExitCode
 

@@ -32,7 +32,7 @@ _SPEC = click.option(
     "files",
     multiple=True,
     metavar="FILE|DIR|-",
-    help=f"The declared state; a folder means all its *.yaml. Repeatable. [default: {DROP_INS}]",
+    help=f"The spec; a folder means all its *.yaml. Repeatable. [default: {DROP_INS}]",
 )
 
 
@@ -74,7 +74,7 @@ def plan(
 @click.command(
     epilog="""\b
 Examples:
-  virtfn apply -f host.yaml                      show the plan, ask, do it
+  virtfn apply -f host.yaml                      show the plan, ask, apply it
   virtfn apply -f host.yaml --dry-run --explain
   virtfn apply -f host.yaml --yes --confirm-within 60   (then: virtfn confirm)
   virtfn apply --plan host.plan --yes
@@ -89,7 +89,7 @@ Examples:
     "--confirm-within",
     type=Seconds(min=1),
     metavar="SECONDS",
-    help="Roll back unless `virtfn confirm` comes in time, even if this login is gone.",
+    help="Roll back unless `virtfn confirm` runs in time, even if this login is gone.",
 )
 @click.option("--wait", type=Seconds(min=0), default=0.0, metavar="SECONDS", help="Wait for the PFs to appear.")
 @FORCE
@@ -109,8 +109,8 @@ def apply(
 ) -> None:
     """Apply the spec; roll back on failure.
 
-    Only what the file names is written. Everything is journalled first: `virtfn rollback` takes it back, also after a
-    crash. Ctrl-C finishes the step at work, then rolls back.
+    Writes only what the file names, and journals each change first: `virtfn rollback` undoes it, also after a crash.
+    Ctrl-C finishes the current step, then rolls back.
     """
     if saved and files:
         raise UsageError("name a spec or a saved plan, not both")
@@ -164,7 +164,7 @@ def verify(files: tuple[str, ...], exit_code: bool, how: OutputFormat) -> None:
 def _hosts(quiet: bool) -> Iterator[tuple[HostService, Interrupts]]:
     tell = progress(quiet)
     with interruptible(tell) as stop:
-        with stop.held():  # what was not confirmed in time is rolled back first
+        with stop.held():  # roll back first what was not confirmed in time
             hosts = App().hosts(EventsView(tell), stop)
         yield hosts, stop
 
@@ -178,7 +178,7 @@ def _read(files: tuple[str, ...]) -> "DesiredHost":
         return load(sources_of(files or (str(DROP_INS),), sys.stdin.buffer))
     except SpecError as fault:
         if not files and not fault.findings:
-            fault.hint = "name a file with -f, or `virtfn persist install -f` one there"
+            fault.hint = "name a file with -f, or install one with `virtfn persist install -f`"
         raise
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a lost terminal: what only reads or asks ends at once; no write is cut in two."""
+"""Ctrl-C, SIGTERM and a lost terminal: commands that only read or ask end at once; a write is never interrupted."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -6,15 +6,15 @@ from contextlib import contextmanager
 from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-CLOUD_STEP = "the cloud's answer is waited for, at most as long as api_timeout says"
-_STOPPING = "stopping: the step at work is finished first, then all that can be put back is put back"
-_STILL = "still stopping: this is not cut short, as half of it would be left"
+CLOUD_STEP = "waiting for the cloud's answer, at most for api_timeout"
+_STOPPING = "stopping: finishing the current step, then rolling back"
+_STILL = "still stopping: the rollback must finish, or the changes would stay incomplete"
 
 Handler = Callable[[int, FrameType | None], object]
 
 
 class Interrupts:
-    """Whether somebody wants this to stop: a service calls it between two steps. ``slow`` says why one takes long."""
+    """Whether the user has asked to stop: a service calls it between two steps. ``slow`` says why one takes long."""
 
     def __init__(self, tell: Callable[[str], None], slow: str = "") -> None:
         self._tell = tell
@@ -27,9 +27,9 @@ class Interrupts:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """For what may change something: within this context a signal ends nothing; it is said and remembered.
+        """For code that may change something: within this context a signal ends nothing; it is reported and remembered.
 
-        Raises KeyboardInterrupt, before anything is changed, where one came earlier and something swallowed it.
+        Raises KeyboardInterrupt, before anything is changed, where an earlier one was swallowed.
         """
         with _handled_by(self._remember):
             if self._came:
@@ -38,7 +38,7 @@ class Interrupts:
 
     @contextmanager
     def ending(self) -> Iterator[None]:
-        """For what only reads or asks: within this context a signal is a KeyboardInterrupt."""
+        """For code that only reads or asks: within this context a signal is a KeyboardInterrupt."""
         with _handled_by(self._end):
             yield
 

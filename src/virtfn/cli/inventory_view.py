@@ -139,7 +139,7 @@ _COLUMNS = (
     Column("WHERE", attrgetter("holder"), _holder),
 )
 _SETTINGS = tuple(_setting(row, key) for row in VF_FIELDS.values() if row.name not in _ALWAYS for key in row.keys)
-"""Settings that few hosts use: the default table shows those of which a VF has another value than a new one."""
+"""Rare settings: the default table shows one as soon as a VF has another value than a new VF."""
 _WIDE_COLUMNS = (
     *_COLUMNS,
     Column("PCI", attrgetter("pci"), _word),
@@ -149,18 +149,18 @@ _WIDE_COLUMNS = (
 
 
 def _is_set(pf: PfState, column: Column) -> bool:
-    """Whether some VF is known to have another value than a new one."""
+    """Whether a VF is known to have another value than a new VF."""
     facts = (column.fact(vf) for vf in pf.vfs)
     return any(not isinstance(fact, Unknown) and plain(fact) != column.fresh for fact in facts)
 
 
 def _shown(pf: PfState, columns: tuple[Column, ...]) -> tuple[Column, ...]:
-    """The columns of which at least one VF tells something."""
+    """The columns with a known value in at least one VF."""
     return tuple(column for column in columns if not all(isinstance(column.fact(vf), Unknown) for vf in pf.vfs))
 
 
 def _reasons(pf: PfState, columns: tuple[Column, ...]) -> dict[str, list[str]]:
-    """Why facts are not known: each reason once, with the columns it is about. No GUID is the rule on Ethernet."""
+    """Why facts are not known: each reason once, with its columns. A missing GUID is normal on Ethernet."""
     facts = [("PF MAC", pf.mac), ("PF link", pf.up)]
     facts += [(column.heading, column.fact(vf)) for column in columns for vf in pf.vfs]
     found: dict[str, list[str]] = {}

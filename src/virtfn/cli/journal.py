@@ -35,10 +35,10 @@ _NUMBER = click.argument("number", metavar="[TX]", type=click.IntRange(min=1), r
 
 
 _of_a_cloud = options(
-    click.option("--cloud", is_flag=True, help="The journal of the cloud that OS_CLOUD or OS_... mean."),
+    click.option("--cloud", is_flag=True, help="The journal of the cloud of OS_CLOUD or OS_...."),
     click.option("--os-cloud", metavar="NAME", help="The journal of this cloud of clouds.yaml."),
 )
-"""Options that mean a cloud's journal. OS_CLOUD alone does not: it may be set for other reasons."""
+"""Options that select a cloud's journal. OS_CLOUD alone does not: it may be set for other reasons."""
 
 
 @click.command(
@@ -56,7 +56,7 @@ Examples:
 def rollback(number: int | None, cloud: bool, os_cloud: str | None, yes: bool, quiet: bool) -> None:
     """Put back what a transaction changed, and read it back.
 
-    A value that somebody else has set since is not overwritten: it is named, and nothing is changed.
+    If another program has set one of the values since, it is named and nothing is changed.
     """
     with _records(quiet=quiet, cloud=cloud, os_cloud=os_cloud) as (records, stop):
         chosen = records.to_undo(number)
@@ -129,7 +129,7 @@ Examples:
 @_of_a_cloud
 @output_option()
 def ls(cloud: bool, os_cloud: str | None, how: OutputFormat) -> None:
-    """List all transactions, oldest first; of this host, and below it which clouds have a journal of their own."""
+    """List all transactions of this host, oldest first, and the clouds that have a journal of their own."""
     of_cloud, tell = bool(cloud or os_cloud), progress(quiet=False)
     with interruptible(tell) as stop:
         if of_cloud:
@@ -165,7 +165,7 @@ def _print_all(found: Sequence[TransactionSummary]) -> None:
 
 
 def _print_next(out: Console, found: Sequence[TransactionSummary], place: Place) -> None:
-    """What to do about the transactions that need somebody."""
+    """The commands for the transactions that need a user."""
     for one in found:
         use_cases: tuple[UseCase, ...] = ()
         if one.status.unfinished:
@@ -186,12 +186,12 @@ Examples:
 )
 @_of_a_cloud
 @click.option("--keep", type=click.IntRange(min=1), metavar="N", help="Keep the newest N.")
-@click.option("--older", type=click.FloatRange(min=0), metavar="DAYS", help="Remove only what began before that.")
+@click.option("--older", type=click.FloatRange(min=0), metavar="DAYS", help="Remove only older ones.")
 @YES
 def prune(cloud: bool, os_cloud: str | None, keep: int | None, older: float | None, yes: bool) -> None:
     """Remove old transactions from the journal; they cannot be rolled back any more.
 
-    Never removed: the newest one, what is unfinished or waits to be confirmed, committed mirrors, broken files.
+    Never removed: the newest one, unfinished and unconfirmed ones, committed mirrors, broken files.
     """
     if keep is None and older is None:
         raise UsageError("nothing says what to remove", hint="add --keep N or --older DAYS")
@@ -223,7 +223,7 @@ Examples:
 def show_one(
     number: int, cloud: bool, os_cloud: str | None, explain: bool, show_secrets: bool, how: OutputFormat
 ) -> None:
-    """Show one transaction: its plan, how far it came, and what a rollback has to put back."""
+    """Show one transaction: its plan, its progress, and what a rollback restores."""
     with _records(quiet=True, cloud=cloud, os_cloud=os_cloud) as (records, _):
         entry = records.load(number)
     if how.is_document:
@@ -245,15 +245,15 @@ def show_one(
     if entry.status in (Status.ROLLED_BACK, Status.ENDED):
         return
     if entry.is_final:
-        out.print("It cannot be rolled back: what it deleted does not come back.")
+        out.print("It cannot be rolled back: deleted objects cannot be restored.")
     elif restores := revert(entry.touched):
-        out.print("A rollback puts back:")
+        out.print("A rollback restores:")
         print_rollback(out, restores, whole=True)
 
 
 @dataclass(frozen=True)
 class _CloudJournal:
-    """What ``journal ls`` says of a cloud's journal; ``cloud`` None: the one that OS_... variables mean."""
+    """The line of ``journal ls`` for a cloud's journal; ``cloud`` None: the cloud of the OS_... variables."""
 
     cloud: str | None
     project: str
@@ -281,7 +281,7 @@ def _cloud_journals() -> tuple[_CloudJournal, ...]:
         whose = (account.name, account.project, account.address)
         try:
             entries = list(journal.summaries())
-        except VirtfnError as fault:  # the host's own journal is shown all the same
+        except VirtfnError as fault:  # the host's own journal is shown nevertheless
             counted.append(_CloudJournal(*whose, fault=str(fault)))
             continue
         unfinished = sum(one.status.unfinished for one in entries)
@@ -299,18 +299,18 @@ def _records(*, quiet: bool, cloud: bool = False, os_cloud: str | None = None) -
             quieten_sdk()
             yield App().cloud_records(_named(os_cloud), EventsView(tell), stop), stop
         else:
-            with stop.held():  # what was not confirmed in time is rolled back first
+            with stop.held():  # roll back first what was not confirmed in time
                 records = App().records(EventsView(tell), stop)
             yield records, stop
 
 
 def _named(os_cloud: str | None) -> str | None:
-    """The entry of clouds.yaml that the options mean."""
+    """The entry of clouds.yaml that the options select."""
     return os_cloud or os.environ.get("OS_CLOUD") or None
 
 
 def _ask(entry: Transaction, *, yes: bool, back: Sequence[Restore] = ()) -> None:
-    """Say which transaction is meant, and what goes back; then ask."""
+    """Show the transaction and the values that it restores; then ask."""
 
     def show() -> None:
         out = error_console()

@@ -1,4 +1,4 @@
-"""``virtfn lab``: an emulated SR-IOV host for anyone, and the way of every other command into it."""
+"""``virtfn lab``: an emulated SR-IOV host, and how other commands run inside it."""
 
 import json
 import sys
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from virtfn.lab.machine.startup import StartOptions
 
 _GIVEN = {ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT}
-_NAME = click.option("--name", default="lab", show_default=True, help="Which lab, where several are up.")
+_NAME = click.option("--name", default="lab", show_default=True, help="The lab's name, where several are up.")
 
 
 def _say(text: str) -> None:
@@ -33,10 +33,11 @@ def _shape_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--python", type=click.Path(exists=True, dir_okay=False, path_type=Path),
                      help="The Python whose packages the guest gets (default: the one that runs virtfn)."),
         click.option("--wire", type=click.Choice(["nic", "host"]), default="nic", show_default=True,
-                     help="What the PFs' cable leads to: a NIC in the guest's netns 'wire', or sockets on this host."),
+                     help="The other end of the PFs' cable: a NIC in the guest's netns 'wire', or "
+                          "sockets on this host."),
         click.option("--iommu", is_flag=True, help="With an emulated IOMMU, which vfio-pci needs."),
-        click.option("--nvme", is_flag=True, help="With a PF that is no NIC: an NVMe controller with up to 4 VFs."),
-        click.option("--vfs", type=click.IntRange(0, 7), default=4, show_default=True, help="VFs of each PF."),
+        click.option("--nvme", is_flag=True, help="With a PF that is not a NIC: an NVMe controller with up to 4 VFs."),
+        click.option("--vfs", type=click.IntRange(0, 7), default=4, show_default=True, help="VFs per PF."),
         click.option("--pfs", type=click.IntRange(1, 12), default=1, show_default=True, help="PFs."),
         _NAME,
     ):  # fmt: skip
@@ -63,8 +64,8 @@ Examples:
   virtfn lab prepare --netdevsim
 """
 )
-@click.option("--netdevsim", is_flag=True, help="Have the kernel's simulated NIC too (Debian: it is built, 1 minute).")
-@click.option("--systemd", is_flag=True, help="Have systemd too, for tests that boot a host with it (18 MB).")
+@click.option("--netdevsim", is_flag=True, help="Add the kernel's simulated NIC (Debian: it is built, 1 minute).")
+@click.option("--systemd", is_flag=True, help="Add systemd, for tests that boot a host with it (18 MB).")
 @click.option("--programs", is_flag=True, help="Only install the programs that are missing (needs root).")
 @click.option("--refresh", is_flag=True, help="Look for a newer kernel.")
 @click.option(
@@ -73,11 +74,11 @@ Examples:
     help="The Python whose packages the guest gets (default: the one that runs virtfn).",
 )
 @click.option("--no-trial", is_flag=True, help="Do not boot the lab once at the end.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done, and change nothing.")
 def prepare(
     *, netdevsim: bool, systemd: bool, programs: bool, refresh: bool, python: Path | None, no_trial: bool, dry_run: bool
 ) -> None:
-    """Install, fetch and build what the lab needs; quick where all is there."""
+    """Install, fetch and build what the lab needs; quick where everything is ready."""
     from virtfn.lab.build.prepare import Aims, LabPreparation
     from virtfn.lab.machine.folders import Folders
 
@@ -161,7 +162,7 @@ Examples:
 @_NAME
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
 def status(name: str, output: str) -> None:
-    """Say what is up, and show the end of its console."""
+    """Show which lab is up, and the last lines of its console."""
     from virtfn.lab.machine.machine import Machine
 
     machine = Machine.attach(_checked(name))
@@ -182,11 +183,11 @@ Examples:
 )
 @_NAME
 def down(name: str) -> None:
-    """End the lab of this name."""
+    """Stop the lab of this name."""
     from virtfn.lab.machine.machine import Machine
 
     was_running = Machine.end(_checked(name))
-    _say(f"lab {name} is down" if was_running else f"lab {name} had died; what it left is removed")
+    _say(f"lab {name} is down" if was_running else f"lab {name} had died; its files are removed")
 
 
 lab.add_command(demo)

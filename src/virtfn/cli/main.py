@@ -1,4 +1,4 @@
-"""The command: options that come before a subcommand, and the one place where errors become text and exit codes."""
+"""The command: options before a subcommand, and the one place where errors become text and exit codes."""
 
 import importlib
 import os
@@ -14,7 +14,7 @@ from virtfn.cli.streams import lost_output, take_over
 from virtfn.errors import ExitCode, VirtfnError
 
 _COMMANDS = {
-    # name: (module, attribute); imported when used, so that --help and --version stay quick
+    # name: (module, attribute); imported when used, so that --help and --version stay fast
     "show": ("virtfn.cli.show", "show"),
     "plan": ("virtfn.cli.host", "plan"),
     "apply": ("virtfn.cli.host", "apply"),
@@ -89,8 +89,8 @@ def main(arguments: list[str], *, ready: Callable[[], None] = lambda: None) -> i
 
     ``ready`` is called once the command is imported, before it begins.
 
-    A result that cannot be printed does not make what was done undone: that is said, and is an exit code of its own.
-    A reader that has gone (``| head``) has read what it wanted.
+    If the result cannot be printed, the changes remain; an error reports it with its own exit code. A closed pipe (``|
+    head``) is no error.
     """
     take_over()
     code = _run(arguments, _Ready(ready))
@@ -98,8 +98,8 @@ def main(arguments: list[str], *, ready: Callable[[], None] = lambda: None) -> i
     if lost is None or isinstance(lost, BrokenPipeError):
         return code
     succeeded = code in (ExitCode.DONE, ExitCode.DIFFERENT)
-    stands = "; what was done stands: see `virtfn journal ls`" if succeeded else ""
-    error_console().print(f"error: the result could not be printed ({lost.strerror}){stands}", style="red")
+    remains = "; the changes remain: see `virtfn journal ls`" if succeeded else ""
+    error_console().print(f"error: the result could not be printed ({lost.strerror}){remains}", style="red")
     return ExitCode.UNREACHABLE if succeeded else code
 
 
@@ -127,7 +127,7 @@ def _run(arguments: list[str], ready: _Ready) -> int:
 
 
 def _print_failure(failure: VirtfnError) -> None:
-    """What failed on which object, what state the host is in now, what to do next."""
+    """What failed on which object, the state of the host now, what to do next."""
     out = error_console()
     out.print(f"error: {failure}", style="red")
     for line in _details(failure):
@@ -144,7 +144,7 @@ def _print_failure(failure: VirtfnError) -> None:
 
 
 def _details(failure: VirtfnError) -> Iterator[str]:
-    """Why it failed; of one finding whose sentence is the error's own, what was seen and what to do."""
+    """Why it failed; for a single finding with the error's own sentence, its evidence and its fix."""
     if not failure.findings:
         return
     from virtfn.cli.findings_view import details, finding_lines, override

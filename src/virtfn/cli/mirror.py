@@ -54,7 +54,7 @@ _request_options = options(
         type=click.Choice(list(_DIRECTIONS)),
         default="to-source",
         show_default=True,
-        help="Which traffic to copy: what is sent to the source, from it, or both.",
+        help="Traffic to copy: sent to the source, from it, or both.",
     ),
     click.option("--strategy", default="", metavar="NAME", help="twin-mac or field-note. [default: what fits the NIC]"),
     click.option(
@@ -97,9 +97,9 @@ def plan(
     quiet: bool,
     how: OutputFormat,
 ) -> None:
-    """Show what it takes to mirror to COPY what reaches SOURCE: every strategy judged, the steps, the meters.
+    """Show what a mirror of SOURCE to COPY requires: the strategies, the steps, the meters.
 
-    Changes nothing and sends nothing. The exit code is that of `mirror add` where it would be refused.
+    Changes nothing and sends nothing. Where `mirror add` would be refused, the exit code is the same.
     """
     request = _request(source, copy, direction, strategy, literal, unproven, forced)
     with _mirrors(probe_from, frames, quiet) as (mirrors, _):
@@ -138,10 +138,10 @@ def add(
     quiet: bool,
     how: OutputFormat,
 ) -> None:
-    """Mirror to COPY what reaches SOURCE, and prove it; otherwise leave everything as it was.
+    """Mirror SOURCE to COPY, and prove it; roll back on failure.
 
-    Shown before anything is changed: the steps, and what the copy VF loses meanwhile. Nobody else on the NIC is
-    disturbed. The mirror is declared until `virtfn mirror rm` removes it and puts everything back.
+    First shows the steps, and what the copy VF loses during the mirror. No other VF is disturbed. The mirror is
+    declared until `virtfn mirror rm` removes it and restores everything.
     """
     request = _request(source, copy, direction, strategy, literal, unproven, forced)
     with _mirrors(probe_from, frames, quiet) as (mirrors, stop):
@@ -172,9 +172,9 @@ Examples:
 def ls(how: OutputFormat) -> None:
     """List the declared mirrors of this host, each with its status as observed now.
 
-    healthy: set as virtfn left it, and proven. degraded: something it needs was changed. lost: it copies nothing any
-    more. unproven: the last proof failed, or could not be made. in progress: another virtfn process is working on it.
-    unfinished: virtfn was killed; `mirror rm` finishes.
+    healthy: set as virtfn left it, and proven. degraded: something it needs was changed. lost: it no longer
+    copies. unproven: the last proof failed, or could not be made. in progress: another virtfn process is working on it.
+    unfinished: its process was killed; `mirror rm` finishes.
     """
     with _mirrors((), 20, True) as (mirrors, _):
         found = mirrors.all()
@@ -219,7 +219,7 @@ Examples:
 def prove(
     name: str, copy: str | None, probe_from: tuple[str, ...], frames: int, quiet: bool, how: OutputFormat
 ) -> None:
-    """Prove a mirror again. The mirror is left as it is, whatever the result."""
+    """Prove a mirror again. The mirror is not changed, even if the proof fails."""
     with _mirrors(probe_from, frames, quiet) as (mirrors, stop), stop.held(), _proof_on_failure(how):
         _print_receipt(mirrors.prove(name, copy), how)
 
@@ -236,9 +236,9 @@ Examples:
 @_probe_options
 @output_option()
 def rm(name: str, copy: str | None, probe_from: tuple[str, ...], frames: int, quiet: bool, how: OutputFormat) -> None:
-    """Remove a mirror: put back exactly what was there, and prove that the copy gets nothing any more.
+    """Remove a mirror: restore the previous values, and prove that the copy gets nothing.
 
-    Also finishes an `add` or `rm` that was killed, and forgets a mirror that a reboot has ended.
+    Also finishes an `add` or `rm` that was killed, and removes a mirror that a reboot has ended.
     """
     with _mirrors(probe_from, frames, quiet) as (mirrors, stop), stop.held(), _proof_on_failure(how):
         _print_receipt(mirrors.remove(name, copy), how)
@@ -248,14 +248,14 @@ def rm(name: str, copy: str | None, probe_from: tuple[str, ...], frames: int, qu
 def _mirrors(probe_from: tuple[str, ...], frames: int, quiet: bool) -> Iterator[tuple[MirrorService, Interrupts]]:
     tell = progress(quiet)
     with interruptible(tell) as stop:
-        with stop.held():  # what was not confirmed in time is rolled back first
+        with stop.held():  # roll back first what was not confirmed in time
             mirrors = App().mirrors(EventsView(tell), stop, frames=frames, probe_from=probe_from)
         yield mirrors, stop
 
 
 @contextmanager
 def _proof_on_failure(how: OutputFormat) -> Iterator[None]:
-    """Print the report that a failed proof carries, then let the error go on."""
+    """Print the report of a failed proof, then raise the error again."""
     try:
         yield
     except ProofFailed as failure:

@@ -29,7 +29,7 @@ class Seconds(click.FloatRange):
     """A time in seconds: a number within its range, and a finite one."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """As click calls it. Fails for ``nan`` and ``inf``, which no range keeps out."""
+        """Convert the value, as click requires. Fails for ``nan`` and ``inf``, which pass every range check."""
         found = float(super().convert(value, param, ctx))
         if not math.isfinite(found):
             self.fail(f"{value} is no number of seconds.", param, ctx)
@@ -44,14 +44,12 @@ OS_CLOUD = click.option(
     "--os-cloud",
     metavar="NAME",
     envvar="OS_CLOUD",
-    help="The entry of clouds.yaml. [default: OS_CLOUD, else what OS_... variables say]",
+    help="The entry of clouds.yaml. [default: OS_CLOUD, else the OS_... variables]",
 )
-OUT = click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Save the plan, to be applied as it is."
-)
+OUT = click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Save the plan, to apply it later.")
 QUIET = click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
-SECRETS = click.option("--show-secrets", is_flag=True, help="Show user data, which may hold passwords.")
-YES = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+SECRETS = click.option("--show-secrets", is_flag=True, help="Show user data, which may contain passwords.")
+YES = click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 
 
 def saved_plan(command: str) -> Callable[[F], F]:
@@ -74,7 +72,7 @@ def output_option(*more: OutputFormat) -> Callable[[F], F]:
 
 
 def _with_failure_as_document(command: F) -> F:
-    """The command; where a document is asked for, an error that has findings prints one with them, and goes on."""
+    """The command; with ``-o json``, an error with findings also prints a document with them."""
 
     @wraps(command)
     def run(*arguments: Any, how: str, **given: Any) -> Any:

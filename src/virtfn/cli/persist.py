@@ -11,14 +11,14 @@ from virtfn.errors import SpecError
 
 @click.group()
 def persist() -> None:
-    """Apply the declared state at every boot, before Neutron's agent and nova-compute start."""
+    """Apply the spec at every boot, before Neutron's agent and nova-compute start."""
 
 
 _ROOT = click.option(
     "--root",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("/"),
-    help="Install below this folder (an image), without telling systemd.",
+    help="Install below this folder (an image); systemd is not reloaded.",
 )
 
 
@@ -26,7 +26,7 @@ _ROOT = click.option(
     epilog="""\b
 Examples:
   virtfn persist install -f host.yaml
-  virtfn persist install                 what is in the drop-in folder already
+  virtfn persist install                 what is already in the drop-in folder
   virtfn persist install --root /mnt/image --command /usr/bin/virtfn
 """
 )
@@ -41,7 +41,7 @@ Examples:
 @click.option("--command", metavar="PATH", help="The virtfn that the unit runs. [default: this one]")
 @_ROOT
 def install(files: tuple[Path, ...], command: str | None, root: Path) -> None:
-    """Install the boot unit, and the specs that are named; the specs are checked first."""
+    """Install the boot unit and the named specs; the specs are checked first."""
     try:
         specs = [(str(file), file.read_bytes()) for file in files]
     except OSError as fault:

@@ -1,4 +1,4 @@
-"""A plan as text: what will be done, whom it disturbs, what to know before."""
+"""A plan as text: its steps, whom they disturb, and its notes."""
 
 from collections.abc import Mapping, Sequence
 
@@ -36,7 +36,7 @@ def _summary(plan: Plan) -> str:
     if isinstance(plan.subject, HostSubject):
         return f"{summary(plan)}."
     changes = len({(step.target, step.field) for step in plan.steps})
-    bystanders = ", DISRUPTIVE: others on this NIC are cut off meanwhile" if plan.disruptive else ""
+    bystanders = ", DISRUPTIVE: other VFs of this NIC are cut off during the change" if plan.disruptive else ""
     steps = f" in {len(plan.steps)} steps" if len(plan.steps) != changes else ""
     return f"{changes} to change{steps}{bystanders}."
 

@@ -1,4 +1,4 @@
-"""What frames showed, as a table and sentences."""
+"""A proof report as a table and sentences."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,7 +7,7 @@ from virtfn.model.probe import Direction, Leg, ProbePoint, ProofReport
 
 
 def print_proof(out: Console, report: ProofReport) -> None:
-    """The legs of a proof with their controls, the verdict, and why."""
+    """The legs of a proof with their controls, the verdict, and the reasons."""
     if report.legs or report.control_before or report.control_after:
         out.print_table(_table(report))
     for point in report.waypoints:
@@ -71,7 +71,7 @@ def _remarks(report: ProofReport) -> list[str]:
         copied = ", ".join(report.directions) or "nothing"
         remarks.append(f"copied: {copied}" + (f"; not copied: {', '.join(missing)}" if missing else ""))
     if any(leg.copy.other_host for leg in report.legs) and not report.control_after:
-        remarks.append("a sniffer at the copy sees these frames; its IP stack drops them (they bear the source's MAC)")
+        remarks.append("a sniffer at the copy sees these frames; its IP stack drops them (they have the source's MAC)")
     last = report.waypoints[-1] if report.waypoints else None
     if last and last.copy == last.sent and any(leg.fault and not leg.copy.frames for leg in report.legs):
         remarks.append(f"the mirror worked until then ({last.copy} of {last.sent}): the recipe's last step ended it")

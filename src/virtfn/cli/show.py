@@ -17,8 +17,8 @@ _EXAMPLES = """\b
 Examples:
   virtfn show                          all SR-IOV devices of this host
   virtfn show p2p1 -o wide             one PF, every fact
-  ip link show | virtfn show --from -  what some other host printed
-  virtfn show -o spec > host.yaml      this host as a declared state
+  ip link show | virtfn show --from -  the output of another host
+  virtfn show -o spec > host.yaml      this host as a spec
   virtfn show -o json | jq '.pfs[].vfs[] | select(.spoofchk == false)'
 """
 
@@ -26,11 +26,11 @@ Examples:
 @click.command(epilog=_EXAMPLES)
 @click.argument("pf", required=False)
 @click.option(
-    "--from", "capture", metavar="FILE|-", help="Read text that `ip link show` printed, of any iproute2, or its JSON."
+    "--from", "capture", metavar="FILE|-", help="Read the output of `ip link show` of any iproute2, or its JSON."
 )
 @output_option(OutputFormat.SPEC)
 def show(pf: str | None, capture: str | None, how: OutputFormat) -> None:
-    """Show Physical and Virtual Functions: as they are now, or as a capture shows them.
+    """Show Physical and Virtual Functions, of this host or of a capture.
 
     PF is a name (p2p1) or a PCI address. A fact that could not be read is shown as `?` with the reason below the
     table, and as null in JSON with the reason in `unknown`. -o spec prints the host as a file for `virtfn apply`.
@@ -67,6 +67,6 @@ def _say_why_empty(capture: str | None) -> None:
         return
     console().print("This host shows no device with SR-IOV.")
     error_console().print(
-        "If it has one: is SR-IOV on in the firmware, and the PF's driver loaded?\n"
+        "If it has one: is SR-IOV enabled in the firmware, and the PF's driver loaded?\n"
         "Without the hardware: `virtfn lab up` gives an emulated host, `virtfn --lab show` looks at it.",
     )

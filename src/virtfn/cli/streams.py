@@ -1,4 +1,4 @@
-"""Standard streams that hold: one that is full, closed or gone must not end what is at work, nor hide how it ended."""
+"""Standard streams that never fail: a full or closed stream must not end the work, nor hide its result."""
 
 import io
 import os
@@ -10,7 +10,7 @@ from typing import IO, TextIO
 
 
 class _Lasting(io.FileIO):
-    """Keeps the first fault of writing instead of raising it; what comes after is dropped."""
+    """Keeps the first write error instead of raising it; later output is dropped."""
 
     fault: OSError | None = None
 
@@ -23,7 +23,7 @@ class _Lasting(io.FileIO):
             except OSError as fault:
                 self.fault = fault
                 break
-            if sent is None:  # somebody has made it non-blocking: wait as a blocking one would
+            if sent is None:  # another process made it non-blocking: wait as a blocking one would
                 select.select((), (self,), ())
             else:
                 left = left[sent:]
@@ -31,9 +31,9 @@ class _Lasting(io.FileIO):
 
 
 def take_over() -> None:
-    """Make the process's own streams last. One that was closed by the caller is taken as one that cannot be written.
+    """Replace the process's own streams. One that the caller closed counts as one that cannot be written.
 
-    Streams that somebody else has put in their place are left alone.
+    Streams that another caller has put in their place stay.
     """
     for number in range(3):  # ascending, as the lowest free number is given: no journal becomes standard output
         try:
@@ -49,7 +49,7 @@ def take_over() -> None:
 
 
 def width_of(stream: IO[str]) -> int | None:
-    """Columns of the terminal that this stream is, or what COLUMNS says instead; None where it is no terminal."""
+    """The terminal's columns, or COLUMNS instead; None where the stream is not a terminal."""
     if not stream.isatty():
         return None
     told = os.environ.get("COLUMNS", "")
@@ -62,9 +62,9 @@ def width_of(stream: IO[str]) -> int | None:
 
 
 def rows(text: str, width: int | None) -> Iterator[tuple[str, slice]]:
-    """A line as rows of at most ``width``, broken between words: the indent of each, and the part of ``text`` after it.
+    """A line as rows of at most ``width``, wrapped between words: the indent of each, and its part of ``text``.
 
-    A word that is longer has a row of its own and stays whole. None: one row.
+    A longer word gets a row of its own, unbroken. None: one row.
     """
     blanks = len(text) - len(text.lstrip(" "))
     if width is None or len(text) <= width:
@@ -80,14 +80,14 @@ def rows(text: str, width: int | None) -> Iterator[tuple[str, slice]]:
 
 
 def lost_output() -> OSError | None:
-    """Why not all that was printed on standard output has left; None where it has."""
+    """Why standard output was not written completely; None where it was."""
     sys.stdout.flush()
     raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     return raw.fault if isinstance(raw, _Lasting) else None
 
 
 def _lasting(number: int, stream: TextIO | None, errors: str | None = None) -> TextIO:
-    """Standard error has no buffer: a signal is told there, even while something else is being written."""
+    """Standard error has no buffer: a signal is reported there, even during another write."""
     raw = _Lasting(number, "w", closefd=False)
     is_error = number == 2
     return io.TextIOWrapper(

@@ -1,4 +1,4 @@
-"""What the cloud lists, as the SDK gives it: each question is asked of the whole project, not of each object."""
+"""What the cloud lists, as the SDK gives it: one request for the whole project, not for each object."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -63,7 +63,7 @@ class Listing:
         return [one for one in self._sdk.network.subnets(project_id=self._project) if self.is_marked(one, spec)]
 
     def ports(self, spec: str) -> list[Any]:
-        """Those that bear the spec's mark: a project may have thousands, so both marks are asked for by themselves."""
+        """Those that bear the spec's mark: a project may have thousands, so each mark is requested separately."""
         tag, ports = tag_of(spec), self._sdk.network.ports
         found = [*ports(project_id=self._project, tags=tag), *ports(project_id=self._project, description=tag)]
         return list({one.id: one for one in found}.values())
@@ -93,7 +93,7 @@ class Listing:
         return [self._with_fault(one) if one.status == "ERROR" and not one.fault else one for one in ours]
 
     def _with_fault(self, server: Any) -> Any:
-        """The same asked for by itself.
+        """The same, requested separately.
 
         The list has faults of one cell only, the one whose database is nova-api's own, and a server that no host took
         is in cell0 (nova 32, objects/instance.py, fill_faults; nova 34 looks into every cell).

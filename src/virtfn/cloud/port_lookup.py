@@ -26,7 +26,7 @@ _PLAIN = re.compile(r"[\w. -]+")
 class OpenStackPorts:
     """Implements the CloudPorts protocol by openstacksdk. ``cloud`` is an entry of clouds.yaml; None: OS_... variables.
 
-    What is looked up on the way (networks, projects, servers) is asked for once.
+    What is looked up on the way (networks, projects, servers) is requested once.
     """
 
     def __init__(self, cloud: str | None) -> None:

@@ -1,4 +1,4 @@
-"""What preflight and diagnosis read of a cloud: each part by itself, so that one that is refused hides no other.
+"""What preflight and diagnosis read of a cloud: each part separately, so that a refused one hides no other.
 
 Who may read what: by the default policies of neutron, nova and placement agents, services, bound hosts and providers
 are for administrators; quotas, zones, flavors, images and extensions are for everybody.
@@ -133,7 +133,7 @@ class Surveyor:
         return tuple(self._flavor(one, wanted) for one in self._sdk.compute.flavors(is_public=None))
 
     def _flavor(self, one: Any, wanted: frozenset[str]) -> Flavor:
-        """Lists have extra specs from compute API 2.61 on, so those of a wanted flavor are asked for by themselves."""
+        """Lists have extra specs from compute API 2.61 on, so those of a wanted flavor are requested separately."""
         specs: Known[tuple[str, ...]] = tuple(sorted(one.extra_specs or ()))
         if one.name in wanted and not specs:
             specs = self._part(lambda: tuple(sorted(self._sdk.compute.fetch_flavor_extra_specs(one).extra_specs or ())))
@@ -152,7 +152,7 @@ class Surveyor:
     def _uses(self, physical: frozenset[str]) -> Uses:
         """By the ports on networks of these names: a physical network has at most 4094 VLANs, which are 42 calls.
 
-        Neutron lets nobody ask for ports by their VNIC type (HTTP 400).
+        Neutron cannot filter ports by their VNIC type (HTTP 400).
         """
         on = {
             network.id: name

@@ -40,10 +40,10 @@ class Journal(Protocol):
         """What the transactions change."""
 
     def lock(self) -> AbstractContextManager[None]:
-        """Hold the lock of this host, or this cloud. Raises LockHeld at once if somebody else does."""
+        """Hold the lock of this host, or this cloud. Raises LockHeld at once if another process holds it."""
 
     def is_locked(self) -> bool:
-        """Whether somebody holds the lock now."""
+        """Whether a process holds the lock now."""
 
     def now_s(self) -> float:
         """The clock of recorded times: seconds since boot."""

@@ -13,7 +13,7 @@ from virtfn.model.value_format import say
 
 
 class Foreign(Enum):
-    """What a rollback of a committed transaction does where somebody else has set a field meanwhile.
+    """What a rollback of a committed transaction does where another program has set a field.
 
     REFUSE: nothing is restored, as the user decides. KEEP: that field is left alone, everything else is restored.
     """
@@ -27,7 +27,7 @@ class Restore:
     """Write ``field`` of ``target`` back to ``value``; ``ours`` are the values it had while virtfn changed it.
 
     ``goal`` is the value at the end of the rollback: a field that has it already is left alone. A value that is not in
-    ``ours`` was set by somebody else and is left alone, too, unless ``undoing`` is OVERWRITE.
+    ``ours`` was set by another program and is left alone, too, unless ``undoing`` is OVERWRITE.
     """
 
     target: Target
@@ -86,7 +86,7 @@ class Restorer:
         return remaining
 
     def foreign(self, restores: Sequence[Restore]) -> list[str]:
-        """A sentence for each field that somebody else has set since, or that cannot be read."""
+        """A sentence for each field that another program has set since, or that cannot be read."""
         last = {(one.target, one.field): one for one in reversed(restores)}
         checked = {key: one for key, one in last.items() if one.undoing is not Undoing.OVERWRITE}
         found = self._world.read_all(list(checked))

@@ -117,7 +117,7 @@ class Transactions:
         """Restore all that the transaction changed, and close it.
 
         Fields that already are as before are left alone. A value that is neither what was before nor what virtfn wrote
-        was set by somebody else and is not overwritten: ``foreign`` says what then happens to the rest of a committed
+        was set by another program and is not overwritten: ``foreign`` decides about the rest of a committed
         transaction (REFUSE: ConflictError, nothing is touched); of one that was interrupted everything else is restored
         (RollbackIncomplete, with what remains).
         """
@@ -178,7 +178,7 @@ class Transactions:
     def _refuse(self, transaction: Transaction, foreign: Sequence[str]) -> None:
         if foreign:
             raise ConflictError(
-                "somebody has changed this since, so it is not put back: " + "; ".join(foreign),
+                "another program has changed this since, so it is not restored: " + "; ".join(foreign),
                 where=f"transaction {transaction.id}",
                 hint="set it back to what virtfn had set, or restore by hand; nothing was changed now",
             )
@@ -196,7 +196,7 @@ class Transactions:
                 raise ConflictError(
                     f"{step.field} is {say(now)}, was {say(step.before)} when the plan was made",
                     where=str(step.target),
-                    hint=f"somebody else changes {place.name}: look at it, then plan again",
+                    hint=f"another program changes {place.name}: check it, then plan again",
                     actions=(show(place),),
                 )
 

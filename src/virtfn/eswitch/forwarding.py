@@ -165,7 +165,7 @@ def _by_rule(nic: NicState, receives: Known[bool], rule: Topic, why: str) -> _Ve
 
 
 def _stopped(nic: NicState, frame: Frame) -> _Verdict | None:
-    """Why nobody gets the frame, or nobody knows: the PF is down, or the sender may not send it."""
+    """Why no port gets the frame, or why that is not known: the PF is down, or the sender may not send it."""
     cuts = nic.facts.pf_down_cuts_vfs if nic.facts else None
     if nic.pf.up is not True and cuts is not False:
         known = nic.pf.up is False and cuts is True
@@ -307,6 +307,6 @@ def _unmatched(nic: NicState, frame: Frame, port: str, perhaps: tuple[VfPort, ..
 
 
 def _default_pool(nic: NicState, vlan: int, rule: Topic, why: str) -> _Verdict:
-    """The PF as the receiver of what nobody else gets from the wire; a VLAN that nobody is in is dropped before."""
+    """The PF as the receiver of frames from the wire that no VF gets; a VLAN without members is dropped before."""
     known = vlan == 0 or any(vf.vlan == vlan for vf in nic.vfs) or _pf_in_vlan(nic, vlan)
-    return _by_rule(nic, known, rule, why if known else f"nobody at this NIC is in VLAN {vlan}")
+    return _by_rule(nic, known, rule, why if known else f"no port of this NIC is in VLAN {vlan}")

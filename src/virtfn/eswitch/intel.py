@@ -82,14 +82,15 @@ IGB_82576 = DriverFacts(
         _measured(Topic.BROADCAST, "broadcast goes to the PF and to all VFs of the VLAN", _QEMU_RECEIVE),
         _measured(
             Topic.MULTICAST,
-            "a group that any VF has joined goes to the PF and all VFs, any other to nobody",
+            "a group that any VF has joined goes to the PF and all VFs, any other to none",
             f"20 of 20 frames and 0 of 20, {_QEMU}",
         ),
         _measured(Topic.VLAN, "a VF gets a frame only in its own VLAN", _QEMU_RECEIVE),
         _measured(
             Topic.VLAN_MISS,
-            "a frame from the wire that the VLAN filter takes from every VF with its MAC goes to the PF, unless nobody "
-            "at the NIC is in its VLAN",
+            "a frame from the wire that the VLAN filter takes from every VF with its MAC goes to the PF, "
+            "unless no port "
+            "of the NIC is in its VLAN",
             f"{_QEMU_RECEIVE}; untagged frames to a VF in VLAN 100: 20 of 20 at the PF",
         ),
         _measured(Topic.VF_DOWN, "a VF whose netdev is down gets nothing", f"0 of 20 frames; {_QEMU}"),

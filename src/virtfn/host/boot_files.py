@@ -12,7 +12,7 @@ _HOST = Path("/")
 
 
 class BootFiles:
-    """Those of the host or image with this root. systemd is told of changes for ``/`` only."""
+    """Those of the host or image with this root. systemd is notified of changes for ``/`` only."""
 
     def __init__(self, root: Path = _HOST) -> None:
         self._root = root

@@ -35,7 +35,7 @@ def set_num_vfs(sysfs: Sysfs, pf: PfDevice, wanted: int, *, where: str, command:
         raise UsageError(
             f"the number of VFs cannot go from {now} to {wanted}: the kernel wants 0 in between, and that destroys all",
             where=where,
-            hint="write 0 first, when nobody uses the VFs",
+            hint="write 0 first, when no VF is in use",
         )
     if not wanted:
         _refuse_open(sysfs, pf, where)

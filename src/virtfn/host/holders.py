@@ -1,6 +1,6 @@
-"""Who has each VF in hand: a netdev here, a netdev in another network namespace, a process through vfio, nobody.
+"""The holder of each VF: a netdev here, a netdev in another network namespace, a process through vfio, none.
 
-The dear questions are asked once for all VFs, and only where some VF needs the answer: a link dump here where a
+Expensive requests are made once for all VFs, and only where some VF needs the answer: a link dump here where a
 network driver has a VF, a visit to the other namespaces where such a VF has no netdev here, a walk over all
 processes' open files where vfio has a VF.
 """

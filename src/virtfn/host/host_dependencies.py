@@ -1,4 +1,4 @@
-"""What depends on this host's netdevs: the default route, the SSH connection of the person at work, OpenStack."""
+"""What depends on this host's netdevs: the default route, the user's SSH connection, OpenStack."""
 
 import os
 import socket

@@ -38,7 +38,7 @@ _MOST_VFS = 0xFFFF
 
 @dataclass(frozen=True)
 class _Port:
-    """A PF's netdev: what it is asked through, and what it is called."""
+    """A PF's netdev, for requests, and its label."""
 
     ifindex: int
     label: str
@@ -91,7 +91,7 @@ class KernelHost:
         self._writers(target.kind)(target.id, field, value)
 
     def read_all(self, keys: Sequence[tuple[Target, str]]) -> list[Value | VirtfnError]:
-        """Many fields, each its value or the error that ``read`` would raise; a PF is asked once for all its VFs."""
+        """Many fields, each its value or the error that ``read`` would raise; one request per PF reads all its VFs."""
         links: dict[str, Link] = {}
         return [self._read_shared(links, target, field) for target, field in keys]
 

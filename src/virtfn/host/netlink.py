@@ -1,4 +1,4 @@
-"""A netlink request and its answer over a plain socket: the wire format, and nothing about what is asked.
+"""A netlink request and its answer over a plain socket: the wire format only.
 
 Own code rather than a library because reading VFs is this program's core: no import cost (pyroute2 takes about 200 ms),
 the raw message for the decoder in ``vfinfo`` (which must see past the kernel's 16-bit attribute length), the
@@ -197,7 +197,7 @@ class NetlinkSocket:
             while True:
                 size = self._socket.recv_into(bytearray(1), 1, socket.MSG_PEEK | socket.MSG_TRUNC)
                 datagram, sender = self._socket.recvfrom(max(size, 1))
-                if sender[0] == 0:  # only the kernel is port 0: nobody else can answer in its place
+                if sender[0] == 0:  # only the kernel is port 0: no other process can answer
                     return datagram
         except TimeoutError as error:
             raise BackendUnreachable(f"{attempt.call} was not answered in time", where=attempt.where) from error

@@ -78,7 +78,7 @@ class Link:
 
     ``operstate`` is RFC 2863's as a number. ``parent`` is the device under it (a PCI address) and ``bus`` its bus, ""
     where the kernel (before 5.14) does not say or there is none; ``kind`` is "" for hardware, else ``veth`` and so on.
-    ``lower`` is the ifindex of the netdev that it stands on, ``master`` of its bridge or bond, 0 for none.
+    ``lower`` is the ifindex of the netdev below it, ``master`` of its bridge or bond, 0 for none.
     ``num_vfs`` is None where the message has no VF part. ``vfs`` are in the order of their index, without PCI facts.
     """
 
@@ -140,7 +140,7 @@ def decode_link(message: bytes, location_of: LocationOf = no_location) -> Link:
     """The link in ``message``, an RTM_NEWLINK without its nlmsghdr: struct ifinfomsg, then attributes.
 
     ``location_of`` gives what its VFs are as devices.
-    What is wrong with the message is told in ``problems``; raises BackendUnreachable only where there is no header.
+    Faults of the message are in ``problems``; raises BackendUnreachable only where there is no header.
     Equivalent: ``ip -d link show``.
     """
     if len(message) < _IFINFOMSG.size:

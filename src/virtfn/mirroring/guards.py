@@ -25,7 +25,7 @@ SOURCE_MAC = _guard(
 )
 FOREIGN_MAC = _guard(
     "foreign-mac",
-    "The source's MAC also belongs to somebody outside: a VF with that MAC receives every frame sent there.",
+    "The source's MAC also belongs to a host outside: a VF with that MAC receives every frame sent there.",
     "give the source a MAC of its own",
 )
 IN_USE = _guard("in-use", "A VF of the mirror is part of another mirror already.", "remove that mirror first")
@@ -41,7 +41,7 @@ COPY_DOWN = _guard(
 )
 UNFINISHED = _guard(
     "unfinished-transaction",
-    "A transaction was cut short, or is at work: it has to be finished before a mirror is made.",
+    "A transaction was interrupted, or is still running: it must be finished before a mirror is made.",
     "finish it, or roll it back",
 )
 NO_METER = _guard(
@@ -60,7 +60,7 @@ Guard = Callable[[MirrorContext], Iterator[Finding]]
 
 
 def findings_of(context: MirrorContext) -> tuple[Finding, ...]:
-    """All that speaks against this mirror whatever its strategy, in the order of ``GUARDS``."""
+    """All findings that refuse this mirror for every strategy, in the order of ``GUARDS``."""
     return tuple(finding for guard in GUARDS for finding in guard(context))
 
 
@@ -88,7 +88,7 @@ def _foreign_mac(context: MirrorContext) -> Iterator[Finding]:
     if origin:
         yield FOREIGN_MAC.at(
             context.source_label,
-            f"{context.mac} of {context.source_label} also belongs to somebody outside ({origin}); a VF with that MAC "
+            f"{context.mac} of {context.source_label} also belongs to a host outside ({origin}); a VF with that MAC "
             f"receives every frame that {context.pf.label} and its VFs send there",
         )
 

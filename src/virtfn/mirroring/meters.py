@@ -1,6 +1,6 @@
 """Meters: the ways to count what a VF receives. Here is decided which one fits a VF; the edges read it (host/probing).
 
-A meter is chosen for each VF by itself, the strongest first: frames that were seen prove more than a counter that
+A meter is chosen for each VF separately, the strongest first: frames that were seen prove more than a counter that
 grew, and that more than nothing.
 """
 

@@ -1,1 +1,1 @@
-"""Frozen values that the whole house speaks in. They decide nothing and touch nothing."""
+"""Frozen values that all rooms share. They decide nothing and change nothing."""

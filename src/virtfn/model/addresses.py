@@ -40,7 +40,7 @@ class MacAddress:
         return bool(self.octets[0] & 1)
 
     def neighbour(self, distance: int) -> "MacAddress":
-        """The address whose number is ``distance`` away, as the field note's last step uses it."""
+        """The address ``distance`` away as a number, for the field note's last step."""
         number = (int.from_bytes(self.octets) + distance) % (1 << 48)
         return MacAddress(number.to_bytes(6))
 

@@ -1,4 +1,4 @@
-"""What a host must look like. UNSET leaves a thing alone; nothing that is not named is ever written."""
+"""The desired state of a host. UNSET: do not change; only named values are written."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -17,18 +17,18 @@ class _Unset(Enum):
 UNSET: Final = _Unset.UNSET
 T = TypeVar("T")
 Wanted: TypeAlias = T | Literal[_Unset.UNSET]
-"""``Wanted[int]`` is an int, or UNSET: leave alone."""
+"""``Wanted[int]`` is an int, or UNSET: do not change."""
 
 
 OneOrMore: TypeAlias = T | tuple[T, ...]
-"""One value, or several of which one must fit."""
+"""One value, or several of which one must match."""
 
 
 @dataclass(frozen=True)
 class PfMatch:
-    """Which PFs are meant: all keys that are named must fit. ``vendor_device`` is like ``8086:10c9``.
+    """Selects PFs: all named keys must match. ``vendor_device`` is like ``8086:10c9``.
 
-    Several names or addresses mean several PFs, and each must mean one.
+    Several names or addresses select several PFs, and each must match one.
     """
 
     name: OneOrMore[str] | None = None
@@ -44,7 +44,7 @@ class PfMatch:
         return {name: one if isinstance(one, tuple) else (one,) for name, one in values if one is not None}
 
     def singles(self) -> tuple["PfMatch", ...]:
-        """This match for each single value of its lists: each of these must fit a PF."""
+        """This match for each single value of its lists: each of these must match a PF."""
         lists = [(name, one) for name, choices in self.named.items() if len(choices) > 1 for one in choices]
         return tuple(replace(self, **{name: one}) for name, one in lists) or (self,)
 
@@ -70,7 +70,7 @@ class DesiredVf:
     driver: Wanted[str | None] = UNSET
 
     def over(self, other: "DesiredVf") -> "DesiredVf":
-        """This one, and where it leaves a field alone, what ``other`` says."""
+        """This one, with the fields of ``other`` where it has UNSET."""
         return replace(other, **{name: value for name, value in vars(self).items() if value is not UNSET})
 
 
@@ -79,7 +79,7 @@ _NOTHING = DesiredVf()
 
 @dataclass(frozen=True)
 class DesiredPf:
-    """One PF entry of a spec. ``vfs`` are in order of their index and go before ``each``, field by field.
+    """One PF entry of a spec. ``vfs`` are in order of their index and override ``each``, field by field.
 
     ``each`` is for every VF of the PF, named in ``vfs`` or not; ``vf`` puts both together. ``where`` is FILE:LINE of
     the entry, for errors; two entries that say the same at different places are equal.
@@ -97,7 +97,7 @@ class DesiredPf:
     where: str = field(default="", compare=False)
 
     def vf(self, index: int) -> DesiredVf:
-        """VF ``index`` as it must be: what ``vfs`` says of it, else what ``each`` says."""
+        """The desired VF ``index``: from ``vfs``, else from ``each``."""
         named = self._named.get(index)
         if named is None or self.each == _NOTHING:
             return named or self.each

@@ -1,4 +1,4 @@
-"""Entries of nova's ``device_spec``: which PCI functions each one means, as nova reads it (nova/pci/devspec.py)."""
+"""Entries of nova's ``device_spec``: which PCI functions each one matches, as in nova (nova/pci/devspec.py)."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _PARTS = (("domain", 4), ("bus", 2), ("slot", 2), ("function", 1))
 
 @dataclass(frozen=True)
 class PciFunction:
-    """A PF, or a VF with its PF as ``parent``. ``address`` None: a VF that is not there yet.
+    """A PF, or a VF with its PF as ``parent``. ``address`` None: a VF that does not exist yet.
 
     Netdevs are those of the host's own namespace; None: it has none there, or it is not known. ``product`` None: it is
     not known.
@@ -29,16 +29,16 @@ class PciFunction:
 
 @dataclass(frozen=True)
 class AddressPattern:
-    """Four regular expressions, for domain, bus, slot and function; each has to fit from the beginning.
+    """Four regular expressions, for domain, bus, slot and function; each must match from the start.
 
-    One that is a PF's whole address means all VFs of that PF, too.
+    A PF's whole address also matches all VFs of that PF.
     """
 
     parts: tuple[str, str, str, str]
 
     @classmethod
     def of_glob(cls, text: str) -> "AddressPattern":
-        """Read ``*:0a:00.*``; parts that are left out (``:0a:00.``, ``0a:00``) fit anything. Raises ValueError."""
+        """Read ``*:0a:00.*``; omitted parts (``:0a:00.``, ``0a:00``) match anything. Raises ValueError."""
         before, _, function = text.partition(".")
         fields = before.split(":") if before else []
         if len(fields) > 3:
@@ -49,7 +49,7 @@ class AddressPattern:
 
     @classmethod
     def of_parts(cls, named: dict[str, str]) -> "AddressPattern":
-        """Read ``{"bus": "02", "function": "[0-3]"}``; parts that are left out fit anything. Raises ValueError."""
+        """Read ``{"bus": "02", "function": "[0-3]"}``; omitted parts match anything. Raises ValueError."""
         patterns = [named.get(name, _ANY_PATTERN) for name, _ in _PARTS]
         try:
             for pattern in patterns:
@@ -60,7 +60,7 @@ class AddressPattern:
         return cls((domain, bus, slot, function))
 
     def fits(self, address: PciAddress) -> bool:
-        """Whether this function's own address is meant."""
+        """Whether it matches this function's own address."""
         return all(re.match(pattern, text) for pattern, text in zip(self.parts, _written(address), strict=True))
 
     def spells(self, address: PciAddress) -> bool:
@@ -70,7 +70,7 @@ class AddressPattern:
 
 @dataclass(frozen=True)
 class DeviceSpec:
-    """One entry. What is None fits anything; without ``physical_network`` it hands out no ports of Neutron.
+    """One entry. None matches anything; without ``physical_network`` it serves no ports of Neutron.
 
     ``where`` is ``FILE:LINE``. ``vendor`` and ``product`` have four hexadecimal digits.
     """
@@ -83,7 +83,7 @@ class DeviceSpec:
     address: AddressPattern | None = None
 
     def fits(self, function: PciFunction) -> bool | None:
-        """Whether it means this function; None where that cannot be told, as its product id is not known."""
+        """Whether it matches this function; None where that is not known, as its product id is not."""
         if not self._fits_place(function) or self.vendor not in (None, function.vendor):
             return False
         if self.product is None:
@@ -91,7 +91,7 @@ class DeviceSpec:
         return None if function.product is None else self.product == function.product
 
     def names(self, function: PciFunction) -> bool:
-        """Whether it fits and is meant for this one function, by its netdev or its whole address."""
+        """Whether it matches this one function only, by its netdev or its whole address."""
         own = self.devname is not None and self.devname == function.netdev
         spelt = self.address is not None and function.address is not None and self.address.spells(function.address)
         return (own or spelt) and self.fits(function) is True
@@ -107,7 +107,7 @@ class DeviceSpec:
 
 
 def first_fit(specs: tuple[DeviceSpec, ...], function: PciFunction) -> DeviceSpec | None:
-    """The entry by which nova knows this function: the first that fits. None: none does, or it cannot be told."""
+    """The entry that nova uses for this function: the first that matches. None: none does, or it is not known."""
     for spec in specs:
         fits = spec.fits(function)
         if fits is not False:
@@ -120,5 +120,5 @@ def _written(address: PciAddress) -> tuple[str, str, str, str]:
 
 
 def _pattern(part: str, digits: int) -> str:
-    """``a`` as ``0a``, and ``*`` as what fits anything. Raises ValueError."""
+    """``a`` as ``0a``, and ``*`` as a pattern that matches anything. Raises ValueError."""
     return _ANY_PATTERN if part == _ANY else f"{int(part, 16):0{digits}x}"

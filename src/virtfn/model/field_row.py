@@ -1,4 +1,4 @@
-"""What a row of the registry of fields says: the keys, the type of their values, the order, the command, the impact."""
+"""The row type of the registry of fields: keys, types of values, order, command, impact."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BY_DRIVER = Unknown("what a new VF has depends on its driver")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ValueType:
-    """What values a key takes, in words for the reference; the spec has one reader per type."""
+    """The values of a key, in words for the reference; the spec has one reader per type."""
 
     words: str
 
@@ -54,7 +54,7 @@ class Key:
 class MatchKey:
     """One key by which a spec names PFs: the attribute ``fact`` of ``PfState`` must have the value.
 
-    ``several``: a list is taken, too, and each of its values must fit a PF.
+    ``several``: a list is allowed, and each of its values must match a PF.
     """
 
     key: Key
@@ -65,7 +65,7 @@ class MatchKey:
 def plain(value: object) -> Value:
     """The plain form of a key's value: text for addresses and words, a mapping for a VLAN, in normal form.
 
-    VLAN 0 without a priority is no VLAN, whatever protocol is kept beside it.
+    VLAN 0 without a priority is no VLAN, with any protocol.
     """
     if isinstance(value, Vlan):
         vlan = value if value.id or value.qos else NO_VLAN
@@ -83,7 +83,7 @@ class Field:
     message (net/core/rtnetlink.c:do_setvfinfo). ``reason`` says why it is set, ``off_reason`` why it is set to false.
     ``command`` is the shell command that sets it, with ``{value}`` as ``shell_value`` writes it; ``clear_command``
     where the value is None. ``example`` is a plain value, for the reference, and ``note`` what the reference adds.
-    ``individual``: a value, except the fresh one, is for one VF only, as an address is.
+    ``individual``: a value, except the fresh one, is for one VF only, such as an address.
     ``said`` puts a value of several parts into words.
     ``fresh`` is what every driver gives a VF that was just created; Unknown: that depends on the driver.
     ``disturbs`` is what the user of the VF notices ("" for nothing); of a PF's field, what all its VFs notice.

@@ -1,4 +1,4 @@
-"""The registry of settable fields: one row says all that is true of a field, wherever a field is handled.
+"""The registry of settable fields: one row has all facts about a field, for every room.
 
 A field is what one write sets and one read returns. It has one key in the spec, or several where the kernel sets them
 together (the rate). A key is also the attribute of ``DesiredPf`` and ``PfState``, or of ``DesiredVf`` and ``VfState``.
@@ -25,12 +25,12 @@ _USERSPACE_DRIVERS = ("vfio", "uio", "pci-stub", "pciback")
 
 
 def needs_override(driver: str) -> bool:
-    """Whether a PCI driver takes a device only by ``driver_override``: it has no list of devices of its own."""
+    """Whether a PCI driver needs ``driver_override``: it has no list of devices of its own."""
     return any(mark in driver for mark in _USERSPACE_DRIVERS)
 
 
 def is_native(driver: object) -> bool:
-    """Whether this is one of the kernel's own network drivers: neither none nor one that hands the VF to userspace."""
+    """Whether this is a kernel network driver: neither none nor one for userspace drivers such as vfio-pci."""
     return isinstance(driver, str) and not needs_override(driver)
 
 
@@ -99,7 +99,7 @@ def _override_word(value: Value) -> str:
 _VF = "ip link set dev {netdev} vf {vf} "
 _UNBIND = "echo {vf_pci} > {vf_folder}/driver/unbind"
 _BIND = f"{_UNBIND}; echo {{value}} > {{vf_folder}}/driver_override; echo {{vf_pci}} > /sys/bus/pci/drivers_probe"
-"""The unbind may find nothing to unbind, which is no reason to stop."""
+"""The unbind may fail where no driver is bound; the next commands run nevertheless."""
 
 PF_FIELDS: Mapping[str, Field] = {
     row.name: row
@@ -196,7 +196,7 @@ PF_FIELDS: Mapping[str, Field] = {
                     "false",
                 ),
             ),
-            reason="whether the kernel binds a driver to VFs that are made",
+            reason="whether the kernel binds a driver to new VFs",
             command="echo {value} > {folder}/sriov_drivers_autoprobe",
             example=False,
             shell_value=_one_zero,
@@ -359,11 +359,11 @@ VF_FIELDS: Mapping[str, Field] = {
                 Key(
                     "driver",
                     DRIVER,
-                    "Driver of the VF, like vfio-pci; native: whichever fits; none: no driver.",
+                    "Driver of the VF, like vfio-pci; native: the kernel's own; none: no driver.",
                     "vfio-pci",
                 ),
             ),
-            reason="who has the VF: the host's network, or a guest through vfio",
+            reason="who uses the VF: the host's network, or a guest through vfio",
             command=_BIND,
             clear_command=_UNBIND,
             example="vfio-pci",
@@ -406,21 +406,21 @@ MATCH_KEYS: Mapping[str, MatchKey] = {
         Key(
             "permanent_mac",
             MAC,
-            "MAC address that the PF was made with, whatever it uses now (ip -d link shows it as permaddr), or a list.",
+            "Permanent MAC address of the PF (ip -d link shows it as permaddr if another one is set), or a list.",
             "a0:36:9f:68:fc:f4",
         ),
         "permanent_mac",
         several=True,
     ),
     "driver": MatchKey(
-        Key("driver", PF_DRIVER, "Driver of the PF. It may fit several PFs: then the entry is for each.", "igb"),
+        Key("driver", PF_DRIVER, "Driver of the PF. It may match several PFs: the entry is then for each.", "igb"),
         "driver",
     ),
     "vendor_device": MatchKey(
         Key(
             "id",
             VENDOR_DEVICE,
-            "Vendor and device id of the PF in hexadecimal, as lspci -n shows it. It may fit several PFs.",
+            "Vendor and device id of the PF in hexadecimal, as lspci -n shows it. It may match several PFs.",
             "8086:10c9",
         ),
         "vendor_device",

@@ -1,6 +1,6 @@
-"""What is wrong, or may be: one value for guards, faults of a spec, causes of failures, drift and checks.
+"""A problem or a possible problem: one type for guards, faults of a spec, causes of failures, drift and checks.
 
-A finding is data. A face (``cli/``) renders it, and it alone knows the words of its commands: an ``Action`` names a use
+A finding is data. Only a face (``cli/``) renders it and knows command lines: an ``Action`` names a use
 case and its arguments, never a command line.
 """
 
@@ -15,8 +15,8 @@ from virtfn.model.place import HOST, Place
 class Severity(StrEnum):
     """How much a finding weighs.
 
-    INFO: worth knowing. WARNING: may go wrong; nothing is refused. REFUSAL: nothing is done while it holds, unless the
-    user overrides it and it can be overridden. FAULT: something has failed, or cannot work.
+    INFO: worth knowing. WARNING: may fail; nothing is refused. REFUSAL: blocks the change, unless the user overrides it
+    and it is overridable. FAULT: something has failed, or cannot work.
     """
 
     INFO = "info"
@@ -26,7 +26,7 @@ class Severity(StrEnum):
 
 
 class UseCase(StrEnum):
-    """What a user can be advised to do with virtfn. Each face has its own words for it."""
+    """What virtfn can advise a user to do. Each face has its own command for it."""
 
     SHOW = "show"
     PLAN = "plan"
@@ -73,12 +73,12 @@ def show(place: Place) -> Action:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong, or worth knowing.
+    """One problem, or one fact worth knowing.
 
     ``id``: stable, in kebab case, listed in docs/reference/findings.md. ``subject``: the object by its label
-    (``p2p1/3``, ``server web-1``), or ``FILE:LINE``. ``what``: one sentence. ``evidence``: what was seen, a sentence
-    each, with its source. ``fix``: what to do, in words of the field; ``actions``: what to run for it.
-    ``overridable``: the user may insist, by the finding's id.
+    (``p2p1/3``, ``server web-1``), or ``FILE:LINE``. ``what``: one sentence. ``evidence``: observations, a sentence
+    each, with the source. ``fix``: what to do, in the field's terms; ``actions``: what to run for it.
+    ``overridable``: the user may override it by its id.
     """
 
     id: str
@@ -93,10 +93,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class FindingKind:
-    """All that is true of every finding with this id: one row of docs/reference/findings.md.
+    """The facts about every finding with this id: one row of docs/reference/findings.md.
 
     Kept in a table, or as a constant, beside the code that finds it. ``meaning``: what it means, one sentence; ``fix``:
-    what to do about it, in words of the field. ``overridable``: the user may insist; ``at`` can narrow this.
+    what to do about it, in the field's terms. ``overridable``: the user may override it; ``at`` can forbid this.
     """
 
     id: str
@@ -115,20 +115,20 @@ class FindingKind:
         actions: tuple[Action, ...] = (),
         overridable: bool = True,
     ) -> Finding:
-        """A finding of this kind; ``fix``: what to do in this case, where the row's own words do not say it."""
+        """A finding of this kind; ``fix``: what to do in this case, if it differs from the row's."""
         may_insist = self.overridable and overridable
         return Finding(self.id, self.severity, subject, what, evidence, fix or self.fix, actions, may_insist)
 
 
 def not_overridden(findings: Iterable[Finding], forced: frozenset[str]) -> tuple[Finding, ...]:
-    """All findings but the refusals that are overridable, and whose ids ``forced`` names."""
+    """All findings except the overridable refusals whose ids are in ``forced``."""
     return tuple(
         one for one in findings if not (one.severity is Severity.REFUSAL and one.overridable and one.id in forced)
     )
 
 
 def refusals(findings: Iterable[Finding], forced: frozenset[str] = frozenset()) -> tuple[Finding, ...]:
-    """The findings that forbid to go on; one that is overridable does not where ``forced`` names its id."""
+    """The findings that block the change; not the overridable ones whose ids are in ``forced``."""
     return tuple(one for one in not_overridden(findings, forced) if one.severity is Severity.REFUSAL)
 
 

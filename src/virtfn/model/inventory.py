@@ -1,6 +1,6 @@
-"""What a host's Physical and Virtual Functions look like when read.
+"""The observed Physical and Virtual Functions of a host.
 
-Every fact is either its value or ``Unknown(reason)``; there is no 0, "" or default that stands for "not read".
+Every fact is either its value or ``Unknown(reason)``; 0, "" or a default never mean "not read".
 ``None`` is a value: it says that there is none (no driver bound, no NUMA node).
 """
 
@@ -40,7 +40,7 @@ class VfLinkState(StrEnum):
 
 
 class EswitchMode(StrEnum):
-    """How the NIC's switch is run: by MAC and VLAN (legacy) or by representors (switchdev), as devlink names them."""
+    """How the NIC's switch forwards: by MAC and VLAN (legacy) or by representors (switchdev), as devlink names them."""
 
     LEGACY = "legacy"
     SWITCHDEV = "switchdev"
@@ -67,7 +67,7 @@ NO_VLAN = Vlan()
 
 
 class HolderKind(StrEnum):
-    """Who has the VF in hand."""
+    """Who holds the VF."""
 
     NOBODY = "unbound"
     HOST = "host"
@@ -96,7 +96,7 @@ class Netdev:
 class Holder:
     """Where a VF is: its netdev on the host or in a namespace, or the process that opened it through vfio.
 
-    ``detail`` is for people: the domain of a vfio user, the driver that has it, the pids.
+    ``detail`` is for display: the domain of a vfio user, the driver, the pids.
     """
 
     kind: HolderKind
@@ -142,8 +142,8 @@ class VfState:
 class PfState:
     """One device with SR-IOV. ``device`` is its address on its bus, or its name where only text is known.
 
-    ``promiscuous``: it gets all frames, for whatever reason; ``promisc``: because it was set so (``ip link set``).
-    ``problems`` says what is wrong with the reading itself (a truncated VF list), for people and for guards.
+    ``promiscuous``: it gets all frames, for any reason; ``promisc``: the setting (``ip link set``).
+    ``problems``: faults of the reading itself (a truncated VF list), for display and for guards.
     """
 
     device: str
@@ -168,7 +168,7 @@ class PfState:
 
     @property
     def label(self) -> str:
-        """The name a person knows it by: the netdev's, else the device address."""
+        """The name for display: the netdev's, else the device address."""
         return self.name if isinstance(self.name, str) else self.device
 
     def ref(self, index: int) -> VfRef:
@@ -177,13 +177,13 @@ class PfState:
 
     @property
     def target(self) -> Target:
-        """The target of steps that means this PF."""
-        from virtfn.model.plan import Target  # who only looks at a host needs no plans
+        """The target of steps for this PF."""
+        from virtfn.model.plan import Target  # reading a host needs no plans
 
         return Target("pf", self.device, self.label)
 
     def vf_target(self, index: int) -> Target:
-        """The target of steps that means VF ``index``."""
+        """The target of steps for VF ``index``."""
         from virtfn.model.plan import Target
 
         return Target("vf", str(self.ref(index)), f"{self.label}/{index}")

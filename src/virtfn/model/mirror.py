@@ -1,4 +1,4 @@
-"""A mirror: what the user asks for, what is declared in the store, what would be done, and what is observed of it."""
+"""A mirror: the request, the declaration in the store, the proposal, and the observed status."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -61,7 +61,7 @@ class DeclaredMirror:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A strategy that fits: its plan, what it costs, and the step numbers after which frames are looked at."""
+    """A strategy that works here: its plan, its cost, and the step numbers after which frames are counted."""
 
     strategy: str
     plan: Plan
@@ -71,7 +71,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Rejection:
-    """A strategy that does not fit, and why."""
+    """A strategy that does not work here, and why."""
 
     strategy: str
     findings: tuple[Finding, ...]
@@ -83,7 +83,7 @@ class Rejection:
 
     @property
     def is_fault(self) -> bool:
-        """Whether something keeps it from working; not that it was merely not asked for."""
+        """Whether it cannot work here; False where it was only not requested."""
         return any(one.severity is not Severity.INFO for one in self.findings)
 
 
@@ -154,10 +154,10 @@ def lost(id: int, source_label: str, copy_label: str, what: str) -> MirrorStatus
 
 @dataclass(frozen=True)
 class Mirror:
-    """A declared mirror, or one whose making was cut short, with its observed status.
+    """A declared mirror, or one whose creation was interrupted, with its observed status.
 
-    ``strategy`` and ``mac`` are those that it was made with, by ``transaction`` at ``since``; "" and None where the
-    journal has no such transaction any more.
+    ``strategy`` and ``mac`` are those of its ``transaction``, at ``since``; "" and None where the journal no longer
+    has it.
     """
 
     spec: MirrorSpec
@@ -178,9 +178,9 @@ class Mirror:
 
 @dataclass(frozen=True)
 class MirrorReceipt:
-    """What ``add``, ``prove`` or ``rm`` did: the mirror's id, the plan, the proof, and what to know.
+    """The result of ``add``, ``prove`` or ``rm``: the mirror's id, the plan, the proof, and warnings.
 
-    Where nothing was left to put back, as a boot had ended the mirror, ``report`` is empty, and not proven.
+    Where a boot had ended the mirror, nothing is restored, and ``report`` is empty and not proven.
     """
 
     id: int

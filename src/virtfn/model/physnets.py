@@ -1,8 +1,8 @@
-"""Under which physical networks a host's configuration hands out its PFs and VFs, and where it says so.
+"""The physical networks for which a host's configuration offers PFs and VFs, with file and line.
 
-Two programs are told: Neutron's SR-IOV agent by ``physical_device_mappings``, a netdev of a PF for each network, and
-nova by ``device_spec``. A port of a network gets a VF that nova has for it, on a host whose agent serves it: where the
-two do not agree, the port cannot bind, or gets a VF that is on another wire.
+Two programs are configured: Neutron's SR-IOV agent by ``physical_device_mappings``, a netdev of a PF for each network,
+and nova by ``device_spec``. A port of a network gets a VF that nova has for it, on a host whose agent serves it: if the
+two differ, the port cannot bind, or gets a VF on another wire.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ from virtfn.model.inventory import Known, PfState, Unknown, VfState
 TWO_PHYSNETS = FindingKind(
     "two-physnets",
     Severity.REFUSAL,
-    "OpenStack's services on this host give VFs of one PF, or source and copy of a mirror, to two physical networks.",
+    "OpenStack's services on this host assign VFs of one PF, or source and copy of a mirror, to two physical networks.",
     "let the agent's physical_device_mappings and nova's device_spec name one physical network for the PF",
     overridable=True,
 )
@@ -34,7 +34,7 @@ class DeviceMapping:
 
 @dataclass(frozen=True)
 class Claim:
-    """What puts a PF or a VF into a physical network: who says so, of what, and where."""
+    """A setting that puts a PF or a VF into a physical network: the program, the object, and ``FILE:LINE``."""
 
     physical_network: str
     who: str
@@ -47,7 +47,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class PhysicalNetworks:
-    """What this host's configuration says, each part empty where nothing is configured.
+    """The configuration of this host, each part empty where nothing is configured.
 
     ``vf_products``: the product id that the VFs of a PF have, by the PF's address; missing where it is not known.
     """
@@ -57,11 +57,11 @@ class PhysicalNetworks:
     vf_products: Mapping[str, str] = field(default_factory=dict)
 
     def of_pf(self, pf: PfState) -> tuple[Claim, ...]:
-        """The physical networks of a PF and its VFs, also of VFs to come: one claim for each that says another.
+        """The physical networks of a PF and its VFs, also of future VFs: one claim for each different network.
 
-        Of nova's entries the first that fits counts. A later one that names the very same function is told, too:
-        whoever wrote it meant it to count. Nova takes names of networks without regard to case, so they are compared
-        so. What is not known says nothing.
+        Of nova's entries the first that matches counts. A later one that names exactly this function is reported, too:
+        its author wants it to count. Nova ignores case in names of networks, and so does this comparison. Unknown facts
+        are ignored.
         """
         found: dict[tuple[str, str], Claim] = {}
         for claim in self._claims(pf):
@@ -69,7 +69,7 @@ class PhysicalNetworks:
         return tuple(found.values())
 
     def of_vf(self, pf: PfState, vf: VfState) -> Claim | None:
-        """Under which physical network nova hands out one VF; None: under none, or it is not known."""
+        """The physical network for which nova offers one VF; None: none, or not known."""
         return self._nova_claim(self._virtual(pf, vf), f"{pf.label}/{vf.index}")
 
     def _claims(self, pf: PfState) -> Iterator[Claim]:

@@ -1,11 +1,11 @@
-"""Where an engine and its journal work, and how their messages name it."""
+"""The host or cloud that an engine and its journal work on, as its messages name it."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Place:
-    """This host, or a cloud. ``os_cloud``: its name in clouds.yaml; None for the one that OS_... variables mean."""
+    """This host, or a cloud. ``os_cloud``: its name in clouds.yaml; None: the cloud of the OS_... variables."""
 
     name: str
     is_cloud: bool = False
@@ -16,7 +16,7 @@ HOST = Place("this host")
 
 
 def cloud_place(os_cloud: str | None) -> Place:
-    """The cloud of this name in clouds.yaml; None: the one that OS_... variables mean."""
+    """The cloud of this name in clouds.yaml; None: the cloud of the OS_... variables."""
     if os_cloud is None:
         return Place("this cloud", is_cloud=True)
     return Place(f"cloud {os_cloud}", is_cloud=True, os_cloud=os_cloud)

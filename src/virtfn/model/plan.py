@@ -1,4 +1,4 @@
-"""A plan: ordered steps, each a value that goes from ``before`` to ``after``, and back by the same door.
+"""A plan: ordered steps. Each sets one field from ``before`` to ``after`` and can be undone.
 
 Steps are plain values so that a plan can be shown, saved, journalled and rolled back by an engine that knows
 nothing of NICs or clouds. ``before``, ``after`` are in the normal form in which the world reads the field.
@@ -12,15 +12,15 @@ from typing import TypeAlias
 from virtfn.model.subject import CloudSubject, Subject
 
 Value: TypeAlias = bool | int | float | str | Sequence["Value"] | Mapping[str, "Value"] | None
-"""A JSON value; None: the thing is not there."""
+"""A JSON value; None: the object does not exist."""
 
 DEFINITION = "definition"
-"""The field that stands for an object as a whole: what it is, None where it is not there."""
+"""The field for an object as a whole: its definition, None where it does not exist."""
 
 
 @dataclass(frozen=True, order=True)
 class Target:
-    """One object of the world: its kind, its identity, and the name a person knows it by.
+    """One object of the world: its kind, its identity, and its name for display.
 
     Kinds on a host: ``pf`` (id: device address), ``vf`` (id: ``PF/INDEX``), ``netdev`` (id: ``NETNS:NAME``,
     or ``NAME`` in the host's own namespace).
@@ -46,7 +46,7 @@ class Writing(StrEnum):
     """How a step is carried out.
 
     CHECKED: only while the field still is ``before``. FRESH: the object is made by an earlier step of the same plan, so
-    what it is before is not known yet; it goes when that step is taken back. IMPLIED: another step does it (attributes
+    its value before is not known; it is deleted when that step is undone. IMPLIED: another step does it (attributes
     of a VF that is destroyed); nothing is written, but rollback restores it.
     """
 
@@ -56,12 +56,12 @@ class Writing(StrEnum):
 
 
 class Undoing(StrEnum):
-    """How a field goes back.
+    """How a field is restored.
 
-    DIRECT: to its first value in one write, unless somebody else has set it meanwhile. RETRACE: through the same
-    values, backwards (a number of VFs goes through 0). OVERWRITE: whatever it is by then, as something else may change
-    it at once (a guest's driver); verification does not insist on such a value. FINAL: not at all; it stays
-    done and is told (a deleted server does not come back with its disk).
+    DIRECT: to its first value in one write, unless another program has set it. RETRACE: through the same values,
+    backwards (a number of VFs goes through 0). OVERWRITE: over any value, as something else may change it at once (a
+    guest's driver); such a value is not verified. FINAL: not at all, which is reported (a deleted server's disk cannot
+    be restored).
     """
 
     DIRECT = "direct"
@@ -74,8 +74,8 @@ class Undoing(StrEnum):
 class Step:
     """Set ``field`` of ``target`` from ``before`` to ``after``.
 
-    ``reason`` says why, ``impact_note`` who notices what; ``command`` and ``undo_command`` are what a person would
-    type to do the same, runnable as they stand.
+    ``reason`` says why, ``impact_note`` who notices what; ``command`` and ``undo_command`` are the equivalent
+    commands, ready to run.
     """
 
     target: Target
@@ -108,7 +108,7 @@ class Step:
 
     @property
     def symbol(self) -> str:
-        """``+`` appears, ``-`` disappears, ``~`` changes."""
+        """``+`` creates, ``-`` deletes, ``~`` changes."""
         if self.before is None:
             return "+"
         return "-" if self.after is None else "~"
@@ -135,12 +135,12 @@ class Plan:
 
     @property
     def disruptive(self) -> bool:
-        """Some step disturbs somebody whom the request does not name."""
+        """A step disturbs a VF that the request does not name."""
         return any(step.impact is Impact.BYSTANDERS for step in self.steps)
 
 
 def differing(one: Iterable[Step], other: Iterable[Step]) -> tuple[str, ...]:
-    """The fields that two plans do not write alike: to other values, in another order, or with another impact.
+    """The fields that two plans write differently: other values, another order, or another impact.
 
     Empty where both do the same; texts may differ.
     """

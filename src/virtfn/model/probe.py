@@ -1,4 +1,4 @@
-"""Probe frames: who sends them, where they are counted and by which meter, and what that proves."""
+"""Probe frames: senders, counting points with their meters, and the proof report."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ class Endpoint:
 
 
 class Direction(StrEnum):
-    """Which traffic of the source is meant: frames sent TO it, or frames sent BY it."""
+    """Traffic of the source: frames sent TO it, or frames sent BY it."""
 
     TO_SOURCE = "to source"
     FROM_SOURCE = "from source"
@@ -116,7 +116,7 @@ class ProbeBurst:
 
 @dataclass(frozen=True)
 class Caught:
-    """One probe frame as it was captured: its number, whether untouched, its VLAN, and whether it was addressed to us.
+    """One captured probe frame: its number, whether it is unaltered, its VLAN, and whether another host was addressed.
 
     ``vlan`` is the tag's id or None; ``other_host`` is the kernel's PACKET_OTHERHOST: a sniffer sees it, the IP stack
     of that namespace drops it.
@@ -130,7 +130,7 @@ class Caught:
 
 @dataclass(frozen=True)
 class Tally:
-    """What one point received of one burst: frames, and faults in them.
+    """What one point received of one burst: frames and their faults.
 
     A meter that only counts knows ``frames``, ``missing`` and ``surplus`` (more than were sent). ``chatter``: how many
     further frames it counted that are no more than it counts without a burst. ``broken``: why its count cannot be
@@ -187,13 +187,13 @@ class Leg:
 
     @property
     def strangers(self) -> int:
-        """Frames that somebody got who should not."""
+        """Frames received at points that should receive none."""
         return sum(self.others.values())
 
 
 @dataclass(frozen=True)
 class Waypoint:
-    """A look in the middle of a recipe: what source and copy got after this step.
+    """A count in the middle of a recipe: what source and copy got after this step.
 
     ``waited_s`` is how long the source had got nothing before (the NIC may be silent after a reset).
     """
@@ -207,7 +207,7 @@ class Waypoint:
 
 @dataclass(frozen=True)
 class ProofReport:
-    """What probe frames showed of one mirror.
+    """The result of probe frames for one mirror.
 
     ``control_before``: the same bursts before anything was changed; ``legs``: with the mirror in place;
     ``control_after``: after it was removed. A part that was not run is empty. ``faults`` says, in sentences, why

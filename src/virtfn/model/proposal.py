@@ -1,4 +1,4 @@
-"""What a use case would do: the value that a user sees, approves, and has carried out, or saves for later."""
+"""A proposal: what a use case would do. The user sees, approves, and carries it out, or saves it for later."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,7 +22,7 @@ class HostRequest:
 
 @dataclass(frozen=True)
 class CloudRequest:
-    """UP: make the cloud as declared. DOWN: delete all that bears the spec's tag; of the spec only its name counts."""
+    """UP: make the cloud as declared. DOWN: delete all objects with the spec's tag; only the spec's name matters."""
 
     action: CloudAction
     desired: DesiredCloud
@@ -30,11 +30,10 @@ class CloudRequest:
 
 @dataclass(frozen=True)
 class Proposal(Generic[R]):
-    """A request, the plan that fulfils it now, and what was found about both.
+    """A request, its plan for the current state, and the findings.
 
-    The object that was approved is the object that runs: ``carry_out`` of the service that made it takes it whole, and
-    refuses it where the world has changed since. ``findings`` has all that guards refuse; which of them the user
-    overrides is said when it is carried out.
+    The approved object is the one that runs: ``carry_out`` takes it unchanged, and refuses it where the world has
+    changed since. ``findings`` has all refusals; the user's overrides are given to ``carry_out``.
     """
 
     request: R
@@ -48,10 +47,10 @@ class Proposal(Generic[R]):
 
 
 class Recovery(StrEnum):
-    """What is done first with a transaction whose process died.
+    """How a transaction whose process died is recovered first.
 
-    ROLLBACK: what it made is deleted, what it changed is restored. FINISH: all that it was to make is there; it is
-    committed once that is ready.
+    ROLLBACK: created objects are deleted, changed fields restored. FINISH: all its objects exist; it is committed
+    once they are ready.
     """
 
     ROLLBACK = "rollback"
@@ -70,7 +69,7 @@ class InterruptedRun:
 
 @dataclass(frozen=True)
 class CloudProposal(Proposal[CloudRequest]):
-    """A proposal for a cloud. ``interrupted`` runs are recovered first; ``plan`` is what is to be done after that."""
+    """A proposal for a cloud. ``interrupted`` runs are recovered first; ``plan`` runs after that."""
 
     request: CloudRequest
     interrupted: tuple[InterruptedRun, ...] = ()
@@ -83,7 +82,7 @@ class CloudProposal(Proposal[CloudRequest]):
 
 @dataclass(frozen=True)
 class Receipt:
-    """What was done: the plan, and the transaction's number in the journal (None: there was nothing to do)."""
+    """The result: the plan, and the transaction's number in the journal (None: there was nothing to do)."""
 
     plan: Plan
     id: int | None = None
@@ -91,7 +90,7 @@ class Receipt:
 
 @dataclass(frozen=True)
 class WaitPolicy:
-    """How long to wait for something, and how often to look, in seconds."""
+    """How long to wait for something, and how often to check, in seconds."""
 
     deadline_s: float = 0.0
     pause_s: float = 0.5

@@ -1,4 +1,4 @@
-"""What must not be shown: user data in plans; passwords, tokens and private keys in texts of others.
+"""Hides secrets: user data in plans; passwords, tokens and private keys in messages of services.
 
 The journal keeps what a rollback or a resume needs (its files are 0600). Every view shows ``redacted`` values instead.
 """
@@ -32,15 +32,15 @@ _IN_TEXTS = (
 
 
 def hidden(value: Value) -> Value:
-    """What is shown in place of a secret: how long it is. None stays None: there is no secret."""
+    """The text in place of a secret: its length. None stays None: there is no secret."""
     text = str(value)
     return value if value is None or _HIDDEN.fullmatch(text) else f"({len(text)} letters, hidden)"
 
 
 def redacted(value: T) -> T:
-    """A plan, or what holds plans (a transaction, a receipt, a mapping), without secrets, also not in commands.
+    """A plan, or a value with plans (a transaction, a receipt, a mapping), without secrets, also in commands.
 
-    It is for being shown: it cannot be carried out any more.
+    It is only for display: it cannot be carried out.
     """
     if isinstance(value, Plan):
         return cast(T, _plan(value))
@@ -51,7 +51,7 @@ def redacted(value: T) -> T:
 
 
 def without_secret_keys(plain: Value) -> Value:
-    """A plain value without what its mappings, at any depth, have under the names of secret fields."""
+    """A plain value without the secret fields of its mappings, at any depth."""
     if isinstance(plain, Mapping):
         return {
             key: hidden(item) if key in SECRET_FIELDS and isinstance(item, str) else without_secret_keys(item)
@@ -74,7 +74,7 @@ def _plan(plan: Plan) -> Plan:
     for step in plan.steps:
         if step.field in SECRET_FIELDS:
             secrets.setdefault(step.target, []).extend(str(one) for one in (step.before, step.after) if one is not None)
-    if not secrets:  # one that is without is what most plans are
+    if not secrets:  # most plans have no secrets
         return plan
     return replace(plan, steps=tuple(_step(step, secrets.get(step.target, ())) for step in plan.steps))
 

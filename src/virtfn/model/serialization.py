@@ -1,4 +1,4 @@
-"""Between the model's values and plain JSON values, by the dataclasses' own fields.
+"""Converts between the model's values and plain JSON values, by the dataclasses' fields.
 
 ``encode`` is used for what is printed, ``to_json`` for what is journalled, ``decode`` for what is read back from there.
 """
@@ -20,14 +20,14 @@ from virtfn.model.subject import SUBJECTS, Subject
 
 T = TypeVar("T")
 Read: TypeAlias = Callable[[Any], object]
-"""Makes a value of its plain form, or raises what ``decode`` raises."""
+"""Makes a value from its plain form, or raises what ``decode`` raises."""
 
 _PLAIN_SCALARS = {bool, int, float, str, type(None)}
-"""What is plain as it is; together they mark the union ``Value``, which needs no decoding."""
+"""Types that are plain already; together they mark the union ``Value``, which needs no decoding."""
 
 _TEXTS = (MacAddress, PciAddress, VfRef)
 _ALL_FIELDS = (Step, Target, Plan)
-"""What a journal mostly consists of: the fields are all that these objects keep, so they are written as they lie."""
+"""The most frequent types in a journal: they have only plain fields, which are written directly."""
 
 
 def encode(value: object, *, unknown: dict[str, str] | None = None, path: str = "") -> Value:
@@ -86,15 +86,15 @@ def _outer_layer(value: object) -> object:
 
 
 def decode(kind: type[T], plain: object) -> T:
-    """The value of type ``kind`` whose plain form is given. Raises ValueError, TypeError or KeyError if it is none.
+    """The value of type ``kind`` from its plain form. Raises ValueError, TypeError or KeyError if it is invalid.
 
-    Unknown keys are refused: they may mean what this version does not do.
+    Unknown keys are refused: this version may not support their meaning.
     """
     return typing.cast(T, _reader(kind, {})(plain))
 
 
 def _reader(kind: Any, known: dict[Any, Read]) -> Read:
-    """What reads values of this type. Each type is looked at once and kept in ``known``: a plan has many steps."""
+    """The decoder of this type. Each type is analysed once and kept in ``known``: a plan has many steps."""
     if kind not in known:
         known[kind] = _new_reader(kind, known)
     return known[kind]
@@ -141,7 +141,7 @@ def _checked(kind: Any, plain: object) -> object:
 
 
 def _dataclass_reader(kind: Any, known: dict[Any, Read], parameters: Mapping[Any, Any]) -> Read:
-    """``parameters``: the types that stand for the type variables of a generic dataclass."""
+    """``parameters``: the types for the type variables of a generic dataclass."""
     hints = {name: parameters.get(hint, hint) for name, hint in typing.get_type_hints(kind).items()}
     readers = {entry.name: _reader(hints[entry.name], known) for entry in dataclasses.fields(kind)}
 

@@ -1,4 +1,4 @@
-"""What a plan is about: PFs of this host, a mirror, or one spec in a cloud. Its kind tags it in JSON."""
+"""The subject of a plan: PFs of this host, a mirror, or one spec in a cloud. Its kind tags it in JSON."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -42,7 +42,7 @@ class MirrorSubject:
 
 
 class CloudAction(StrEnum):
-    """UP creates and changes what a spec declares; DOWN deletes everything that bears its tag."""
+    """UP creates and changes a spec's objects; DOWN deletes every object with its tag."""
 
     UP = "up"
     DOWN = "down"

@@ -12,9 +12,9 @@ from virtfn.model.subject import Subject
 class Status(StrEnum):
     """The status of a transaction.
 
-    OPEN: begun, neither committed nor rolled back (its process is working on it, or died).
+    OPEN: begun, neither committed nor rolled back (its process is running, or died).
     COMMITTED: done and verified. UNDOING: a rollback has begun. ROLLED_BACK: all is as before.
-    INCOMPLETE: a rollback could not finish. ENDED: the host has booted since, nothing of it remains.
+    INCOMPLETE: a rollback could not finish. ENDED: a reboot of the host has removed its changes.
     BROKEN: its file cannot be read.
     """
 
@@ -33,7 +33,7 @@ class Status(StrEnum):
 
     @property
     def sentence(self) -> str:
-        """The status as the end of a sentence about a transaction: ``{} is open``."""
+        """The status as a sentence about a transaction: ``{} is open``."""
         return _SENTENCES.get(self, f"{{}} is {self.value}")
 
 
@@ -97,7 +97,7 @@ class TransactionSummary:
 
 @dataclass(frozen=True)
 class Transaction:
-    """A plan, how far it came, and what was recorded on the way.
+    """A plan, its progress, and what was recorded about it.
 
     ``begun`` and ``done`` are step numbers (from 0): journalled before, and after the write. ``evidence`` holds the
     documents that were attached (proof reports), oldest first. ``remaining`` names what a rollback could not restore.
@@ -142,7 +142,7 @@ class Transaction:
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing of it can be rolled back: what it deleted does not come back."""
+        """Whether nothing of it can be rolled back: deleted objects cannot be restored."""
         return all(step.undoing is Undoing.FINAL for step in self.plan.steps)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Values as a person reads them in a sentence."""
+"""Values as text for people."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -10,11 +10,11 @@ from virtfn.model.secrets import SECRET_FIELDS, hidden
 _COMPOSITES = {
     frozenset(row.example): row.said for row in VF_FIELDS.values() if row.said and isinstance(row.example, Mapping)
 }
-"""How the fields with several parts are said, by the names of their parts."""
+"""How to format fields with several parts, by the names of their parts."""
 
 
 def say(value: Value, field: str = "") -> str:
-    """``on``, ``100 qos 3``, ``max 1000 Mbit/s``, ``none``: the forms that fields have; of a secret one its length."""
+    """``on``, ``100 qos 3``, ``max 1000 Mbit/s``, ``none``: the text of a field's value; of a secret its length."""
     if field in SECRET_FIELDS and value is not None:
         return str(hidden(value))
     if isinstance(value, bool):
@@ -31,7 +31,7 @@ def say_change(
 ) -> str:
     """``p2p1/3: vlan none -> 100``; of an object as a whole ``+ network flat: type flat`` and ``- network flat``.
 
-    ``names``: what to write in the place of a value that is one of these ids.
+    ``names``: the names that replace these ids.
     """
     before, after = by_name(before, names), by_name(after, names)
     if field == DEFINITION and before is None:
@@ -42,7 +42,7 @@ def say_change(
 
 
 def by_name(value: Value, names: Mapping[str, str]) -> Value:
-    """The value, with the name in the place of each part that is one of these ids."""
+    """The value, with a name in place of each of these ids."""
     if not names:
         return value
     if isinstance(value, str):

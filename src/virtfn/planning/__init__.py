@@ -1,1 +1,1 @@
-"""From a difference to ordered steps and their way back: pure."""
+"""From differences to ordered steps and their rollback. Pure."""

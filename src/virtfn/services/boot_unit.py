@@ -15,7 +15,7 @@ UNIT = "virtfn-apply.service"
 DROP_INS = Path("/etc/virtfn/host.d")
 
 _TEXT = """\
-# Written by `virtfn persist install`; `virtfn persist remove` takes it away.
+# Written by `virtfn persist install`; `virtfn persist remove` removes it.
 [Unit]
 Description=Shape SR-IOV virtual functions as declared in {folder}
 Documentation=man:systemd.unit(5)
@@ -37,7 +37,7 @@ TimeoutStartSec={timeout_s}
 WantedBy=multi-user.target
 """
 _WAIT_S = 60
-"""How long PFs may take to appear; nothing else is waited for, so a spec with a fault fails at once."""
+"""How long PFs may take to appear. It waits for nothing else, so a spec with a fault fails at once."""
 _TIMEOUT_S = 300
 
 
@@ -52,7 +52,7 @@ class BootUnitStatus:
 
 
 def unit_text(virtfn: str, folder: Path) -> str:
-    """The unit: after the NIC drivers can be there, before everything that hands VFs out. Pure."""
+    """The unit's text: it starts after udev and before the services that assign VFs. Pure."""
     return _TEXT.format(virtfn=virtfn, folder=folder, wait_s=_WAIT_S, timeout_s=_TIMEOUT_S)
 
 
@@ -83,7 +83,7 @@ class BootUnit:
         return self.status()
 
     def remove(self) -> BootUnitStatus | None:
-        """Remove the unit; specs and VFs are left as they are. None where it was not installed."""
+        """Remove the unit; specs and VFs stay. None where it was not installed."""
         if not self._files.is_installed(UNIT):
             return None
         self._files.check()
@@ -91,7 +91,7 @@ class BootUnit:
         return self.status()
 
     def status(self) -> BootUnitStatus:
-        """What is installed now."""
+        """The installed unit and specs."""
         files = self._files
         return BootUnitStatus(files.is_installed(UNIT), files.where(UNIT), DROP_INS, files.specs(DROP_INS))
 

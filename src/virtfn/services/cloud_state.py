@@ -1,4 +1,4 @@
-"""A cloud and a declared state: propose what would make it so or delete it, carry that out, show what there is."""
+"""A cloud and a spec: propose its creation or deletion, carry the proposal out, show the spec's objects."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -32,17 +32,18 @@ _LEFT = "fix the values listed above and bring the cloud up again, or delete wha
 INTERRUPTED_RUN = FindingKind(
     "interrupted-run",
     Severity.INFO,
-    "A run of this spec was interrupted: it is finished if all of it is there, else rolled back before the plan runs.",
+    "A run of this spec was interrupted: it is finished if it created everything, else rolled back "
+    "before the plan runs.",
     "nothing to do: the run is recovered first",
 )
 
 
 @dataclass(frozen=True)
 class CloudView:
-    """What bears the spec's tag now, how it differs from the spec, and what is not ready.
+    """The objects with the spec's tag, how they differ from the spec, and what is not ready.
 
-    ``names`` are those of images and networks that the objects mean by their ids. ``remarks``: what stays as it is
-    though the spec's names mean something else by now.
+    ``names``: names of the images and networks that objects refer to by id. ``remarks``: objects that stay
+    although the spec's names mean something else now.
     """
 
     cloud: str
@@ -56,7 +57,7 @@ class CloudView:
 
 @dataclass(frozen=True)
 class CloudReceipt(Receipt):
-    """What was done. ``now``: what there is of the spec after UP; None after DOWN."""
+    """What was done. ``now``: the spec's objects after UP; None after DOWN."""
 
     now: CloudView | None = None
 
@@ -82,10 +83,10 @@ class CloudService:
         self._patience = patience or WaitPolicy(300.0, 1.0)
 
     def propose(self, request: CloudRequest) -> CloudProposal:
-        """What would fulfil the request: which interrupted runs are recovered first, and the plan after that.
+        """What the request requires: the interrupted runs to recover first, and the plan after that.
 
-        Changes nothing. Raises SpecError, ConflictError (what is there differs in what cannot be changed), GuardRefused
-        (quota), CloudError.
+        Changes nothing. Raises SpecError, ConflictError (existing objects differ in fields that cannot be changed),
+        GuardRefused (quota), CloudError.
         """
         desired = request.desired
         named, observed = self._observe(desired)
@@ -98,22 +99,22 @@ class CloudService:
         return CloudProposal(request, plan, (*map(_told, interrupted), *warnings), interrupted)
 
     def review(self, proposal: CloudProposal) -> CloudProposal:
-        """The same proposal with what is found now. Raises ConflictError where another one would be made now."""
+        """The same proposal with the current findings. Raises ConflictError where another one would be proposed now."""
         now = self.propose(proposal.request)
         is_same = now.plan.title == proposal.plan.title and now.interrupted == proposal.interrupted
         if not is_same or _starts(now.plan.steps) != _starts(proposal.plan.steps):
-            raise ConflictError(f"{_CHANGED}: other steps are needed by now", where=proposal.plan.title, actions=_AGAIN)
+            raise ConflictError(f"{_CHANGED}: other steps are needed now", where=proposal.plan.title, actions=_AGAIN)
         return replace(proposal, findings=now.findings)
 
     def carry_out(self, proposal: CloudProposal) -> CloudReceipt:
         """Recover the interrupted runs of the proposal, then run its plan.
 
-        UP waits until the servers run on their VFs. Where anything fails, or is not ready in time, all that this run
-        made is deleted again before the error leaves. Where there is nothing to make, what is there is waited for. DOWN
-        deletes no more than the plan names; what is deleted stays so.
+        UP waits until the servers run on their VFs, also where nothing had to be created. On failure, or if not ready
+        in time, all objects of this run are deleted before the error is raised. DOWN deletes only what the plan names;
+        this cannot be undone.
 
-        Raises ConflictError (the cloud has changed so that the proposal is another one by now), CloudError (the cloud's
-        word, with what is known of the cause), VerifyFailed (not ready in time), Interrupted, RollbackIncomplete,
+        Raises ConflictError (the cloud has changed and needs another proposal), CloudError (the cloud's message, with
+        the known causes), VerifyFailed (not ready in time), Interrupted, RollbackIncomplete,
         LockHeld.
         """
         with self._journal.lock():
@@ -127,7 +128,7 @@ class CloudService:
             return self._down(proposal)
 
     def show(self, desired: DesiredCloud) -> CloudView:
-        """What there is of the spec now. Raises CloudError."""
+        """The current objects of the spec. Raises CloudError."""
         named, observed = self._observe(desired)
         view = _view(named, observed, self._explained(named, observed))
         return replace(view, remarks=tuple(kept(desired, observed)))
@@ -144,7 +145,7 @@ class CloudService:
             return CloudReceipt(plan, now=_view(desired, seen, readiness(desired, seen)))
         if _starts(plan.steps) != _starts(steps_up(*self._observe(desired))):
             self._engine.check(plan)
-            raise ConflictError(f"{_CHANGED}: other steps are needed by now", where=plan.title, actions=_AGAIN)
+            raise ConflictError(f"{_CHANGED}: other steps are needed now", where=plan.title, actions=_AGAIN)
         seen_ready: list[CloudView] = []
 
         def prove() -> Evidence:
@@ -156,7 +157,7 @@ class CloudService:
         return CloudReceipt(plan, number, now=seen_ready[-1])
 
     def _down(self, proposal: CloudProposal) -> CloudReceipt:
-        """Rollbacks delete part of what the plan names; what they could not delete may bear the tag, and goes now."""
+        """Rollbacks delete part of what the plan names; what they could not delete is deleted now."""
         spec, plan = proposal.request.desired.name, proposal.plan
         for entry, _ in self._entries(proposal):
             try:
@@ -175,7 +176,7 @@ class CloudService:
     def _plan_up(
         self, desired: DesiredCloud, observed: ObservedCloud, interrupted: tuple[InterruptedRun, ...]
     ) -> tuple[Plan, tuple[Finding, ...]]:
-        """The plan for the cloud as it will be once the interrupted runs are recovered, and its warnings."""
+        """The plan for the cloud after the interrupted runs are recovered, and its warnings."""
         undone = {run.id for run in interrupted if run.recovery is Recovery.ROLLBACK}
         entries = [entry for entry in self._unfinished(desired.name) if entry.id in undone]
         back = [(one.target, one.field, one.value) for entry in entries for one in revert(entry.touched)]
@@ -189,7 +190,7 @@ class CloudService:
         return replace(plan, notes=(*plan.notes, *kept(desired, after))), warnings
 
     def _observe(self, desired: DesiredCloud) -> tuple[DesiredCloud, ObservedCloud]:
-        """What there is, and the spec in its words."""
+        """The observed cloud, and the spec with its names as in the cloud."""
         observed = self._cloud.observe(desired.name)
         return settled(desired, observed), observed
 
@@ -198,7 +199,7 @@ class CloudService:
             batch_ends = ends_by_kind(plan.steps, self._cloud.parallel)
             return self._engine.run(plan, Hooks(batch_ends=batch_ends, prove=prove)).id
         except ConflictError as failure:
-            failure.hint = "somebody else changes this cloud: look at it, then run it again"
+            failure.hint = "another program changes this cloud: check it, then run the command again"
             failure.actions = (Action(UseCase.CLOUD_SHOW),)
             raise
         except RollbackIncomplete as failure:
@@ -206,11 +207,11 @@ class CloudService:
             raise
 
     def _interrupted(self, spec: str, *, may_finish: bool = False) -> tuple[InterruptedRun, ...]:
-        """The runs of this spec whose process died, or is at work. Runs of other specs are recovered with those.
+        """The runs of this spec whose process died, or is still running. Runs of other specs are recovered with theirs.
 
-        ``may_finish``: the spec wants nothing more than there is. A run is then finished if all that it was to make is
-        there. It need not have made all of it: its last call may have come through, or a run on another machine may
-        have made the rest, whose servers must not be deleted for this one.
+        ``may_finish``: all objects of the spec exist. A run is then finished if everything it had to create exists. It
+        need not have created all of it: its last call may have succeeded, or a run on another machine may have created
+        the rest; these servers must not be deleted.
         """
         runs = []
         for entry in self._unfinished(spec):
@@ -228,9 +229,9 @@ class CloudService:
         return [(self._journal.load(run.id), run.recovery) for run in runs]
 
     def _finish(self, entry: Transaction, desired: DesiredCloud) -> None:
-        """Finish a run of which all is there: wait until it is ready and commit it.
+        """Finish a run that created everything: wait until it is ready and commit it.
 
-        Whatever waiting raises, nothing is undone: it may have stood for long. The next ``up`` waits again.
+        If waiting fails, nothing is undone: the objects may be in use. The next ``up`` waits again.
         """
         self._sink(InterruptedFound(entry.id, entry.plan.title, Recovery.FINISH))
         entry = self._journal.attach(entry, placement(*self._ready(desired)))
@@ -248,7 +249,7 @@ class CloudService:
         return [entry for entry in self._journal.unfinished() if _is_about(entry.plan, spec)]
 
     def _ready(self, desired: DesiredCloud) -> tuple[DesiredCloud, ObservedCloud]:
-        """Wait until all servers run on their VFs; what was seen then. Raises CloudError, VerifyFailed."""
+        """Wait until all servers run on their VFs; returns the last observation. Raises CloudError, VerifyFailed."""
         deadline = time.monotonic() + self._patience.deadline_s
         told: Mapping[str, str] = {}
         desired, observed = self._observe(desired)
@@ -270,7 +271,7 @@ class CloudService:
             took = time.monotonic() - asked
 
     def _explained(self, desired: DesiredCloud, observed: ObservedCloud) -> Readiness:
-        """What is not ready, with its causes, while it can still be seen: a rollback takes the evidence away."""
+        """What is not ready, with its causes. Called before the rollback, which removes the evidence."""
         state = readiness(desired, observed)
         if state.is_ready:
             return state
@@ -284,7 +285,7 @@ class CloudService:
 
 
 def _starts(steps: Iterable[Step]) -> list[tuple[Target, str, Value]]:
-    """What steps start from. A name in the spec may mean another image by now: the one of the plan stays."""
+    """The values that steps start from. If a name in the spec now means another image, the plan's image stays."""
     return [(step.target, step.field, step.before) for step in steps]
 
 
@@ -292,14 +293,14 @@ def _told(run: InterruptedRun) -> Finding:
     what, change = _RECOVERIES[run.recovery]
     return INTERRUPTED_RUN.at(
         f"transaction {run.id}",
-        f"transaction {run.id} ({run.title}) was interrupted, or is at work: {what}",
+        f"transaction {run.id} ({run.title}) was interrupted, or is still running: {what}",
         evidence=tuple(f"{target} {change}" for target in run.objects),
     )
 
 
 _RECOVERIES = {
     Recovery.ROLLBACK: ("what it made is deleted first", "is deleted or restored"),
-    Recovery.FINISH: ("all of it is there, and is kept", ""),
+    Recovery.FINISH: ("everything was created, and is kept", ""),
 }
 
 

@@ -1,4 +1,4 @@
-"""Changes that are rolled back unless they are confirmed in time: by a watchdog, or by the next command."""
+"""Rolls back changes that are not confirmed in time: by a watchdog, or by the next command."""
 
 import time
 from collections.abc import Callable
@@ -17,7 +17,7 @@ _POLL_S = 0.2
 _LONGEST_S = 24 * 3600.0
 
 Report = Callable[[str], None]
-"""Writes one line to the system log, for rollbacks that nobody is watching."""
+"""Writes one line to the system log, for rollbacks without a user at the terminal."""
 
 
 class Confirmations:
@@ -30,9 +30,9 @@ class Confirmations:
         self._report = report
 
     def confirm(self, number: int | None = None) -> Transaction:
-        """Keep what a transaction did. Raises UsageError where none waits for it, ConflictError where it is too late.
+        """Keep the changes of a transaction. Raises UsageError where none waits, ConflictError where it is too late.
 
-        LockHeld where another process is at work: the watchdog may be rolling it back.
+        LockHeld where another process holds the lock: the watchdog may be rolling it back.
         """
         with self._journal.lock():
             chosen = [one for one in self._journal.summaries() if one.unconfirmed and number in (None, one.id)]
@@ -48,9 +48,9 @@ class Confirmations:
             return self._journal.record_confirmed(entry)
 
     def roll_back_overdue(self) -> None:
-        """Roll back what was to be confirmed by now and whose watchdog has not done it.
+        """Roll back a transaction that was not confirmed in time, if its watchdog has not done it.
 
-        Where that fails, an event says so and the work goes on.
+        Where that fails, an event reports it and the caller continues.
         """
         one = overdue(self._journal)
         if one is None:
@@ -63,7 +63,7 @@ class Confirmations:
             self._sink(ConfirmationOverdue(one.id, one.title, fault))
 
     def watch(self, number: int, within_s: float, *, sleep: Callable[[float], None] = time.sleep) -> Transaction:
-        """Wait until a transaction is confirmed, or roll it back: when its time is over, or when its process has died.
+        """Wait until a transaction is confirmed; roll it back at its deadline, or when its process has died.
 
         Its time begins when it is committed. Returns the transaction as it is then. Raises RollbackIncomplete, after it
         has been reported to the system log.
@@ -77,18 +77,18 @@ class Confirmations:
                 try:
                     with self._journal.lock():
                         return self._roll_back(number)
-                except LockHeld:  # another process is at work, perhaps the transaction's own
+                except LockHeld:  # another process holds the lock, perhaps the transaction's own
                     pass
             sleep(_POLL_S)
         return self._journal.load(number)
 
     def _summary(self, number: int) -> TransactionSummary:
-        """The newest one costs no reading of its plan, and it is that while it is watched."""
+        """The newest summary needs no reading of plans, and the watched transaction is the newest."""
         newest = self._journal.newest()
         return newest if newest and newest.id == number else self._journal.load(number).summary
 
     def _roll_back(self, number: int) -> Transaction:
-        """Restore all that can be, as nobody is there to decide, and report it. The caller holds the lock."""
+        """Restore every field that can be restored, as no user can decide, and report it. The caller holds the lock."""
         try:
             entry = self._journal.load(number)
             is_due = entry.status is not Status.COMMITTED or _is_overdue(self._journal, entry.summary)
@@ -104,7 +104,7 @@ class Confirmations:
 
 
 def overdue(journal: Journal) -> TransactionSummary | None:
-    """The transaction that was to be confirmed by now. Only the newest can be, as nothing else is begun before that.
+    """The transaction whose deadline is over. It can only be the newest, as no other may begin before that.
 
     None, too, where this user cannot read the journal.
     """

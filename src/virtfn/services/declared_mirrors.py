@@ -1,4 +1,4 @@
-"""The mirrors of a host as they are now: declared in the store, made by transactions, observed on the NIC."""
+"""The mirrors of a host: declared in the store, made by transactions, observed on the NIC."""
 
 from collections.abc import Iterator
 
@@ -29,9 +29,9 @@ from virtfn.services.interfaces import HostWorld, MirrorStore
 
 
 def mirrored_vfs(store: MirrorStore, journal: Journal) -> tuple[VfRef, ...]:
-    """Source and copy of every declared mirror that is in place: not of those that a boot or a rollback has ended.
+    """Source and copy of every declared mirror that is in place; a boot or a rollback ends a mirror.
 
-    None for a user who may not read them: only root can, and only root can carry out what is planned here.
+    None for a user who may not read them: only root can read them and carry out plans.
     """
     try:
         in_place = [one.spec for one in store.all() if _is_in_place(transaction_of(journal, one))]
@@ -41,7 +41,7 @@ def mirrored_vfs(store: MirrorStore, journal: Journal) -> tuple[VfRef, ...]:
 
 
 def transaction_of(journal: Journal, mirror: DeclaredMirror) -> Transaction | None:
-    """The transaction that made a declared mirror; None where the journal has it no more, or cannot read it."""
+    """The transaction that made a declared mirror; None where the journal no longer has it, or cannot read it."""
     try:
         return journal.load(mirror.transaction)
     except (UsageError, SpecError):
@@ -49,7 +49,7 @@ def transaction_of(journal: Journal, mirror: DeclaredMirror) -> Transaction | No
 
 
 def unfinished_mirrors(journal: Journal) -> Iterator[tuple[Transaction, MirrorSubject]]:
-    """The transactions of mirrors whose process died, or is at work, oldest first."""
+    """The transactions of mirrors whose process died, or is still running, oldest first."""
     for entry in journal.unfinished():
         if isinstance(entry.plan.subject, MirrorSubject):
             yield entry, entry.plan.subject
@@ -64,7 +64,7 @@ def last_proof(entry: Transaction) -> ProofReport | None:
 
 
 class DeclaredMirrors:
-    """Lists the mirrors with their observed status, and finds one by what the user calls it."""
+    """Lists the mirrors with their observed status, and finds one by id or VF names."""
 
     def __init__(self, host: HostWorld, journal: Journal, engine: Transactions, store: MirrorStore) -> None:
         self._host = host
@@ -73,7 +73,7 @@ class DeclaredMirrors:
         self._store = store
 
     def all(self, inventory: Inventory | None = None) -> tuple[Mirror, ...]:
-        """Every declared mirror, and those whose making was cut short, by id.
+        """Every declared mirror, and those whose creation was interrupted, by id.
 
         The host is observed only where there is a mirror, and no ``inventory`` was given.
         """
@@ -105,7 +105,7 @@ class DeclaredMirrors:
         )
 
     def _entries(self) -> Iterator[tuple[MirrorSpec, Transaction | int]]:
-        """Each mirror's spec with its transaction; its number where the journal has it no more."""
+        """Each mirror's spec with its transaction; the number where the journal no longer has it."""
         for one in self._store.all():
             yield one.spec, transaction_of(self._journal, one) or one.transaction
         for entry, subject in unfinished_mirrors(self._journal):
@@ -143,7 +143,7 @@ class DeclaredMirrors:
         try:
             (_, source), (_, copy) = find(inventory, subject.source), find(inventory, subject.copy)
         except UsageError:
-            return lost(*labels, "its VFs are not both there any more")
+            return lost(*labels, "its VFs no longer both exist")
         seen = STRATEGIES[subject.strategy].health(ObservedMirror(subject, source, copy))
         if seen != HEALTHY:
             return seen
@@ -163,5 +163,5 @@ def _is_in_place(entry: Transaction | None) -> bool:
 
 
 def _is_called(inventory: Inventory, text: str, ref: VfRef, label: str) -> bool:
-    """Whether the user means this VF; its label counts where it does not exist now. Raises UsageError for no VF."""
+    """Whether the text names this VF; its label counts where it does not exist. Raises UsageError for no VF."""
     return text in (label, str(ref)) or find_vf(inventory, text) == ref

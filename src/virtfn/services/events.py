@@ -1,4 +1,4 @@
-"""Events of the use cases, beside those of the engine."""
+"""Events of the use cases, in addition to those of the engine."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class InterruptedFound(Event):
-    """A transaction whose process died was found, and this is done with it now."""
+    """A transaction whose process died was found. ``recovery``: how it is recovered now."""
 
     id: int
     title: str
@@ -22,7 +22,7 @@ class InterruptedFound(Event):
 
 @dataclass(frozen=True)
 class ConfirmationOverdue(Event):
-    """A transaction was not confirmed in time. ``failure``: why it is not rolled back now; None: it is."""
+    """A transaction was not confirmed in time. ``failure``: why it is not rolled back; None: it is."""
 
     id: int
     title: str
@@ -31,21 +31,21 @@ class ConfirmationOverdue(Event):
 
 @dataclass(frozen=True)
 class ModesCorrected(Event):
-    """These files and folders of the journal could be read by other users; now they cannot."""
+    """Other users could read these files and folders of the journal; now they cannot."""
 
     paths: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class RecoveryIncomplete(Event):
-    """The rollback of an interrupted transaction left something behind; the work goes on."""
+    """The rollback of an interrupted transaction left some fields; the work continues."""
 
     failure: VirtfnError
 
 
 @dataclass(frozen=True)
 class ServerProgress(Event):
-    """How far a server is, whenever that changes."""
+    """A server's progress has changed."""
 
     server: str
     state: str

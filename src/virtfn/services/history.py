@@ -21,7 +21,7 @@ class Retention:
 
 
 class History:
-    """The journal of one host or cloud, and what can be done with the transactions in it."""
+    """The journal of one host or cloud, with rollback, resume and prune."""
 
     def __init__(self, journal: Journal, engine: Transactions) -> None:
         self._journal = journal
@@ -40,10 +40,10 @@ class History:
         return self._journal.load(number)
 
     def rollback(self, number: int | None = None) -> Transaction:
-        """Put back what a transaction changed: this one, or the one that is unfinished, or the last committed.
+        """Roll back this transaction, or the unfinished one, or the last committed one.
 
-        Raises UsageError (nothing to roll back), ConflictError (somebody changed it since, or another transaction waits
-        to be confirmed), RollbackIncomplete.
+        Raises UsageError (nothing to roll back), ConflictError (another program changed it since, or another
+        transaction waits to be confirmed), RollbackIncomplete.
         """
         with self._journal.lock():
             entry = self.to_undo(number)
@@ -51,16 +51,16 @@ class History:
             return self._engine.rollback(entry)
 
     def resume(self, number: int | None = None) -> Transaction:
-        """Resume an interrupted transaction. Raises ConflictError where that cannot be done."""
+        """Resume an interrupted transaction. Raises ConflictError where it cannot be resumed."""
         with self._journal.lock():
             entry = self.to_resume(number)
             refuse_unconfirmed(self._journal, besides=entry.id)
             return self._engine.resume(entry)
 
     def to_resume(self, number: int | None = None) -> Transaction:
-        """The transaction that ``resume`` means. Raises UsageError where there is none.
+        """The transaction to resume. Raises UsageError where there is none.
 
-        ConflictError for one that would have to be proven, for which its plan is not enough: a mirror, servers.
+        ConflictError for a mirror or servers: these must be proven, for which the plan is not enough.
         """
         entry = self.load(number) if number else self._unfinished()
         if entry is None:
@@ -70,14 +70,14 @@ class History:
         subject = entry.plan.subject
         if isinstance(subject, MirrorSubject):
             raise ConflictError(
-                "a mirror is not resumed, as it would have to be proven",
+                "a mirror cannot be resumed: it must be proven",
                 where=f"transaction {entry.id}",
                 hint="remove it, then add it again",
                 actions=(Action(UseCase.MIRROR_REMOVE, (str(subject.id),)),),
             )
         if isinstance(subject, CloudSubject) and subject.action is CloudAction.UP:
             raise ConflictError(
-                "servers are not resumed from the journal alone, as their ports would have to be seen bound",
+                "servers cannot be resumed from the journal alone: their ports must be seen bound",
                 where=f"transaction {entry.id}",
                 hint="bring the cloud up again: that finishes it, or rolls it back first",
                 actions=(Action(UseCase.CLOUD_UP, place=self._journal.place),),
@@ -85,7 +85,7 @@ class History:
         return entry
 
     def to_undo(self, number: int | None = None) -> Transaction:
-        """The transaction that ``rollback`` means. Raises UsageError where there is none that can be rolled back."""
+        """The transaction to roll back. Raises UsageError where there is none that can be rolled back."""
         if number is not None:
             entry = self.load(number)
             if entry.status in (Status.ROLLED_BACK, Status.ENDED):
@@ -97,7 +97,7 @@ class History:
         return self._revocable(chosen)
 
     def prunable(self, retention: Retention) -> tuple[TransactionSummary, ...]:
-        """What ``prune`` would remove, oldest first: what the retention does not keep.
+        """The transactions that ``prune`` would remove, oldest first.
 
         Never the newest transaction, as its number must not be used again, nor one that is unfinished, waits to be
         confirmed, cannot be read, or is a committed mirror.
@@ -107,7 +107,7 @@ class History:
         return tuple(one for one in old if not _is_needed(one) and not _is_recent(one, retention.days))
 
     def prune(self, chosen: tuple[TransactionSummary, ...]) -> None:
-        """Remove these transactions for good, but none that is needed by now. Raises LockHeld."""
+        """Remove these transactions, except any that became needed in between. Raises LockHeld."""
         with self._journal.lock():
             asked = {one.id for one in chosen}
             self._journal.discard([one.id for one in self.summaries()[:-1] if one.id in asked and not _is_needed(one)])
@@ -120,10 +120,10 @@ class History:
         return next(self._journal.unfinished(), None)
 
     def _revocable(self, entry: Transaction) -> Transaction:
-        """The transaction itself. Raises UsageError where it is committed and deleted for good."""
+        """The same transaction. Raises UsageError where it is committed and its deletions cannot be undone."""
         if entry.status is Status.COMMITTED and entry.is_final:
             raise UsageError(
-                "what it deleted does not come back",
+                "deleted objects cannot be restored",
                 where=f"transaction {entry.id} ({entry.plan.title})",
                 actions=(Action(UseCase.CLOUD_UP, place=self._journal.place),),
             )

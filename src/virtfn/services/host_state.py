@@ -1,4 +1,4 @@
-"""This host and a declared state: propose what would make it so, carry that out, tell the differences."""
+"""This host and a spec: propose changes, carry the proposal out, report differences."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ from virtfn.services.confirmation import refuse_blocked
 from virtfn.services.interfaces import HostWorld
 
 StartWatchdog = Callable[[int, float], None]
-"""Starts the process that rolls a transaction back unless it is confirmed within so many seconds."""
+"""Starts the process that rolls a transaction back unless it is confirmed within this many seconds."""
 
 _AT_ONCE = WaitPolicy()
 _NAMED = 3
@@ -30,7 +30,7 @@ _NAMED = 3
 
 
 class HostService:
-    """This host, shaped from a declared state. Every method observes it again."""
+    """This host and its spec. Every method observes the host again."""
 
     def __init__(
         self,
@@ -48,16 +48,16 @@ class HostService:
         self._last: _Judged | None = None
 
     def propose(self, request: HostRequest, *, wait: WaitPolicy = _AT_ONCE) -> Proposal[HostRequest]:
-        """What would make this host as declared, and the guards that refuse it. Changes nothing.
+        """The plan that makes this host as declared, and the guards that refuse it. Changes nothing.
 
-        Waits for PFs that entries match and that are not there yet, and for nothing else.
+        Waits for PFs that entries match and that do not exist yet, and for nothing else.
         Raises SpecError (no PF matches an entry, a VF that the PF does not have), CapabilityError (a named field cannot
         be read).
         """
         return self._propose(request, self._observe(request.desired, wait))
 
     def review(self, proposal: Proposal[HostRequest]) -> Proposal[HostRequest]:
-        """The same proposal with what is found now. Raises ConflictError where another plan would be proposed now."""
+        """The same proposal with the current findings. Raises ConflictError where another plan is needed now."""
         return self._review(proposal, self._host.observe())
 
     def carry_out(
@@ -67,7 +67,7 @@ class HostService:
         forced: frozenset[str] = frozenset(),
         confirm_within_s: float | None = None,
     ) -> Receipt:
-        """Run the plan that was proposed, read everything back and commit; on failure leave the host as it was.
+        """Run the proposed plan, read everything back and commit; roll back on failure.
 
         ``forced``: ids of findings that the user overrides. ``confirm_within_s``: how long
         after its end it has to be confirmed; otherwise it is rolled back, even if this process is gone.
@@ -90,7 +90,7 @@ class HostService:
             return Receipt(proposal.plan, transaction.id)
 
     def differences(self, desired: DesiredHost) -> tuple[Difference, ...]:
-        """How the host differs from the declared state now. Raises what ``propose`` raises."""
+        """How the host differs from the spec. Raises what ``propose`` raises."""
         return diff(desired, self._host.observe())
 
     def refuse_blocked(self) -> None:
@@ -102,7 +102,7 @@ class HostService:
         inventory = self._host.observe()
         while (missing := absent(desired, inventory)) and time.monotonic() < deadline:
             there = tuple(entry for entry in desired.pfs if entry not in missing)
-            diff(DesiredHost(there), inventory)  # raises at once what no waiting cures
+            diff(DesiredHost(there), inventory)  # raises at once what waiting cannot fix
             time.sleep(wait.pause_s)
             inventory = self._host.observe()
         return inventory
@@ -159,7 +159,7 @@ class _Judged:
 
 
 def _remarks(failure: VerifyFailed, inventory: Inventory) -> Iterator[str]:
-    """What the drivers are known to do with the fields that did not read back."""
+    """The known behaviour of the drivers for fields that did not read back as written."""
     for kind, identity, field in failure.mismatches:
         pf = inventory.pf(device_of(kind, identity))
         if pf and isinstance(pf.driver, str):

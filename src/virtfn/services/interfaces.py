@@ -22,10 +22,10 @@ class HostWorld(World, Protocol):
     """The host's kernel: observed as a whole, read and written by field."""
 
     def observe(self) -> Inventory:
-        """All PFs and VFs as they are now. Raises VirtfnError only where nothing can be read at all."""
+        """All PFs and VFs. Raises VirtfnError only where nothing can be read at all."""
 
     def outside_macs(self, pf_netdev: str) -> Mapping[MacAddress, str]:
-        """MACs that the host knows to live beyond this PF (neighbour table, bridge FDB), each with its origin."""
+        """MACs known to be outside, beyond this PF (neighbour table, bridge FDB), each with its origin."""
 
 
 class CloudWorld(World, Protocol):
@@ -39,23 +39,23 @@ class CloudWorld(World, Protocol):
         """How many objects of one kind ``write_all`` works on at once; 1: one after the other."""
 
     def observe(self, spec: str) -> ObservedCloud:
-        """What bears the tag of the spec of this name, and what else matters to it. Raises CloudError."""
+        """The objects with the tag of this spec, and related objects. Raises CloudError."""
 
     def survey(self, desired: DesiredCloud, observed: ObservedCloud) -> CloudSurvey:
-        """What the cloud tells of itself beyond that, for preflight and diagnosis. Raises nothing: Unknown says why."""
+        """Facts about the cloud for preflight and diagnosis. Raises nothing: Unknown has the reason."""
 
     def refresh(self, spec: str, before: ObservedCloud) -> ObservedCloud:
-        """What was observed before, with the spec's ports and servers as they are now. Raises CloudError."""
+        """The earlier observation with the spec's ports and servers read again. Raises CloudError."""
 
 
 class MirrorPorts(Protocol):
-    """A cloud's ports, looked up by what a person calls them."""
+    """A cloud's ports, looked up by name or id."""
 
     def named(self, word: str) -> NameMatches:
         """All ports and servers with this name or id. Raises CloudError."""
 
     def nic_agents(self) -> Known[tuple[NicAgent, ...]]:
-        """Neutron's NIC Switch agents; Unknown where they are not told to us. Raises CloudError."""
+        """Neutron's NIC Switch agents; Unknown where these credentials cannot read them. Raises CloudError."""
 
 
 class MirrorStore(Protocol):
@@ -84,7 +84,7 @@ class Prober(Protocol):
         """What each watcher of the burst receives in so many seconds in which nothing of it is sent, by its label."""
 
     def send(self, burst: ProbeBurst) -> Mapping[str, Tally]:
-        """Send the burst; what each watcher received of it, by the watcher's label.
+        """Send the burst; returns what each watcher received, by the watcher's label.
 
         Returns when nothing new has arrived for long enough, or at a deadline of its own. Raises PermissionDenied,
         KernelRefused.

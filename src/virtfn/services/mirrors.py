@@ -43,7 +43,7 @@ from virtfn.services.prover import Prover, Trial
 
 
 class MirrorService:
-    """The mirrors of one host. Every method observes the host anew."""
+    """The mirrors of one host. Every method observes the host again."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class MirrorService:
         self._declared = DeclaredMirrors(host, journal, engine, store)
 
     def propose(self, request: MirrorRequest) -> MirrorProposal:
-        """What ``carry_out`` would do, with every strategy judged and all findings. Changes nothing, sends nothing.
+        """What ``carry_out`` would do: strategies with verdicts, and all findings. Changes and sends nothing.
 
         Raises UsageError (no such VF or strategy), and what reading raises.
         """
@@ -106,7 +106,7 @@ class MirrorService:
         raise CapabilityError("no strategy fits: " + "; ".join(reasons), where=where)
 
     def recover(self) -> None:
-        """Roll back mirrors whose process died. Raises ConflictError where something else has to be finished first."""
+        """Roll back mirrors whose process died. Raises ConflictError where another transaction is unfinished."""
         if next(self._journal.unfinished(), None) is None:
             return
         with self._journal.lock():
@@ -117,7 +117,7 @@ class MirrorService:
             refuse_blocked(self._journal)
 
     def carry_out(self, proposal: MirrorProposal) -> MirrorReceipt:
-        """Make the proposed mirror, prove and declare it; or leave the host as it was.
+        """Make the proposed mirror, prove and declare it; roll back on failure.
 
         One that was asked for unproven is made also where nothing can be proven; never where the frames disprove it.
         Raises what ``refuse`` raises; ConflictError where the host has changed since the proposal; ProofFailed (with
@@ -131,7 +131,7 @@ class MirrorService:
                 raise ConflictError(
                     "the host has changed since this was proposed; nothing was changed now",
                     where=_pair(proposal.plan.subject),
-                    hint="look at what would be done now, then add it",
+                    hint="look at the new plan, then add it",
                     actions=(Action(UseCase.MIRROR_PLAN, (proposal.request.source, proposal.request.copy)),),
                 )
             return self._try(proposal, self._control_before(proposal))
@@ -142,11 +142,11 @@ class MirrorService:
         return self.carry_out(self.propose(request))
 
     def all(self) -> tuple[Mirror, ...]:
-        """The declared mirrors with their observed status, and those whose making was cut short; by id."""
+        """The declared mirrors with their observed status, and those whose creation was interrupted; by id."""
         return self._declared.all()
 
     def prove(self, name: str, copy: str | None = None) -> MirrorReceipt:
-        """Prove a mirror again and journal the report. Raises ProofFailed; the mirror is left as it is.
+        """Prove a mirror again and journal the report. Raises ProofFailed; the mirror is not changed.
 
         Raises ConflictError where it is unfinished, or was ended by a boot or a rollback.
         """
@@ -171,11 +171,11 @@ class MirrorService:
             return MirrorReceipt(mirror.id, "prove", entry.plan, report, warnings=_changes(mirror))
 
     def remove(self, name: str, copy: str | None = None) -> MirrorReceipt:
-        """Put back what a mirror changed, and prove by frames that the copy gets nothing any more.
+        """Restore what a mirror changed, and prove by frames that the copy gets nothing.
 
-        Finishes a removal or an ``add`` that was killed. Of a mirror that a boot has ended, nothing is left to put
-        back. Raises RollbackIncomplete; ConflictError where somebody else changed it meanwhile; ProofFailed where
-        everything reads as before but that could not be shown by frames.
+        Finishes a removal or an ``add`` that was killed. After a boot there is nothing to restore. Raises
+        RollbackIncomplete; ConflictError where another program changed it since; ProofFailed where everything reads as
+        before but no frames could prove it.
         """
         with self._journal.lock():
             mirror = self._declared.find(self._host.observe(), name, copy)
@@ -202,7 +202,7 @@ class MirrorService:
                     + ("frames say otherwise: " if report.faults else "no frame could show it: ")
                     + "; ".join(report.reasons),
                     where=f"mirror {mirror.id}",
-                    hint="a filter may be left in the NIC: restart the VF driver in the copy's guest, then look again",
+                    hint="a filter may remain in the NIC: restart the VF driver in the copy's guest, then prove again",
                     report=report,
                 )
             return MirrorReceipt(mirror.id, "rm", entry.plan, report, warnings=warnings)
@@ -227,7 +227,7 @@ class MirrorService:
         )
 
     def _outside(self, inventory: Inventory, source: VfRef) -> Mapping[MacAddress, str]:
-        """MACs known to live beyond the NIC: from the host's tables, and of the netdevs outside that send probes."""
+        """MACs known to be outside the NIC: from the host's tables, and of the outside netdevs that send probes."""
         pf = inventory.pf(source.pf)
         known = dict(self._host.outside_macs(pf.name)) if pf and isinstance(pf.name, str) else {}
         for name in self._origins.outside:
@@ -253,7 +253,7 @@ class MirrorService:
     def _points(
         self, inventory: Inventory, mirror: MirrorSpec, mac: MacAddress, declared: Sequence[Mirror]
     ) -> ProbePoints | tuple[NoMeter, ...]:
-        """Where to send and count; other copies of the same source receive its frames, too."""
+        """Where to send and count; other copies of the same source also receive its frames."""
         others = (one for one in declared if one.spec.source == mirror.source and one.spec.copy != mirror.copy)
         copies = frozenset(one.copy_label for one in others)
         return probe_points_of(
@@ -265,7 +265,7 @@ class MirrorService:
         )
 
     def _points_again(self, inventory: Inventory, mirror: Mirror) -> ProbePoints:
-        """The points of a mirror that was made. Raises CapabilityError where a VF has no meter any more."""
+        """The points of an existing mirror. Raises CapabilityError where a VF no longer has a meter."""
         declared = self._declared.all(inventory)
         points = self._points(inventory, mirror.spec, mirror.mac, declared) if mirror.mac else ()
         if isinstance(points, ProbePoints):
@@ -294,7 +294,7 @@ class MirrorService:
         return control
 
     def _try(self, proposal: MirrorProposal, control: Trial | str) -> MirrorReceipt:
-        """Make the attempts in turn until one is proven; every failed one has been rolled back by then."""
+        """Make the attempts in turn until one is proven; each failed one is rolled back first."""
         failed: list[ProofReport] = []
         for attempt in proposal.attempts:
             try:
@@ -316,7 +316,7 @@ class MirrorService:
         )
 
     def _make(self, proposal: MirrorProposal, attempt: Attempt, control: Trial | str) -> Transaction:
-        """Carry out one attempt: prove, declare, commit. Whatever fails, the store is as it was before."""
+        """Carry out one attempt: prove, declare, commit. On failure the store is as before."""
         spec = proposal.spec
         before = next((one for one in self._store.all() if one.spec.id == spec.id), None)
         begun: list[int] = []
@@ -376,7 +376,7 @@ class MirrorService:
         return entry
 
     def _control_after(self, inventory: Inventory, mirror: Mirror) -> ProofReport:
-        """The report of a removal: the control, sent now."""
+        """The report of a removal: the control, run again."""
         try:
             points = self._points_again(inventory, mirror)
         except VirtfnError as fault:
@@ -388,7 +388,7 @@ class MirrorService:
 
 
 _NO_MAC = MacAddress(bytes(6))
-"""In the place of a MAC that is not known, in a plan without steps."""
+"""Stands in a plan without steps for a MAC that is not known."""
 
 
 def _pair(subject: Subject) -> str:
@@ -396,7 +396,7 @@ def _pair(subject: Subject) -> str:
 
 
 def _no_plan(mirror: Mirror) -> Plan:
-    """A plan without steps, of a mirror whose own is gone."""
+    """A plan without steps, for a mirror whose own plan is gone."""
     spec = mirror.spec
     subject = MirrorSubject(
         spec.id, spec.source, spec.copy, mirror.source_label, mirror.copy_label, spec.directions, spec.strategy, _NO_MAC
@@ -422,19 +422,19 @@ def _evidence(report: ProofReport) -> Evidence:
 
 
 def _changes(mirror: Mirror) -> tuple[str, ...]:
-    """What was changed since the mirror was made; not what an earlier proof found."""
+    """The reasons from the current state; not those of an earlier proof."""
     if mirror.status.health is MirrorHealth.UNPROVEN:
         return ()
     return tuple(" ".join((one.what, *(f"({seen})" for seen in one.evidence))) for one in mirror.status.findings)
 
 
 def _leftovers(inventory: Inventory, mirror: Mirror) -> tuple[str, ...]:
-    """What the copy's guest may have kept: after a reset its driver adopts the MAC it was given (measured, igb)."""
+    """A warning about the copy's guest: after a reset its driver keeps the source's MAC (measured, igb)."""
     pf = inventory.pf(mirror.spec.copy.pf)
     vf = pf.vf(mirror.spec.copy.index) if pf else None
     if vf is None or vf.netdev is None or vf.netdev.mac != mirror.mac:
         return ()
     return (
-        f"{vf.netdev} of {mirror.copy_label} still has the source's MAC, as its driver was reset meanwhile: "
+        f"{vf.netdev} of {mirror.copy_label} still has the source's MAC, as its driver was reset during the mirror: "
         "set it down and up once in the guest",
     )

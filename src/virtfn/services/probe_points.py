@@ -1,4 +1,4 @@
-"""Where probe frames can be sent and counted: from the inventory, and the origins that the user named."""
+"""Finds where probe frames can be sent and counted, from the inventory and the origins in the request."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class ProbeOrigins:
 
     @classmethod
     def parse(cls, words: tuple[str, ...]) -> "ProbeOrigins":
-        """Read ``pf``, ``sibling`` and netdev names; no word at all means ``pf``. Raises UsageError."""
+        """Read ``pf``, ``sibling`` and netdev names; an empty text means ``pf``. Raises UsageError."""
         outside = tuple(word for word in words if word not in (PF, SIBLING))
         for name in outside:
             if not name.rpartition(":")[2] or "/" in name:
@@ -41,7 +41,7 @@ class ProbeOrigins:
 
 @dataclass(frozen=True)
 class Pair:
-    """A mirror's two VFs, the MAC whose frames are copied, and the directions that are.
+    """A mirror's two VFs, the MAC whose frames are copied, and the directions.
 
     ``copies``: labels of this source's other copies.
     """
@@ -67,7 +67,7 @@ def probe_points_of(
     copy_pf = inventory.pf(pair.copy.pf)
     copy = copy_pf.vf(pair.copy.index) if copy_pf else None
     if pf is None or copy_pf is None or source is None or copy is None:
-        raise UsageError(f"{pair.source} and {pair.copy} are not both there")
+        raise UsageError(f"{pair.source} and {pair.copy} do not both exist")
     at_source, at_copy = meter_of(pf, source, ready), meter_of(copy_pf, copy, ready)
     if isinstance(at_source, NoMeter) or isinstance(at_copy, NoMeter):
         return tuple(one for one in (at_source, at_copy) if isinstance(one, NoMeter))
@@ -137,7 +137,7 @@ def _gaps(
     if not outside:
         yield "the wire: no netdev beyond the NIC was named to send from"
     if not origins.sibling:
-        yield "a sibling VF: sending from one was not asked for"
+        yield "a sibling VF: not requested"
     elif not idle:
         yield f"a sibling VF: none{inside} has a netdev that is up and in reach"
     if not source.endpoint:

@@ -1,4 +1,4 @@
-"""Proves a mirror by frames: the control, the proof, and a look in the middle of a recipe."""
+"""Proves a mirror by frames: the control, the proof, and a check in the middle of a recipe."""
 
 import time
 from collections.abc import Callable
@@ -49,7 +49,7 @@ class Trial:
 
 
 class Prover:
-    """Sends the bursts of a proof and has their counts judged. It knows no meter: the prober counts."""
+    """Sends the bursts of a proof and evaluates their counts. The prober does the counting."""
 
     def __init__(
         self, prober: Prober, probing: Probing, *, sink: EventSink, cancelled: Cancelled = never_cancelled
@@ -75,7 +75,7 @@ class Prover:
         raise ProofFailed(
             "pre-check failed: " + _pre_check(control.legs) + "; nothing was changed: " + "; ".join(control.faults),
             where=f"{points.source.label} to {points.copy.label}",
-            hint="without a mirror, probes must reach the source and nobody else",
+            hint="without a mirror, probes must reach the source and no other point",
             report=proof.report(control.points, "", legs=(), control_before=control.legs),
         )
 
@@ -163,6 +163,6 @@ class Prover:
 
 
 def _pre_check(control: tuple[Leg, ...]) -> str:
-    """What the control before the mirror showed, in short."""
+    """The result of the control before the mirror, in short."""
     lost = any(leg.fault and not leg.source.whole for leg in control if leg.kind is Direction.TO_SOURCE)
-    return "probes did not reach the source" if lost else "probes went to others than the addressee"
+    return "probes did not reach the source" if lost else "probes reached other points than the addressee"

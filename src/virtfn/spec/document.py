@@ -1,4 +1,4 @@
-"""One file as plain values, with the line of each; merge keys are merged and every key stands once."""
+"""One file as plain values, with the line of each; merge keys are merged and every key is unique."""
 
 import pathlib
 import re

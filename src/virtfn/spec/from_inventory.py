@@ -139,7 +139,7 @@ def _why_not(key: Key, value: Any) -> str:
 
 
 def _leave_out_twins(vfs: dict[int, DesiredVf], remarks: Remarks) -> None:
-    """Leave out an address that several VFs have (a mirror may be at work): nothing shows whose it is."""
+    """Leave out an address that several VFs have (perhaps a mirror): its owner is not known."""
     counted = Counter(pair for vf in vfs.values() for pair in vars(vf).items() if is_individual(*pair))
     for index, vf in vfs.items():
         twins: Mapping[str, Any] = {name: UNSET for name, value in vars(vf).items() if counted[name, value] > 1}
@@ -164,7 +164,7 @@ def _majority(vfs: Sequence[DesiredVf]) -> DesiredVf:
 
 
 def _without(vf: DesiredVf, each: DesiredVf) -> DesiredVf:
-    """What of ``vf`` is still to be said where ``each`` is said."""
+    """The part of ``vf`` that differs from ``each``."""
     same: Mapping[str, Any] = {name: UNSET for name in _names() if getattr(vf, name) == getattr(each, name)}
     return replace(vf, **same)
 

@@ -137,7 +137,7 @@ MatchEntry.__doc__ = MatchKeys.__doc__
 
 
 class VfKeys(Entry):
-    """The keys of a VF; which there are is said by the rows of ``VF_FIELDS``."""
+    """The keys of a VF, from the rows of ``VF_FIELDS``."""
 
     def value(self) -> DesiredVf:
         """The model's value."""

@@ -1,4 +1,4 @@
-"""Files in, one desired state out; or everything that is wrong with them."""
+"""Loads files as one desired host, or reports all their faults."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -77,7 +77,7 @@ _ROUNDS = 12
 
 @dataclass(frozen=True)
 class _Read:
-    """An entry of ``pfs`` and where it stands."""
+    """An entry of ``pfs`` and its place in the file."""
 
     pf: DesiredPf
     file: str
@@ -144,7 +144,7 @@ def _is_our_format(data: Any, findings: Findings) -> bool:
 class _Draft:
     """Plain values on their way to a HostEntry: what is faulty is noted and taken out until the rest is right.
 
-    So what spans several keys can still be checked among those that are right, and all faults are told at once.
+    So rules for several keys can still be checked among valid values, and all faults are reported at once.
     """
 
     def __init__(self, data: Any, findings: Findings) -> None:

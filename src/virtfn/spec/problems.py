@@ -1,4 +1,4 @@
-"""What is wrong with a spec, where, and the one error that says all of it."""
+"""Faults of a spec with their positions, and the one error that holds all of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -56,21 +56,21 @@ class PlacedFinding:
 
 @dataclass
 class Findings:
-    """What is found wrong in one file, by the path of the value; ``lines`` says on which line a value stands."""
+    """The problems of one file, by the path of the value; ``lines`` has the line of each value."""
 
     file: str
     lines: Mapping[Path, int] = field(default_factory=dict)
     found: list[PlacedFinding] = field(default_factory=list)
 
     def add(self, path: Path, what: str, remedy: str, kind: FindingKind = VALUE) -> None:
-        """Note a fault of the value at ``path``, or of the nearest one above that stands in the file."""
+        """Note a fault of the value at ``path``, or of the nearest one above it in the file."""
         known = self.nearest(path)
         label = path_text(known)
         position = Position(self.file, self.lines.get(known, 1))
         self.found.append(PlacedFinding.of(kind, position, f"{label}: {what}" if label else what, remedy))
 
     def nearest(self, path: Path) -> Path:
-        """The longest part of ``path`` that stands in the file."""
+        """The longest part of ``path`` that is in the file."""
         while path and path not in self.lines:
             path = path[:-1]
         return path

@@ -1,4 +1,4 @@
-"""From what pydantic found to what a person can act on: the place, what is wrong, what to do."""
+"""From pydantic's errors to findings: the place, the fault, and the fix."""
 
 import re
 from collections.abc import Callable, Mapping

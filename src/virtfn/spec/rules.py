@@ -1,6 +1,6 @@
-"""What no single key can tell: which VF gets what, and what does not go together.
+"""Rules for several keys: which VF gets which value, and contradictions.
 
-Precedence, for each field by itself: the entry of the one VF, else the ranges that name it, else ``each``.
+Precedence, for each field separately: the entry of the one VF, else the ranges that name it, else ``each``.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ MAX_NAMED = MAX_NUM_VFS + 1
 
 @dataclass(frozen=True)
 class PlacedValue:
-    """A value of a VF and where it stands."""
+    """A value of a VF and its place in the file."""
 
     value: Any
     path: Path

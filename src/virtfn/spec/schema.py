@@ -37,7 +37,7 @@ def json_schema_text() -> str:
 def _plain(schema: Any) -> Any:
     """The schema in the same words whatever version of pydantic wrote it.
 
-    Titles made from names and defaults go; a reference stands as it is (2.7 wraps it in ``allOf``), and ``const`` alone
+    Titles made from names and defaults go; a reference is not changed (2.7 wraps it in ``allOf``), and ``const`` alone
     (2.7 adds an ``enum``). None of these words is a key of the format.
     """
     if isinstance(schema, list):

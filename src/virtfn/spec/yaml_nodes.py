@@ -30,7 +30,7 @@ from virtfn.spec.yaml_scalars import Scalar, resolved
 MAX_DEPTH = 16
 """Levels of nesting; the format itself has six."""
 MAX_NODES = 200_000
-"""Values in one file, each use of an alias counted anew: about ten times 256 VFs on 10 PFs, all keys named."""
+"""Values in one file, each use of an alias counted again: about ten times 256 VFs on 10 PFs, all keys named."""
 
 _TEXT_TAGS = (None, "!", "!!str")
 _MERGE = "<<"
@@ -161,10 +161,10 @@ class _Composer:
 
     def _aliased(self, event: AliasEvent) -> Node:
         if event.anchor not in self._anchors:
-            raise self._refused(f"*{event.anchor} stands for nothing", f"put &{event.anchor} before the value it means")
+            raise self._refused(f"*{event.anchor} is not defined", f"put &{event.anchor} before the value it means")
         node = self._anchors[event.anchor]
         if node is None:
-            raise self._refused(f"*{event.anchor} stands within itself", "write the value out")
+            raise self._refused(f"*{event.anchor} contains itself", "write the value out")
         return node
 
     def _scalar(self, event: ScalarEvent) -> ScalarNode:

@@ -1,7 +1,7 @@
 """Declared mirrors in one file below the state folder: ``STATE/store/mirrors.json``.
 
 The file is replaced as a whole, so that a crash leaves the old one or the new one. It belongs to root alone (0600, its
-folder 0700): who may read whose traffic is nobody else's business.
+folder 0700): it shows who may read whose traffic.
 """
 
 import contextlib

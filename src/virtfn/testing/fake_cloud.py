@@ -1,7 +1,7 @@
 """A cloud in memory that keeps Neutron's and nova's rules, with their words (measured on release 2026.2).
 
 ``hook`` is called before each read and write and may raise. Objects of one kind are written one after the other, but as
-if ``parallel`` of them were at work at once: those beside one that is refused are written. A server is built while it
+if ``parallel`` of them were handled at once: those beside one that is refused are written. A server is built while it
 is looked at: after ``patience`` observations it runs and its ports are bound; where no VF is free it is in ERROR, as
 nova leaves it.
 """
@@ -141,7 +141,7 @@ class FakeCloud:
         self.write_all([(target, field, value)])
 
     def write_all(self, changes: Sequence[tuple[Target, str, Value]]) -> None:
-        """An object's fields at once; objects of one kind as if ``parallel`` were at work, until one is refused."""
+        """An object's fields at once; objects of one kind as if ``parallel`` at once, until one is refused."""
         for objects in by_kind(changes):
             for start in range(0, len(objects), self.parallel):
                 refused = [fault for one in objects[start : start + self.parallel] if (fault := self._refusal(*one))]

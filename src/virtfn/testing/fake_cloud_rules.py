@@ -38,7 +38,7 @@ _MADE_BY_NEUTRON: Mapping[Kind, Mapping[str, Value]] = {
     Kind.NETWORK: {"segmentation_id": None, "mtu": 1500, "shared": False, "port_security": True},
     Kind.SUBNET: {"pools": [["192.0.2.2", "192.0.2.254"]], "gateway": "192.0.2.1", "dhcp": True, "dns": []},
 }
-"""What Neutron chooses where nobody says."""
+"""Neutron's defaults."""
 _TYPES: Mapping[Kind, type[ObservedObject]] = {
     Kind.NETWORK: ObservedNetwork,
     Kind.SUBNET: ObservedSubnet,
@@ -173,7 +173,7 @@ def unbound(port: ObservedPort) -> ObservedPort:
 
 
 def free_address(pools: Sequence[tuple[str, str]], taken: Collection[str | None]) -> str | None:
-    """The first address of the first of a subnet's pools that nobody has; None where there is none."""
+    """The first address of the first of a subnet's pools that is free; None where there is none."""
     if not pools:
         return None
     first, last = map(ipaddress.ip_address, pools[0])

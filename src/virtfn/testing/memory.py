@@ -26,7 +26,7 @@ class MemoryJournal:
     def lock(self) -> Iterator[None]:
         """Hold the lock. Raises LockHeld while it is held."""
         if self._locked:
-            raise LockHeld("another user of this journal is at work")
+            raise LockHeld("another user of this journal is working")
         self._locked = True
         try:
             yield
@@ -92,7 +92,7 @@ class MemoryJournal:
         return self._kept[max(self._kept)].summary if self._kept else None
 
     def unfinished(self) -> Iterator[Transaction]:
-        """Those that somebody has to finish or roll back, oldest first."""
+        """Those that must be finished or rolled back, oldest first."""
         return (entry for entry in self.all() if entry.status.unfinished)
 
     def committed(self, of: type[Subject] | None = None) -> Iterator[Transaction]:

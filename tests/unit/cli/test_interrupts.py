@@ -109,8 +109,8 @@ def test_what_writes_is_told_to_stop_and_told_again_that_it_does() -> None:
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGTERM)
     assert told == [
-        "stopping: the step at work is finished first, then all that can be put back is put back (slow, as clouds are)",
-        "still stopping: this is not cut short, as half of it would be left",
+        "stopping: finishing the current step, then rolling back (slow, as clouds are)",
+        "still stopping: the rollback must finish, or the changes would stay incomplete",
     ]
 
 

@@ -42,7 +42,7 @@ def test_a_plan_shows_steps_strategies_and_meters(run: Run) -> None:
     assert code == 0
     assert "Plan: mirror p2p1/3 to p2p1/2 (twin-mac)" in out
     assert "strategy 1: twin-mac (costs: the copy VF is cut off from its own traffic)" in out
-    assert "rejected field-note: it is tried only where it is asked for by name" in out
+    assert "rejected field-note: it is tried only if you request it by name" in out
     assert "would be seen by captured-frames at p2p1/3, p2p1/2" in out
 
 

@@ -26,7 +26,7 @@ code = main(["cloud", "up", "-f", str(spec), "--yes", *sys.argv[3:]])
 spec.with_suffix(".made").write_text(str(len(rig.cloud.everything())))
 sys.exit(code)
 """
-UNPRINTED = "error: the result could not be printed ({}); what was done stands: see `virtfn journal ls`\n"
+UNPRINTED = "error: the result could not be printed ({}); the changes remain: see `virtfn journal ls`\n"
 
 
 def up(folder: Path, cloud: str, redirect: str, *options: str) -> tuple[int, str, int]:

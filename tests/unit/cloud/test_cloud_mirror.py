@@ -121,7 +121,7 @@ def test_other_ports_of_a_server_do_not_count() -> None:
 HIDDEN = Unknown("the cloud tells it to administrators only")
 OTHER_NETWORK = PortNetwork("n2", "other", PROOF, "physnet1", "vlan")
 REFUSED: Mapping[str, tuple[dict[str, Any], str]] = {
-    "vnic-type": ({"vnic_type": "macvtap"}, "takes in frames for its own MAC only"),
+    "vnic-type": ({"vnic_type": "macvtap"}, "accepts frames for its own MAC only"),
     "not-bound": ({"vif_type": "unbound", "host": "", "pci_slot": None}, "its vif_type is unbound, not hw_veb"),
     "not-told": ({"vif_type": HIDDEN, "host": HIDDEN, "pci_slot": HIDDEN}, "administrators only"),
     "other-host": ({"host": "compute2"}, "on compute1 and on compute2"),

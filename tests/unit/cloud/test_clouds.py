@@ -142,8 +142,8 @@ def test_what_left_the_spec_stays_and_is_named(rig: Rig) -> None:
     proposal = rig.propose(desired(FIELD_NOTE.replace("count: 2", "count: 1")))
     assert proposal.is_empty
     assert [(one.id, one.what) for one in proposal.findings] == [
-        ("stray", "port vm-2-0 bears our tag but is not in the spec: it stays until the spec is taken down"),
-        ("stray", "server vm-2 bears our tag but is not in the spec: it stays until the spec is taken down"),
+        ("stray", "port vm-2-0 has the spec's tag but is not in the spec: it stays until the spec is deleted"),
+        ("stray", "server vm-2 has the spec's tag but is not in the spec: it stays until the spec is deleted"),
     ]
 
 
@@ -294,7 +294,7 @@ def test_a_killed_run_of_which_all_is_there_is_finished(rig: Rig, noted: str) ->
     rig.cloud.write_all([(step.target, step.field, step.after) for step in plan.steps])
     ids = [one.id for one in rig.cloud.everything()]
     again = rig.propose(desired())
-    assert again.findings[0].what.endswith("all of it is there, and is kept")
+    assert again.findings[0].what.endswith("everything was created, and is kept")
     assert not again.is_empty
     assert rig.clouds.carry_out(again).id is None
     assert rig.journal.load(entry.id).status is Status.COMMITTED

@@ -44,7 +44,7 @@ def test_plan_shows_an_object_a_line(rig: Rig, spec: str, capsys: pytest.Capture
 
 def test_up_show_and_down(rig: Rig, spec: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cloud", "up", "-f", spec, "--yes"]) == 0
-    assert "7 objects made and ready" in capsys.readouterr().out
+    assert "7 objects created and ready" in capsys.readouterr().out
     assert main(["cloud", "up", "-f", spec]) == 0
     assert capsys.readouterr().out == "Nothing to do: cloud fake: note.\n"
     assert main(["cloud", "show", "-f", spec, "--exit-code"]) == 0
@@ -211,9 +211,9 @@ def test_journal_show_says_what_a_rollback_would_do(records: Rig, capsys: pytest
     records.up()
     records.down()
     assert main(["journal", "show", "1", "--cloud"]) == ExitCode.DONE
-    assert "A rollback puts back:\n  - server vm-2: it stops" in capsys.readouterr().out
+    assert "A rollback restores:\n  - server vm-2: it stops" in capsys.readouterr().out
     assert main(["journal", "show", "2", "--cloud"]) == ExitCode.DONE
-    assert capsys.readouterr().out.endswith("It cannot be rolled back: what it deleted does not come back.\n")
+    assert capsys.readouterr().out.endswith("It cannot be rolled back: deleted objects cannot be restored.\n")
 
 
 def test_a_transaction_that_is_committed_has_nothing_to_resume(

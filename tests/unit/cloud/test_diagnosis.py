@@ -280,15 +280,15 @@ def test_a_word_without_a_reason_is_not_about_vfs() -> None:
     assert (cause.id, cause.what) == (
         FLAVOR_FITS_NOWHERE.id,
         "Placement offers no host: perhaps no host has room for flavor m1.tiny, or the hosts are disabled, "
-        "or image, flavor or zone ask for what no host has (traits, aggregates)",
+        "or image, flavor or zone require what no host has (traits, aggregates)",
     )
-    assert cause.evidence == ("nova gives no reason: its scheduler did not come to look at VFs",)
+    assert cause.evidence == ("nova gives no reason: its scheduler did not check VFs",)
 
 
 def test_what_is_known_to_fit_is_not_what_placement_missed() -> None:
     survey = CloudSurvey(hosts=(ComputeHost("compute1", "nova"),), room={"m1.tiny": ("compute1",)})
     (cause,) = seen_as(OFFERED_NONE, UNBOUND, survey)
-    assert cause.what.startswith("Placement offers no host: perhaps image, flavor or zone ask for ")
+    assert cause.what.startswith("Placement offers no host: perhaps image, flavor or zone require ")
     assert cause.evidence[1:] == ("takes servers: compute1", "has room for flavor m1.tiny: compute1")
 
 
@@ -306,11 +306,11 @@ def test_nova_that_waited_for_its_ports_in_vain() -> None:
     assert alive.evidence[-1] == "it sees 4 VFs in use"
     (dead,) = seen_as(GIVEN_UP, UNBOUND, CloudSurvey(agents=(DEAD,), tried=tried))
     assert dead.id == AGENT_DEAD.id
-    assert dead.what.endswith("(on compute1): nobody sets up the VFs there")
+    assert dead.what.endswith("(on compute1): no agent sets up the VFs there")
     (elsewhere,) = seen_as(GIVEN_UP, UNBOUND, CloudSurvey(agents=(DEAD,)))
     assert elsewhere.id == VF_NOT_SEEN.id
     (member,) = seen_as(GIVEN_UP, UNBOUND, CloudSurvey())
-    assert member.what.startswith("perhaps nobody has set up the server's VFs ")
+    assert member.what.startswith("perhaps no agent has set up the server's VFs ")
     assert "ask an administrator" in member.fix
 
 
@@ -330,7 +330,7 @@ def test_a_server_that_stays_in_build_on_a_host_that_does_not_answer() -> None:
     assert only == chosen
     assert (only.id, only.what) == (
         HOST_OUT_OF_SERVICE.id,
-        "nova has given it to a host that does not answer: compute1",
+        "nova has assigned it to a host that does not answer: compute1",
     )
     assert only.evidence == ("server vm-1: BUILD", "nova-compute on compute1 (zone nova): down, enabled")
 

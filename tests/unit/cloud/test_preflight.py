@@ -43,7 +43,7 @@ def refusal(made: Rig, text: str = FIELD_NOTE) -> str:
 def test_what_no_api_tells_is_said_once() -> None:
     assert notes(rig()) == (
         "not known beforehand: whether the type flat is on, and physnet1 may carry flat networks "
-        "(no API tells; Neutron says so when it makes network flat)",
+        "(no API tells; Neutron reports it when it creates network flat)",
         "not known beforehand: how many VFs of physnet1 are free (no API tells); VFs of physnet1 in use: none",
     )
 
@@ -215,7 +215,7 @@ BARE = ON_BARE.replace(
 SEGMENTS = FakeRules().extensions | {"ip_allocation"}
 NO_EXTENSION = "Neutron has the extension ip_allocation (service plugin segments), which is not here"
 SECURE = "the network has port_security: false"
-GIVE_SUBNET = "give the network a subnet (dhcp: false and gateway: none, where nobody needs it), or see to that"
+GIVE_SUBNET = "give the network a subnet (dhcp: false and gateway: none, if not needed), or configure that"
 
 
 def bare_rig(text: str, extensions: frozenset[str], *, port_security: bool) -> Rig:

@@ -51,7 +51,7 @@ def test_what_somebody_took_away_already_is_no_obstacle_to_a_rollback(rig: Rig) 
 def test_a_down_does_not_come_back_and_says_so(rig: Rig) -> None:
     rig.up()
     rig.down()
-    with pytest.raises(UsageError, match="what it deleted does not come back"):
+    with pytest.raises(UsageError, match="deleted objects cannot be restored"):
         records(rig).rollback()
 
 

@@ -77,7 +77,7 @@ def test_a_policy_that_forbids_is_named() -> None:
         "(rule:create_port and rule:create_port:mac_address) is disallowed by policy": "create_port:mac_address",
         "(rule:create_port and rule:create_port:binding:profile) is disallowed by policy": "role service",
         "((rule:create_network and rule:create_network:provider:network_type) and "
-        "rule:create_network:provider:physical_network) is disallowed by policy": "for administrators",
+        "rule:create_network:provider:physical_network) is disallowed by policy": "only administrators may",
         "Only volume-backed servers are allowed for flavors with zero disk.": "disk 0",
     }
     for word, part in words.items():

@@ -233,7 +233,7 @@ def test_an_unfinished_transaction_stands_in_the_way_until_resumed_or_rolled_bac
 def test_a_value_that_somebody_set_since_is_not_rolled_back(rig: Rig) -> None:
     rig.apply(desired(vf1=DesiredVf(vlan=Vlan(100))), "vf-in-use")
     rig.host.vfs[1] = replace(rig.host.vfs[1], vlan=7)
-    with pytest.raises(ConflictError, match="somebody has changed this since"):
+    with pytest.raises(ConflictError, match="another program has changed this since"):
         rig.records.rollback()
     assert rig.host.vfs[1].vlan == 7
     assert rig.records.all()[0].status is Status.COMMITTED, "nothing was begun, so nothing is unfinished"

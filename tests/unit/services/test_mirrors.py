@@ -162,7 +162,7 @@ def test_a_mac_that_lives_outside_is_refused_even_when_forced(rig: Rig, known_fr
         rig.host.outside[MacAddress.parse(mac)] = "neighbour 10.0.0.1"
     else:
         rig.host.vfs[3] = replace(rig.host.vfs[3], mac="52:54:00:00:00:01")
-    with pytest.raises(GuardRefused, match="belongs to somebody outside"):
+    with pytest.raises(GuardRefused, match="belongs to a host outside"):
         rig.add("p2p1/3", "p2p1/2", forced=frozenset({"foreign-mac"}))
 
 
@@ -246,7 +246,7 @@ def test_prove_again_and_drift(rig: Rig) -> None:
     assert found.evidence == (f"02:00:00:00:00:07 now, virtfn had set {SOURCE_MAC}",)
     with pytest.raises(ProofFailed, match="does not hold"):
         rig.mirrors.prove("1")
-    with pytest.raises(ConflictError, match="somebody has changed this since"):
+    with pytest.raises(ConflictError, match="another program has changed this since"):
         rig.mirrors.remove("1")
     assert rig.host.vfs[2].mac == "02:00:00:00:00:07", "what somebody else wrote is not overwritten"
     rig.host.vfs[2] = replace(rig.host.vfs[2], mac=SOURCE_MAC)

@@ -73,7 +73,7 @@ def _size() -> tuple[int, int]:
 
 @contextlib.contextmanager
 def _raw(terminal: bool) -> Iterator[None]:
-    """The terminal hands every key through, and is as before at the end, whatever happens."""
+    """The terminal passes every key through, and is always restored at the end."""
     if not terminal or not os.isatty(0):
         yield
         return

@@ -133,7 +133,7 @@ def lock_of(run: Path) -> Path:
 
 
 def clean(run: Path) -> None:
-    """Remove a machine's folder; end its QEMU first if nobody can be using it any more. Raises LabError if one is."""
+    """Remove a machine's folder; end its QEMU first if it cannot be in use any more. Raises LabError if one is."""
     record = read(run)
     if record and record.alive:
         raise LabError(

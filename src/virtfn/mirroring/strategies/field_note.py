@@ -38,7 +38,7 @@ class FieldNote:
         if context.copy.netdev is None:
             yield CANNOT.at(pair, f"its first step is done in the guest of {label}, out of reach from here")
         if context.copy.trust is True:
-            yield CANNOT.at(pair, f"{label} is trusted: its guest would change the filter by itself")
+            yield CANNOT.at(pair, f"{label} is trusted: its guest can change the filter")
         if mac and (owner := owner_of(context, mac.neighbour(-1))):
             yield CANNOT.at(pair, f"its last step would give {label} {mac.neighbour(-1)}, which {owner} has")
 
@@ -82,7 +82,7 @@ class FieldNote:
         return (len(plan.steps) - 2,)
 
     def health(self, observed: ObservedMirror) -> MirrorStatus:
-        """Nothing beyond what every mirror is asked: whether the values are those that were left."""
+        """Nothing beyond the checks of every mirror."""
         return HEALTHY
 
 

@@ -73,7 +73,7 @@ def _vlan(context: MirrorContext) -> Iterator[Finding]:
 
 
 def owner_of(context: MirrorContext, mac: MacAddress) -> str:
-    """Who is known to have this MAC, "" for nobody."""
+    """The known owner of this MAC, "" for none."""
     for vf in context.pf.vfs:
         if mac in (vf.mac, vf.netdev.mac if vf.netdev else None):
             return f"{context.pf.label}/{vf.index}"

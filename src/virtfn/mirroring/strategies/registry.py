@@ -32,7 +32,7 @@ class Strategy(Protocol):
         """The step numbers after which frames are looked at."""
 
     def health(self, observed: ObservedMirror) -> MirrorStatus:
-        """What the two VFs show of a mirror that it made, beyond what every mirror is asked."""
+        """The status of its mirror from the two VFs, beyond the checks of every mirror."""
 
 
 UNKNOWN_DRIVER = FindingKind(
@@ -42,7 +42,7 @@ UNKNOWN_DRIVER = FindingKind(
     "name a strategy to try it; the frames will judge it",
 )
 BY_NAME_ONLY = FindingKind(
-    "by-name-only", Severity.INFO, "The strategy is tried only where it is asked for by name.", "name it to try it"
+    "by-name-only", Severity.INFO, "The strategy is tried only if you request it by name.", "name it to try it"
 )
 
 STRATEGIES: dict[str, Strategy] = {one.name: one for one in (TwinMac(), FieldNote())}
@@ -51,7 +51,7 @@ UNASKED = (TwinMac.name,)
 
 
 def judge_all(context: MirrorContext) -> tuple[tuple[Attempt, ...], tuple[Rejection, ...]]:
-    """The strategies to try, best first, and all others with the reason. One that is asked for is the only one tried.
+    """The strategies to try, best first, and all others with the reason. A requested one is the only one tried.
 
     A refusal that ``forced`` names does not count.
     """
@@ -67,7 +67,7 @@ def judge_all(context: MirrorContext) -> tuple[tuple[Attempt, ...], tuple[Reject
             plan = strategy.plan(context)
             attempts.append(Attempt(name, plan, strategy.cost, strategy.waypoints(plan)))
     if not wanted:
-        what = "it is tried only where it is asked for by name"
+        what = "it is tried only if you request it by name"
         others = (name for name in STRATEGIES if name not in names)
         rejections += [Rejection(name, (BY_NAME_ONLY.at(context.pair, what),)) for name in others]
     return tuple(attempts), tuple(rejections)

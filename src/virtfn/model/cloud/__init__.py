@@ -1,6 +1,6 @@
 """Flat SR-IOV networks, direct ports and servers of a cloud, as a spec declares them.
 
-UNSET leaves a thing to the cloud. What the cloud has is in ``observed``. Both meet in plain fields (``fields``), in the
+UNSET: the cloud decides. ``observed`` has the cloud's objects. Both are compared as plain fields (``fields``), in the
 normal form in which the cloud is read and written.
 """
 
@@ -13,7 +13,7 @@ from virtfn.model.plan import Target
 
 
 class Kind(StrEnum):
-    """What a cloud spec makes, in the order in which it is made; it goes the other way round."""
+    """The objects of a cloud spec, in the order of creation; deletion is in reverse."""
 
     NETWORK = "network"
     SUBNET = "subnet"
@@ -97,7 +97,7 @@ class DesiredServer:
 
 @dataclass(frozen=True)
 class DesiredCloud:
-    """What one spec declares. ``name`` marks all that is made for it: the tag ``virtfn:NAME``."""
+    """What one spec declares. ``name`` marks all its objects: the tag ``virtfn:NAME``."""
 
     name: str
     networks: tuple[DesiredNetwork, ...] = ()
@@ -105,21 +105,21 @@ class DesiredCloud:
 
     @property
     def tag(self) -> str:
-        """The mark of everything that is made for this spec."""
+        """The mark of every object of this spec."""
         return tag_of(self.name)
 
 
 def tag_of(spec: str) -> str:
-    """``virtfn:NAME``, the mark of everything that is made for the spec of this name."""
+    """``virtfn:NAME``, the mark of every object of the spec of this name."""
     return f"virtfn:{spec}"
 
 
 def cloud_target(spec: str, kind: Kind, name: str) -> Target:
-    """The target that means the object of this kind and name that bears the spec's tag."""
+    """The target for the object of this kind and name with the spec's tag."""
     return Target(kind.value, f"{spec}/{name}", f"{kind.value.replace('_', ' ')} {name}")
 
 
 def meant_by(target: Target) -> tuple[str, Kind, str]:
-    """Spec, kind and name that a target of a cloud means. Raises ValueError for another target."""
+    """Spec, kind and name of a target in a cloud. Raises ValueError for another target."""
     spec, _, name = target.id.partition("/")
     return spec, Kind(target.kind), name

@@ -1,7 +1,7 @@
-"""The fields of cloud objects in normal form: what an object is, and what may be changed about it.
+"""The fields of cloud objects in normal form: the definition of an object, and the fields that can be changed.
 
 An object is made and deleted by its ``definition``: the fields that never change, as one mapping (None: not there). Its
-other fields stand for themselves; those in ``LATER`` can be set afterwards, the rest only as the object is made.
+other fields are separate; those in ``LATER`` can be set afterwards, the rest only at creation.
 
 | kind | definition | further fields |
 |---|---|---|
@@ -12,7 +12,8 @@ other fields stand for themselves; those in ``LATER`` can be set afterwards, the
 | server | image, flavor | ports (names, in order), host, availability_zone, user_data, key_name, server_group |
 
 ``ports`` is not known of a server that does not run. MACs are in lower case, IP addresses in the form of RFC 5952;
-networks of the same spec and flavors are names, other networks and images are ids: their names may come to mean others.
+networks of the same spec and flavors are names, other networks and images are ids: their names may move to other
+objects.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -50,13 +51,13 @@ LATER: Mapping[Kind, tuple[str, ...]] = {
     Kind.SERVER: (),
 }
 CHOSEN_BY_THE_CLOUD = ("host", "availability_zone")
-"""Asked of the scheduler, which answers later; whether it did is judged once the server runs."""
+"""A request to the scheduler; whether it was fulfilled is checked once the server runs."""
 NOT_READ_BACK = (*CHOSEN_BY_THE_CLOUD, "ports", "user_data")
-"""Of a server: its ports are its own only while it runs, and user data is shown to administrators only."""
+"""Of a server: its ports are known only while it runs, and only administrators can read user data."""
 
 
 def fields_of(found: ObservedObject) -> dict[str, Value]:
-    """The fields of an object that can be declared; those that are not known are missing."""
+    """The fields of an object that can be declared; unknown ones are missing."""
     told = {name: getattr(found, name, NOT_TOLD) for name in FIELDS[found.kind]}
     return {name: _plain(value) for name, value in told.items() if not isinstance(value, Unknown)}
 
@@ -80,7 +81,7 @@ def field_of(found: ObservedObject | None, field: str) -> Value:
 
 
 def find(ours: Iterable[O], target: Target) -> O | None:
-    """The object that a target means, among those that bear its spec's tag.
+    """The object of a target, among those with its spec's tag.
 
     Raises UsageError where there are several: they cannot be distinguished.
     """
@@ -89,7 +90,7 @@ def find(ours: Iterable[O], target: Target) -> O | None:
     if len(found) > 1:
         ids = ", ".join(sorted(one.id for one in found))
         raise UsageError(
-            f"there are {len(found)} of this name with our tag ({ids})",
+            f"there are {len(found)} of this name with the spec's tag ({ids})",
             where=str(target),
             hint="delete all but one of them",
         )
@@ -97,7 +98,7 @@ def find(ours: Iterable[O], target: Target) -> O | None:
 
 
 def by_object(changes: Sequence[tuple[Target, str, Value]]) -> list[tuple[Target, dict[str, Value]]]:
-    """Consecutive changes of one object together, in their order: what one call to the cloud may do at once."""
+    """Consecutive changes of one object together, in their order: one call to the cloud may make them."""
     grouped: list[tuple[Target, dict[str, Value]]] = []
     for target, field, value in changes:
         if not grouped or grouped[-1][0] != target or field in grouped[-1][1]:
@@ -107,7 +108,7 @@ def by_object(changes: Sequence[tuple[Target, str, Value]]) -> list[tuple[Target
 
 
 def by_kind(changes: Sequence[tuple[Target, str, Value]]) -> list[list[tuple[Target, dict[str, Value]]]]:
-    """The same, with consecutive objects of one kind together, each of them once: these do not need each other."""
+    """The same, with consecutive objects of one kind together, each once: these are independent."""
     grouped: list[list[tuple[Target, dict[str, Value]]]] = []
     for one in by_object(changes):
         target = one[0]
@@ -118,7 +119,7 @@ def by_kind(changes: Sequence[tuple[Target, str, Value]]) -> list[list[tuple[Tar
 
 
 def refuse_fixed(found: ObservedObject, fields: Iterable[str]) -> None:
-    """Raise UsageError where one of these fields of an object that is there can only be set as it is made."""
+    """Raise UsageError where one of these fields of an existing object can be set only at creation."""
     fixed = [name for name in fields if name not in LATER[found.kind]]
     if fixed:
         raise UsageError(f"{', '.join(fixed)} cannot be changed", where=f"{found.kind.value} {found.name}")
@@ -133,7 +134,7 @@ def _typed(value: Value) -> Any:
 
 
 def whole(fields: Mapping[str, Value]) -> dict[str, Value]:
-    """The fields with which an object is made: those of its definition beside the others."""
+    """The fields for creating an object: those of its definition, and the others."""
     definition = fields[DEFINITION]
     parts = definition if isinstance(definition, Mapping) else {}
     return {**parts, **{name: value for name, value in fields.items() if name != DEFINITION}}

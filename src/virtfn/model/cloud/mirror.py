@@ -1,4 +1,4 @@
-"""Ports of a cloud and their servers, and a mirror between two ports: what its making takes."""
+"""Ports of a cloud and their servers, and what a mirror between two ports requires."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,7 +24,7 @@ class Project:
 
 @dataclass(frozen=True)
 class PortOwner:
-    """The server that has a port. ``status`` is nova's word."""
+    """The server that has a port. ``status`` is nova's."""
 
     id: str
     name: str
@@ -83,7 +83,7 @@ class NameMatches:
 
 
 class PreparationState(StrEnum):
-    """Whether a preparation is needed yet. CHOICE: instead of the one before it, or not at all."""
+    """Whether a preparation is still needed. CHOICE: an alternative to the one before it."""
 
     DONE = "already so"
     TO_DO = "to do"
@@ -92,7 +92,7 @@ class PreparationState(StrEnum):
 
 @dataclass(frozen=True)
 class Preparation:
-    """One thing that may be set before the mirror is made: what, who may do it, why, and the commands or lines."""
+    """A setting to make before the mirror: what, who may do it, why, and the commands or lines."""
 
     what: str
     state: PreparationState
@@ -103,7 +103,7 @@ class Preparation:
 
 @dataclass(frozen=True)
 class HostSide:
-    """What to run on the compute host, what it answers today, and what works instead."""
+    """What to run on the compute host, its current result, and what works instead."""
 
     host: str
     action: Action
@@ -113,10 +113,10 @@ class HostSide:
 
 @dataclass(frozen=True)
 class CloudMirror:
-    """What was found of source and copy, and what a mirror between them takes.
+    """Source and copy, and what a mirror between them requires.
 
     ``pf`` is the PF's netdev where the agent's configuration leaves one possibility; Unknown with the reason otherwise.
-    ``warnings`` are for who is about to do it, ``notes`` say what else is known, ``lookups`` are commands that show it.
+    ``warnings`` are for the user who runs it, ``notes`` are further facts, ``lookups`` are commands that show them.
     """
 
     source: MirrorPort

@@ -1,7 +1,7 @@
-"""Objects of a cloud as they are read. What only administrators can read, or nobody, is Unknown.
+"""Observed objects of a cloud. Facts that these credentials cannot read are Unknown.
 
-Names and values are those in which a spec is compared (``fields``); the rest is what nobody declares: ``status`` is the
-service's own word, ``host`` the compute host.
+Names and values have the form of ``fields``; the rest cannot be declared: ``status`` is the service's own, ``host`` the
+compute host.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from virtfn.model.cloud import Kind
 from virtfn.model.cloud.references import References, references
 from virtfn.model.inventory import Known, Unknown
 
-NOT_TOLD = Unknown("the cloud does not tell it")
+NOT_TOLD = Unknown("the cloud does not show it")
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class ObservedSubnet:
 class ObservedPort:
     """A port; ``network`` as of a subnet. ``device_id``: the server that has it, "" for none.
 
-    ``vif_type``, ``host`` and ``pci_slot`` ("" for none) say where it is bound: to administrators only.
+    ``vif_type``, ``host`` and ``pci_slot`` ("" for none): where it is bound; only administrators can read them.
     """
 
     kind: Kind = field(default=Kind.PORT, init=False)
@@ -92,7 +92,7 @@ class ObservedServerGroup:
 
 @dataclass(frozen=True)
 class ObservedServer:
-    """A server. ``ports`` are names, in the server's order, known while it runs; ``fault`` is nova's word, "" for none.
+    """A server. ``ports`` are names, in its order, known while it runs; ``fault`` is nova's message, "" for none.
 
     ``image`` None: it boots from a volume. User data cannot be read.
     """
@@ -117,10 +117,10 @@ O = TypeVar("O", bound=ObservedObject)  # noqa: E741  # any of them
 
 @dataclass(frozen=True)
 class NicAgent:
-    """A ``NIC Switch agent`` of Neutron: whether it answers, and the physical networks that it serves.
+    """A ``NIC Switch agent`` of Neutron: whether it is alive, and the physical networks that it serves.
 
     ``pfs``: the PFs of each, from its ``physical_device_mappings``. ``vfs_in_use``: how many it sees in use, None where
-    it does not report it. ``last_seen``: when Neutron heard of it, in Neutron's words.
+    it does not report it. ``last_seen``: its last heartbeat, as Neutron writes it.
     """
 
     host: str
@@ -133,10 +133,10 @@ class NicAgent:
 
 @dataclass(frozen=True)
 class ObservedCloud:
-    """What bears one spec's tag, and what else matters to it.
+    """The objects with one spec's tag, and related objects.
 
-    ``others`` are networks without the tag, and ports without it on networks that bear it. What the cloud is made of
-    beside (agents, hosts, quotas) is in ``survey``. ``images`` and ``flavors`` are the names of these.
+    ``others``: networks without the tag, and ports without it on networks that have it. ``images`` and ``flavors``:
+    their names. Agents, hosts and quotas are in ``survey``.
     """
 
     cloud: str
@@ -147,32 +147,32 @@ class ObservedCloud:
 
     @cached_property
     def networks(self) -> References:
-        """The names of networks; a name means ours before that of others."""
+        """The names of networks; a name means a network of the spec before a foreign one."""
         ours = [one for one in self.ours if isinstance(one, ObservedNetwork)]
         return references([*ours, *self.foreign_networks()], first=(one.id for one in ours))
 
     def find(self, kind: Kind, name: str) -> ObservedObject | None:
-        """Our object of this kind and name, or None."""
+        """The spec's object of this kind and name, or None."""
         return next((one for one in self.ours if (one.kind, one.name) == (kind, name)), None)
 
     def network(self, name: str) -> ObservedNetwork | None:
-        """Our network of this name, or None."""
+        """The spec's network of this name, or None."""
         return self._first(ObservedNetwork, name)
 
     def port(self, name: str) -> ObservedPort | None:
-        """Our port of this name, or None."""
+        """The spec's port of this name, or None."""
         return self._first(ObservedPort, name)
 
     def server(self, name: str) -> ObservedServer | None:
-        """Our server of this name, or None."""
+        """The spec's server of this name, or None."""
         return self._first(ObservedServer, name)
 
     def foreign_networks(self) -> tuple[ObservedNetwork, ...]:
-        """Networks that do not bear the tag."""
+        """Networks without the tag."""
         return tuple(one for one in self.others if isinstance(one, ObservedNetwork))
 
     def foreign_ports(self) -> tuple[ObservedPort, ...]:
-        """Ports that do not bear the tag, on networks that do."""
+        """Ports without the tag, on networks that have it."""
         return tuple(one for one in self.others if isinstance(one, ObservedPort))
 
     def _first(self, kind: type[O], name: str) -> O | None:

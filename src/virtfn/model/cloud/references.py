@@ -1,7 +1,7 @@
-"""How an image, a flavor or a network can be named: by its id, or by a name that means it alone.
+"""How an image, a flavor or a network can be named: by its id, or by a unique name.
 
-Neutron and Glance let several have one name, and let a name go from one to another; names of flavors are unique.
-An id comes before a name, as with the ``openstack`` command.
+In Neutron and Glance several objects can have one name, and a name can move to another object; names of flavors are
+unique. An id comes before a name, as with the ``openstack`` command.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ class Named(Protocol):
 
     @property
     def name(self) -> str:
-        """Perhaps that of others, too; "" where it has none."""
+        """Not always unique; "" where it has none."""
 
 
 N = TypeVar("N", bound=Named)
@@ -28,14 +28,14 @@ N = TypeVar("N", bound=Named)
 
 @dataclass(frozen=True)
 class References:
-    """Names by id, of one kind. A name means those in ``first`` before all others: our own, among networks."""
+    """Names by id, of one kind. A name means an object in ``first`` before all others: the spec's own networks."""
 
     names: Mapping[str, str] = field(default_factory=dict)
     first: frozenset[str] = frozenset()
 
     @cached_property
     def _ids(self) -> Mapping[str, tuple[str, ...]]:
-        """By the name: all that it means."""
+        """All ids by the name."""
         found: dict[str, list[str]] = {}
         for one, name in sorted(self.names.items(), key=lambda item: item[0] not in self.first):
             same = found.setdefault(name, [])
@@ -44,17 +44,17 @@ class References:
         return {name: tuple(sorted(ids)) for name, ids in found.items() if name}
 
     def with_id(self, word: str) -> str | None:
-        """The id that a word is, in whatever case a UUID is written; None where it is none."""
+        """The id in a text, in any case of a UUID; None where it is none."""
         words = (word, word.lower()) if is_uuid(word) else (word,)
         return next((one for one in words if one in self.names), None)
 
     def meant(self, word: str) -> tuple[str, ...]:
-        """The ids of all that a word means: one, none, or several of this name."""
+        """The ids for a name or id: one, none, or several."""
         found = self.with_id(word)
         return self._ids.get(word, ()) if found is None else (found,)
 
     def said(self, of: str) -> str:
-        """The name of the one with this id where it means it alone, else the id."""
+        """The name of the object with this id where it is unique, else the id."""
         name = self.names.get(of, "")
         return name if self.meant(name) == (of,) else of
 
@@ -71,7 +71,7 @@ def called(found: Iterable[N], word: str) -> tuple[N, ...]:
 
 
 def is_uuid(word: str) -> bool:
-    """Whether a word may be an id of Neutron, Glance or nova; flavors have ids of any form."""
+    """Whether a text may be an id of Neutron, Glance or nova; flavors have ids of any form."""
     try:
         return str(UUID(word)) == word.lower()
     except ValueError:

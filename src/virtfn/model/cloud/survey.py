@@ -1,4 +1,4 @@
-"""What is known of a cloud beyond a spec's objects: what preflight and diagnosis read, once, not while waiting.
+"""Facts about a cloud beyond a spec's objects, for preflight and diagnosis; read once, not while waiting.
 
 Each part is Unknown with the reason where it cannot be read: most of it is for administrators only.
 """
@@ -11,7 +11,7 @@ from virtfn.model.cloud import Kind
 from virtfn.model.cloud.observed import NicAgent
 from virtfn.model.inventory import Known, Unknown
 
-NOT_ASKED = Unknown("it was not asked for")
+NOT_ASKED = Unknown("it was not read")
 QUOTAS: Mapping[Kind, str] = {
     Kind.NETWORK: "networks",
     Kind.SUBNET: "subnets",
@@ -19,7 +19,7 @@ QUOTAS: Mapping[Kind, str] = {
     Kind.SERVER_GROUP: "server_groups",
     Kind.SERVER: "servers",
 }
-"""By which quota each kind is counted."""
+"""The quota of each kind."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Allowance:
 
     @property
     def left(self) -> int | None:
-        """What may still be made; None: no limit."""
+        """How many may still be created; None: no limit."""
         return None if self.limit is None else max(self.limit - self.used, 0)
 
 
@@ -69,7 +69,7 @@ class Flavor:
 
     @property
     def beyond_its_size(self) -> Unknown | None:
-        """Why its size is not all that nova asks Placement for (PCPU for VCPU, traits, ...); None where it does."""
+        """Why nova asks Placement for more than its size (PCPU for VCPU, traits, ...); None where it does not."""
         if isinstance(self.extra_specs, Unknown):
             return Unknown(f"its extra specs are not known: {self.extra_specs.reason}")
         if self.extra_specs:
@@ -89,7 +89,7 @@ class ComputeHost:
 
 @dataclass(frozen=True)
 class Zone:
-    """An availability zone, as everybody sees it."""
+    """An availability zone, as every user sees it."""
 
     name: str
     available: bool = True
@@ -106,16 +106,16 @@ class SegmentRange:
 
 
 Uses: TypeAlias = Mapping[tuple[str, str], int]
-"""VFs and PFs in use, whoever owns them, by physical network and host."""
+"""VFs and PFs in use, of all projects, by physical network and host."""
 
 
 @dataclass(frozen=True)
 class CloudSurvey:
-    """A cloud as far as its APIs show it. ``room``: hosts with vCPUs, memory and disk for a flavor, by its name.
+    """The facts that the APIs of a cloud show. ``room``: hosts with vCPUs, memory and disk for a flavor, by its name.
 
     Where a flavor asks for more than its size, its room is Unknown. ``quota`` is by ``networks``, ``subnets``,
     ``ports``, ``servers``, ``vcpus``, ``ram_mib``, ``server_groups``; what is not known is missing. ``tried``: the
-    hosts on which nova began to build a failed server of ours, by its name; a host that is not known is "".
+    hosts on which nova began to build a failed server of the spec, by its name; an unknown host is "".
     """
 
     roles: Known[tuple[str, ...]] = NOT_ASKED
@@ -138,5 +138,5 @@ class CloudSurvey:
 
     @property
     def is_administrators(self) -> bool:
-        """Whether an administrator looked: by the default policies only they may do what is theirs."""
+        """Whether the credentials are an administrator's, by the default policies."""
         return not isinstance(self.roles, Unknown) and "admin" in self.roles

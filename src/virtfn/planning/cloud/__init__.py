@@ -1,1 +1,1 @@
-"""A cloud from a declared state: what is wanted, what is in the way, the plan, how far it is and why not. Pure."""
+"""Clouds: wanted objects, checks before the plan, the plan, readiness and diagnosis. Pure."""

@@ -1,4 +1,4 @@
-"""Which NIC Switch agents can bind a port, and why none can. Pure.
+"""Which NIC Switch agents can bind a port, or why none can. Pure.
 
 Neutron's ``sriovnicswitch`` wants an agent on the server's host that answers and has the physical network in its
 ``physical_device_mappings``, and a network that is flat or vlan (neutron, mech_sriov/mech_driver). A whole PF needs no
@@ -26,7 +26,7 @@ LIST_AGENTS = "openstack network agent list --agent-type nic --long"
 def agent_causes(
     port: DesiredPort, physical: str, agents: Iterable[NicAgent], hosts: tuple[str, ...] = ()
 ) -> Iterator[Finding]:
-    """Why no agent binds this port; nothing where one can. ``hosts``: only those count, all where it is empty."""
+    """Why no agent binds this port; nothing where one can. ``hosts``: check only these; empty: all."""
     known = [one for one in agents if not hosts or one.host in hosts]
     serving = [one for one in known if physical in one.physical_networks]
     if port.vnic_type is VnicType.DIRECT_PHYSICAL or any(one.alive for one in serving):
@@ -38,7 +38,7 @@ def agent_causes(
 
 
 def network_causes(port: DesiredPort, desired: DesiredCloud, observed: ObservedCloud) -> Iterator[Finding]:
-    """A network of others whose type (a tunnel) no agent binds; nothing where the type is not known."""
+    """A foreign network whose type (a tunnel) no agent binds; nothing where the type is not known."""
     network = other_network_of(port, desired, observed)
     kind = network.type if network else None
     if network and isinstance(kind, str) and kind not in tuple(NetworkType):
@@ -50,12 +50,12 @@ def network_causes(port: DesiredPort, desired: DesiredCloud, observed: ObservedC
 
 
 def asked_hosts(server: DesiredServer) -> tuple[str, ...]:
-    """The host that the spec names, if it does."""
+    """The host in the spec, if any."""
     return () if server.host is UNSET else (server.host,)
 
 
 def agent_line(agent: NicAgent) -> str:
-    """An agent in a line: ``agent on compute1: does not answer (last heard of ...), physnet1 on ens1f0``."""
+    """An agent in one line: ``agent on compute1: does not answer (last heard of ...), physnet1 on ens1f0``."""
     heard = f" (last heard of {agent.last_seen} UTC)" if agent.last_seen and not agent.alive else ""
     mapped = (
         f"{name} on {', '.join(agent.pfs[name])}" if agent.pfs.get(name) else name for name in agent.physical_networks

@@ -1,7 +1,7 @@
 """Maps the errors of Neutron, nova and the SDK to findings: what they mean, and how to fix it. Pure.
 
-One table, read from the top: by the service's words, by the HTTP status, by the SDK's exception. Every pattern was read
-in the answer of release 2026.2. 2025.2 says the same: `tests/cloud/test_mistakes.py` on it, and for quotas and zero
+One table, read from the top: by the service's message, the HTTP status, the SDK's exception. Every pattern was seen in
+answers of release 2026.2. 2025.2 has the same: `tests/cloud/test_mistakes.py` on it, and for quotas and zero
 disks nova 32's source.
 """
 
@@ -23,8 +23,8 @@ def _fault(id: str, meaning: str, fix: str) -> FindingKind:
 TYPE_OFF = _fault("type-off", "Neutron's type driver for this network type is off.", "add the type to type_drivers")
 PHYSICAL_NETWORK_UNKNOWN = _fault(
     "physical-network-unknown",
-    "Neutron lets no network of this type onto the physical network.",
-    "add it to flat_networks or network_vlan_ranges, or name a physical network that is there",
+    "Neutron does not allow networks of this type on the physical network.",
+    "add it to flat_networks or network_vlan_ranges, or name an existing physical network",
 )
 PHYSICAL_NETWORK_TAKEN = _fault(
     "physical-network-taken", "The physical network carries a flat network already.", "use that network, or type: vlan"
@@ -32,18 +32,18 @@ PHYSICAL_NETWORK_TAKEN = _fault(
 SEGMENT_TAKEN = _fault("segment-taken", "Another network has this VLAN.", "take another segmentation_id, or none")
 NETWORK_INCOMPLETE = _fault(
     "network-incomplete",
-    "Type, physical network and segmentation id of a network do not fit each other.",
+    "Type, physical network and segmentation id of a network do not match.",
     "declare physical_network, and leave segmentation_id out of a flat network",
 )
 NO_PROJECT_NETWORKS = _fault(
     "no-project-networks",
-    "A network was asked for without a type, and the cloud has no networks of its own choice.",
+    "A network was requested without a type, and the cloud has no default type.",
     "declare type and physical_network",
 )
 QUOTA_EXCEEDED = _fault(
     "quota-exceeded",
     "A quota of the project does not allow it.",
-    "`openstack quota show --usage` tells what is left: delete something, or ask an administrator for more",
+    "`openstack quota show --usage` shows what is left: delete something, or ask an administrator for more",
 )
 NOT_ALLOWED = _fault(
     "not-allowed", "A policy of the cloud does not allow it with these credentials.", f"leave it out, {_ADMIN}"
@@ -58,7 +58,7 @@ NOT_SIGNED_IN = _fault(
 )
 CLOUD_AWAY = _fault(
     "cloud-away",
-    "A service of the cloud does not answer, or not in time.",
+    "A service of the cloud does not answer in time.",
     "check that the cloud is up, and that its address in clouds.yaml is right",
 )
 CLOUDS_YAML = _fault(
@@ -68,10 +68,10 @@ CLOUDS_YAML = _fault(
 
 @dataclass(frozen=True)
 class _ErrorRow:
-    """What an error means. Of ``words``, ``status`` and ``exceptions`` (names of classes) one is what it is known by.
+    """One known error. It is recognised by ``words``, ``status`` or ``exceptions`` (names of classes).
 
     ``what`` and ``fix`` may use the named groups of ``words``; "": those of the kind. ``may_be_at_work``: the request
-    was sent, and may be carried out all the same.
+    was sent, and the cloud may still carry it out.
     """
 
     kind: FindingKind
@@ -84,7 +84,7 @@ class _ErrorRow:
     may_be_at_work: bool = False
 
     def finding(self, where: str, word: str, status: int) -> Finding | None:
-        """The finding, where the error is one of these."""
+        """The finding, if the error matches."""
         found = self.words.search(word) if self.words else None
         if self.words and not found:
             return None
@@ -104,14 +104,14 @@ _ROWS = (
     _words(
         r"network_type value '(?P<type>[^']+)' not supported",
         TYPE_OFF,
-        "Neutron makes no networks of type {type}: its type driver is off",
+        "Neutron has no type driver for {type}",
         "add {type} to [ml2] type_drivers " + _RESTART + ", or declare another type",
     ),
     _words(
         r"physical_network '(?P<physical>[^']+)' unknown for flat",
         PHYSICAL_NETWORK_UNKNOWN,
-        "Neutron lets no flat network onto {physical}",
-        "add {physical} to [ml2_type_flat] flat_networks " + _RESTART + ", or name a physical network that is there",
+        "Neutron does not allow a flat network on {physical}",
+        "add {physical} to [ml2_type_flat] flat_networks " + _RESTART + ", or name an existing physical network",
     ),
     _words(
         r"physical_network '(?P<physical>[^']+)' unknown for VLAN",
@@ -122,7 +122,7 @@ _ROWS = (
     _words(
         r"flat network\. Physical network (?P<physical>\S+) is in use",
         PHYSICAL_NETWORK_TAKEN,
-        "{physical} carries a flat network already, and cannot carry two",
+        "{physical} already carries a flat network, and cannot carry two",
         "`openstack network list --long --provider-physical-network {physical}` names it (to an administrator): "
         "use it by its name, or another physical network, or type: vlan",
     ),
@@ -141,7 +141,7 @@ _ROWS = (
     _words(
         r"No (?:project|tenant) network is available",
         NO_PROJECT_NETWORKS,
-        "it was asked for without type and physical network, and this cloud has no networks of its own choice",
+        "it was requested without type and physical network, and this cloud has no default type",
         "declare type and physical_network ([ml2] tenant_network_types is empty, or its segments are used up)",
     ),
     _words(r"Quota exceeded|Quota limit exceeded|OverQuota", QUOTA_EXCEEDED, "the project's quota does not allow it"),
@@ -149,27 +149,27 @@ _ROWS = (
         r"binding:profile\S* is disallowed by policy",
         NOT_ALLOWED,
         "binding:profile is for OpenStack's services only, not even for administrators (role service)",
-        "leave it out: nova fills it as it gives the VF",
+        "leave it out: nova fills it when it assigns the VF",
         CloudDenied,
     ),
     _words(
         r"create_network:provider:\S+.*is disallowed by policy",
         NOT_ALLOWED,
-        "these credentials may not choose type and physical network of a network: that is for administrators",
-        "let an administrator make the network, shared or in this project, and leave it out of networks:; " + _ADMIN,
+        "these credentials may not set type and physical network of a network: only administrators may",
+        "let an administrator create the network, shared or in this project, and leave it out of networks:; " + _ADMIN,
         CloudDenied,
     ),
     _words(
         r"\(?rule:(?P<rule>[\w:]+)\S* is disallowed by policy",
         NOT_ALLOWED,
-        "policy {rule} does not let these credentials do it",
+        "policy {rule} does not allow this for these credentials",
         "leave it out of the spec, " + _ADMIN,
         CloudDenied,
     ),
     _words(
         r"Policy doesn't allow (?P<rule>\S+) to be performed",
         NOT_ALLOWED,
-        "policy {rule} does not let these credentials do it",
+        "policy {rule} does not allow this for these credentials",
         "leave it out of the spec, " + _ADMIN,
         CloudDenied,
     ),
@@ -219,7 +219,7 @@ _ROWS = (
 
 
 def api_error(where: str, word: str, status: int = 0, exceptions: Collection[str] = ()) -> CloudError:
-    """The error for what a service or the SDK said of ``where``, with the finding that it means, if it is known.
+    """The error for the message of a service or the SDK about ``where``, with the matching finding, if any.
 
     ``exceptions``: the names of the SDK's exception and its bases; "NeverSent" where no connection came about.
     """

@@ -1,6 +1,6 @@
-"""The kinds of causes for which a server of a cloud does not start; agents, preflight and diagnosis find them.
+"""The kinds of causes why a server of a cloud does not start; found by agents, preflight and diagnosis.
 
-Before a plan runs they are warnings, as what they say may have changed by the time nova asks.
+Before a plan runs they are warnings, as the state may change before nova schedules.
 """
 
 from collections.abc import Iterable
@@ -72,12 +72,12 @@ VF_NOT_SEEN = _cause(
 
 
 def about(subject: str, found: Iterable[Finding]) -> list[Finding]:
-    """The findings with this subject, where they have none."""
+    """The findings, with this subject where they have none."""
     return [one if one.subject else replace(one, subject=subject) for one in found]
 
 
 def merged(found: Iterable[Finding]) -> tuple[Finding, ...]:
-    """What several objects have in common once, with all subjects and all evidence."""
+    """Equal findings of several objects merged into one, with all subjects and all evidence."""
     first: dict[tuple[str, str], Finding] = {}
     for one in found:
         known = first.setdefault((one.id, one.what), one)

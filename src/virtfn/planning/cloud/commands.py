@@ -36,7 +36,7 @@ _NOUNS = {kind: kind.value.replace("_", " ") for kind in Kind}
 
 
 def create_command(spec: str, kind: Kind, name: str, fields: Mapping[str, Value]) -> str:
-    """The command that makes the object with these fields (those of its definition among them)."""
+    """The command that creates the object with these fields (its definition included)."""
     words = ["openstack", *_version(kind, fields), *_NOUNS[kind].split(), "create"]
     words += [word for field, value in fields.items() for word in _option(spec, kind, field, value)]
     words += [*_mark(spec, kind), cloud_name(spec, kind, name)]
@@ -46,14 +46,14 @@ def create_command(spec: str, kind: Kind, name: str, fields: Mapping[str, Value]
 
 
 def change_command(found: ObservedObject, field: str, value: Value) -> str:
-    """The command that sets one field of an object that is there: by its id, as others may have its name."""
+    """The command that sets one field of an existing object, by its id, as the name may be ambiguous."""
     first = {"pools": ["--no-allocation-pool"], "dns": ["--no-dns-nameservers"]}.get(field, [])
     options = list(_option("", found.kind, field, value))
     return shlex.join(["openstack", *_NOUNS[found.kind].split(), "set", *first, *options, found.id])
 
 
 def delete_command(kind: Kind, word: str) -> str:
-    """The command that deletes the object with this id, or name, and returns when it is gone."""
+    """The command that deletes the object with this id or name and waits until it is gone."""
     wait = ["--wait"] if kind is Kind.SERVER else []
     return shlex.join(["openstack", *_NOUNS[kind].split(), "delete", *wait, word])
 

@@ -1,4 +1,4 @@
-"""A mirror between two ports of a cloud: which ports are meant, what refuses it, and what making it takes. Pure.
+"""A mirror between two ports of a cloud: finds the ports, checks the guards, lists what it requires. Pure.
 
 Facts: Neutron's SR-IOV agent (plugins/ml2/drivers/mech_sriov/agent) sets a VF's spoof check from its port's port
 security at each port update and at its own start, and knows a VF by its MAC together with its PCI address. Who may turn
@@ -29,7 +29,7 @@ from virtfn.model.mirror import OTHER_PF, SAME_VF
 _DIRECT = "direct"
 _ON_A_NIC = ("direct", "macvtap", "direct-physical")
 _NO_VF = {
-    "macvtap": "its VM has a macvtap on the VF, and that takes in frames for its own MAC only",
+    "macvtap": "its VM has a macvtap on the VF, which accepts frames for its own MAC only",
     "direct-physical": "its VM has the whole PF: there is no VF to mirror",
 }
 
@@ -61,13 +61,13 @@ OTHER_PHYSNET = _guard(
 )
 OTHER_PROJECT = _guard(
     "other-project",
-    "Not one project owns both ports and both servers: what is sent to the one would be read by the other.",
-    "choose ports of one project; an administrator can insist, and answers for it",
+    "Ports and servers belong to different projects: one would read the other's traffic.",
+    "choose ports of one project; an administrator can override this, and is responsible",
 )
 
 
 def choose(word: str, named: NameMatches) -> MirrorPort:
-    """The one port that a name or an id means: a port, or the direct port of a server. Raises UsageError."""
+    """The one port for a name or an id: a port, or the direct port of a server. Raises UsageError."""
     if len(named.ports) + len(named.servers) > 1:
         raise UsageError(
             f"{len(named.ports) + len(named.servers)} things have this name",
@@ -80,19 +80,19 @@ def choose(word: str, named: NameMatches) -> MirrorPort:
         raise UsageError(
             "there is no such server or port",
             where=word,
-            hint="name a server, a port, SERVER:PORT, or an id; an ordinary user sees those of its own project only",
+            hint="name a server, a port, SERVER:PORT, or an id; ordinary users see only their own project",
         )
     ((server, ports),) = named.servers
     return _port_of(server, ports)
 
 
 def of_server(named: NameMatches, port: str) -> NameMatches:
-    """Of these servers, their ports of this name or id: what SERVER:PORT means."""
+    """The ports of these servers with this name or id, for SERVER:PORT."""
     return NameMatches(tuple(one for _, ports in named.servers for one in ports if port in (one.name, one.id)))
 
 
 def guard_findings(source: MirrorPort, copy: MirrorPort, *, as_admin: bool) -> tuple[Finding, ...]:
-    """All that refuses a mirror of ``source`` to ``copy``; ``as_admin`` allows two projects."""
+    """All findings that refuse a mirror of ``source`` to ``copy``; ``as_admin`` allows two projects."""
     found = [*_by_itself(source), *(_by_itself(copy) if copy.id != source.id else ()), *_together(source, copy)]
     if not as_admin:
         found += _two_projects(source, copy)
@@ -102,7 +102,7 @@ def guard_findings(source: MirrorPort, copy: MirrorPort, *, as_admin: bool) -> t
 def plan_mirror(
     source: MirrorPort, copy: MirrorPort, agents: Known[tuple[NicAgent, ...]], *, as_admin: bool = False
 ) -> CloudMirror:
-    """What a mirror takes, of two ports that no guard refuses."""
+    """What a mirror of two ports requires, once no guard refuses it."""
     host, network = str(source.host), _physical_network(source) or ""
     pf = _pf(host, network, agents)
     return CloudMirror(
@@ -142,7 +142,7 @@ def _port_of(server: PortOwner, ports: tuple[MirrorPort, ...]) -> MirrorPort:
 
 
 def _by_itself(port: MirrorPort) -> Iterator[Finding]:
-    """What refuses any mirror of this port."""
+    """Findings that refuse any mirror of this port."""
     label = port.label
     if port.vnic_type != _DIRECT:
         why = _NO_VF.get(port.vnic_type, "it has no VF")
@@ -159,7 +159,7 @@ def _by_itself(port: MirrorPort) -> Iterator[Finding]:
 
 
 def _together(source: MirrorPort, copy: MirrorPort) -> Iterator[Finding]:
-    """What refuses a mirror of these two; what is not known of one port is a finding of that port."""
+    """Findings that refuse a mirror of these two; unknown facts are findings of the single ports."""
     if source.id == copy.id:
         yield SAME_PORT.at(source.label, f"source and copy are one port, {source.label}")
         return
@@ -211,7 +211,7 @@ def _told_apart(project: Project, owners: list[tuple[str, Project]]) -> str:
 
 
 def _physical_network(port: MirrorPort) -> str | None:
-    """The one that nova found the VF under, else its network's; None where neither is known."""
+    """The physical network under which nova found the VF, else its network's; None where neither is known."""
     for known in (port.physical_network, port.network.physical_network):
         if isinstance(known, str) and known:
             return known
@@ -219,7 +219,7 @@ def _physical_network(port: MirrorPort) -> str | None:
 
 
 def _pf(host: str, network: str, agents: Known[tuple[NicAgent, ...]]) -> Known[str]:
-    """The PF of the VFs, where the agent's configuration leaves one possibility only."""
+    """The PF of the VFs, where the agent's configuration allows only one."""
     if isinstance(agents, Unknown):
         return Unknown(f"the netdevs of Neutron's agents are not known: {agents.reason}")
     agent = next((one for one in agents if one.host == host), None)
@@ -242,8 +242,8 @@ def _preparations(copy: MirrorPort, host: str, pf: Known[str]) -> Iterator[Prepa
         PreparationState.DONE if off else PreparationState.TO_DO,
         f"an administrator, or the owner of network {copy.network.name} ({copy.network.project})",
         "while the VF has its port's own MAC, Neutron's agent sets its spoof check from this, at each port update and "
-        "at its own start: one that was turned off on the host alone is on again. Needed if the copy's guest must "
-        "send; a copy that only listens does without it. The port's security groups go, too; they never applied to VFs",
+        "at its own start: a check that was turned off only on the host is then on again. Needed only if the copy's "
+        "guest must send. It also removes the port's security groups, which never applied to VFs",
         ()
         if off
         else (shlex.join(["openstack", "port", "set", "--no-security-group", "--disable-port-security", copy.id]),),
@@ -255,8 +255,8 @@ def _preparations(copy: MirrorPort, host: str, pf: Known[str]) -> Iterator[Prepa
         f"the VF of {copy.label} excluded from the agent",
         PreparationState.CHOICE,
         f"root on {host}",
-        "the agent then leaves this VF alone, and no longer reports its port up or down. Add it to what is "
-        "there, restart the agent, and take it out again afterwards",
+        "the agent then ignores this VF, and no longer reports its port up or down. Add it to the existing "
+        "value, restart the agent, and remove it afterwards",
         ("[sriov_nic]", f"exclude_devices = {netdev}:{copy.pci_slot}"),
     )
 
@@ -269,8 +269,8 @@ def _host_side(source: MirrorPort, copy: MirrorPort, host: str, pf: Known[str]) 
         "VMs hold both VFs through vfio, so no probe frame can be captured there: what they receive is counted, where "
         "the NIC's driver has counters of it; elsewhere the mirror is refused (`no-meter`), and nothing is changed",
         (
-            f"VFs of {netdev} with a netdev on {host} or in a network namespace, a container's for example: between "
-            "those the mirror is made and proven",
+            f"VFs of {netdev} with a netdev on {host} or in a network namespace, for example a container's: between "
+            "those the mirror can be made and proven",
             f"by hand, not proven, and not undone automatically: `ip link set dev {netdev} vf N mac {source.mac}`, "
             f"where N is the index of VF {copy.pci_slot}; undo it with mac {copy.mac}. Whether that mirrors depends on "
             "the NIC: docs/reference/drivers.md",
@@ -298,7 +298,7 @@ def _notes(source: MirrorPort, copy: MirrorPort, host: str, agents: Known[tuple[
         elif port.owner.status != "ACTIVE":
             yield f"server {port.owner.name} is {port.owner.status}: its start sets the VF's MAC again"
     if copy.trusted is True:
-        yield f"{copy.label} is trusted: the mirror takes trust from its VF, nova gives it again when the server starts"
+        yield f"{copy.label} is trusted: the mirror turns trust off, and nova turns it on again when the server starts"
     yield (
         f"while the mirror exists, the agent does not know the VF of {copy.label}: Neutron shows that port DOWN, and "
         "its server loses its own traffic, until the mirror is removed"

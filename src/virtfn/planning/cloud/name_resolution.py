@@ -1,7 +1,7 @@
 """Names of a spec as the ids and names in which a cloud is read, and ids as names for display. Pure.
 
-Names of others' networks and of images may come to mean others at any time: they are turned into ids before anything is
-planned, and back only for being read.
+Names of foreign networks and of images can move to other objects at any time: they become ids before planning, and
+names again only for display.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -18,10 +18,10 @@ _SHOWN = 4
 
 
 def settled(desired: DesiredCloud, observed: ObservedCloud) -> DesiredCloud:
-    """The same with its images, flavors and networks in normal form (``model/cloud/fields``).
+    """The spec with its images, flavors and networks in normal form (``model/cloud/fields``).
 
-    What means nothing, or several, stays as it is. A server that is there keeps its image where the spec names one: the
-    name may have gone to a newer image since. A port that is to be made on a network without subnets has no address.
+    Unknown and ambiguous names stay. An existing server keeps its image if the spec has a name: the name may have moved
+    to a newer image. A new port on a network without subnets has no address.
     """
     own = {network.name for network in desired.networks}
     bare = bare_networks(desired, observed)
@@ -29,9 +29,9 @@ def settled(desired: DesiredCloud, observed: ObservedCloud) -> DesiredCloud:
 
 
 def kept(desired: DesiredCloud, observed: ObservedCloud) -> Iterator[str]:
-    """Servers that are there with another image than the spec's name for it means now, in a line for all alike.
+    """Existing servers whose image differs from what the spec's name means now; one line for equal ones.
 
-    And those whose flavor is gone, where the spec's word for it means none either.
+    Also servers whose flavor was deleted, if the spec's name also finds none.
     """
     alike: dict[str, list[str]] = {}
     for server in desired.servers:
@@ -54,12 +54,12 @@ def kept(desired: DesiredCloud, observed: ObservedCloud) -> Iterator[str]:
 
 
 def meant_by_id(every: Iterable[Mapping[str, Value]]) -> set[str]:
-    """The images and networks among the fields of these objects."""
+    """The images and networks in the fields of these objects."""
     return {str(fields[name]) for fields in every for name in ("image", "network") if fields.get(name)}
 
 
 def spoken(observed: ObservedCloud, ids: Collection[str]) -> Mapping[str, str]:
-    """The names of images and networks with these ids, where a name means one alone."""
+    """The names of images and networks with these ids, where the name is unique."""
     known = (observed.images, observed.networks)
     return {one: names.said(one) for names in known for one in sorted(ids) if names.said(one) != one}
 
@@ -77,7 +77,7 @@ def _server(
 
 
 def _is_a_name(word: str, observed: ObservedCloud) -> bool:
-    """Whether a spec's word for an image is not an id, of one that Glance does not list either."""
+    """Whether a spec's text for an image is a name, and not the id of an image that Glance does not list."""
     return observed.images.with_id(word) is None and not is_uuid(word)
 
 

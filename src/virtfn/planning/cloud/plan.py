@@ -1,7 +1,7 @@
-"""From a desired cloud and an observed one to the ordered plan that makes it so, or takes it away. Pure.
+"""From a desired and an observed cloud to the ordered plan that creates or deletes it. Pure.
 
-What is made bears the spec's tag, and only what bears it is ever changed or deleted. An object is made in one go: its
-definition first, its other fields FRESH behind it. What is deleted is gone for good: no plan brings a disk back.
+Created objects get the spec's tag, and only objects with it are changed or deleted. An object is created in one call:
+its definition first, its other fields FRESH behind it. Deletion is final: no plan restores a disk.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -36,23 +36,23 @@ NOT_THERE = FindingKind(
 )
 _BY_ID = ("image", "network")
 _NOTES = {
-    (Kind.NETWORK, "port_security"): "ports that are there keep theirs; new ones get this",
+    (Kind.NETWORK, "port_security"): "existing ports keep theirs; new ones get this",
     (Kind.NETWORK, "mtu"): "servers that run learn it when their port is recreated, or by DHCP",
 }
 _GO_WITH_THE_NETWORK = ("network:dhcp", "network:distributed", "network:floatingip_agent_gateway")
-"""Owners whose ports Neutron deletes by itself; a router's interface it does not (neutron/common/_constants.py)."""
+"""Owners whose ports Neutron deletes automatically; a router's interface it does not (neutron/common/_constants.py)."""
 
 
 def plan_up(
     desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey, *, now: ObservedCloud | None = None
 ) -> Plan:
-    """What makes the cloud as declared; empty where it is.
+    """The plan that makes the cloud as declared; empty where it already is.
 
-    ``observed`` is what the plan starts from; ``now`` is what there is while that is not so yet, as an interrupted run
-    is rolled back first: quotas still count what it made.
+    ``observed``: the state that the plan starts from. ``now``: the current state, if an interrupted run is rolled back
+    first; quotas still count its objects.
 
-    Raises SpecError with all that the spec names and the cloud has not; ConflictError with all that is there and
-    differs in what cannot be changed; GuardRefused where a quota does not leave enough.
+    Raises SpecError with all names that the cloud does not have; ConflictError with all differences in fields that
+    cannot be changed; GuardRefused where a quota is too small.
     """
     check_against(desired, observed, survey)
     wanted = wanted_objects(desired)
@@ -69,7 +69,7 @@ def steps_up(desired: DesiredCloud, observed: ObservedCloud) -> list[Step]:
 
 
 def once_restored(observed: ObservedCloud, values: Iterable[tuple[Target, str, Value]]) -> ObservedCloud:
-    """What there will be once these fields have been restored; an object whose definition is None is gone."""
+    """The cloud after these fields are restored; an object whose definition is None is gone."""
     fields: dict[tuple[Kind, str], dict[str, Value]] = {}
     for target, field, value in values:
         _, kind, name = meant_by(target)
@@ -80,7 +80,7 @@ def once_restored(observed: ObservedCloud, values: Iterable[tuple[Target, str, V
 
 
 def plan_down(spec: str, observed: ObservedCloud) -> Plan:
-    """What deletes everything that bears the tag of the spec of this name, but what others use; the notes name that."""
+    """The plan that deletes every object with this spec's tag, except those in use by others, which the notes name."""
     kept = {port.network: port for port in observed.foreign_ports() if _blocks(port)}
     notes = [
         f"network {name} stays, and its subnets: port {port.name or port.id} on it is not ours"
@@ -113,7 +113,7 @@ def differences(desired: DesiredCloud, observed: ObservedCloud) -> tuple[Finding
 
 
 def _subject(action: CloudAction, spec: str, steps: Sequence[Step], observed: ObservedCloud) -> CloudSubject:
-    """The spec, with the names of what the steps give by id."""
+    """The spec, with the names of ids in the steps."""
     values = (value for step in steps for value in (step.before, step.after) if isinstance(value, Mapping))
     return CloudSubject(action, spec, dict(spoken(observed, meant_by_id(values))))
 
@@ -163,7 +163,7 @@ def _is_given_by_the_pf(one: WantedObject, field: str) -> bool:
 def _changed(one: WantedObject, found: ObservedObject) -> Iterator[tuple[str, Value, Value]]:
     """The named fields that differ: field, value there, value declared.
 
-    What the cloud does not tell, or has not decided, is not compared.
+    Values that the cloud does not show, or has not chosen yet, are not compared.
     """
     there = fields_of(found)
     for field, value in one.fields.items():
@@ -185,9 +185,9 @@ def _refuse_unchangeable(wanted: tuple[WantedObject, ...], observed: ObservedClo
                 faults.append((one.where, what))
     if faults:
         raise ConflictError(
-            "what is there differs in what cannot be changed: " + "; ".join(text for _, text in faults),
+            "existing objects differ in fields that cannot be changed: " + "; ".join(text for _, text in faults),
             where=faults[0][0],
-            hint="delete it and create it again, or change the spec back",
+            hint="delete and create them again, or revert the spec",
             actions=(Action(UseCase.CLOUD_DOWN), Action(UseCase.CLOUD_UP)),
         )
 
@@ -198,7 +198,7 @@ def _in_words(fields: Mapping[str, Value], observed: ObservedCloud) -> dict[str,
 
 
 def _said(field: str, value: Value, observed: ObservedCloud) -> str:
-    """As the spec would have it: ``none``, and images and networks by their names."""
+    """As in a spec: ``none``, and images and networks by their names."""
     known = {"image": observed.images, "network": observed.networks}.get(field)
     if value is None:
         return "none"
@@ -226,7 +226,7 @@ def _deletion(spec: str, one: ObservedObject) -> Step:
         DEFINITION,
         definition_of(one.kind, fields_of(one)),
         None,
-        f"it bears our tag {tag_of(spec)}",
+        f"it has the spec's tag {tag_of(spec)}",
         Impact.PARTY if server else Impact.NOBODY,
         "it stops, and its disk is lost" if server else "",
         command=delete_command(one.kind, one.id),

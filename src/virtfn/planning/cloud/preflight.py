@@ -1,7 +1,7 @@
-"""What can be known of a plan before anything is made: what refuses it, what may fail, and what is not known. Pure.
+"""Checks of a plan before anything is created: refusals, warnings, and what is not known. Pure.
 
-What is certain to fail refuses the plan. What may have changed by the time nova asks (an agent that comes back, a VF
-that is freed) is a warning. What no API shows is listed once, not guessed.
+A certain failure refuses the plan. A state that may change before nova schedules (a dead agent, no free VF) is a
+warning. Facts that no API shows are listed once, not guessed.
 """
 
 from collections import Counter
@@ -60,7 +60,7 @@ _WORDS = {"vcpus": "vCPUs", "ram_mib": "MiB of memory", "server_groups": "server
 
 
 def check_quota(wanted: Sequence[WantedObject], observed: ObservedCloud, survey: CloudSurvey) -> None:
-    """Raise GuardRefused where what is to be made is more than a quota of the project leaves; all at once."""
+    """Raise GuardRefused where the new objects exceed a quota of the project; all at once."""
     needed = _needed(wanted, observed, survey)
     short = [
         QUOTA.at(
@@ -80,7 +80,7 @@ def check_quota(wanted: Sequence[WantedObject], observed: ObservedCloud, survey:
 
 
 def doubts(desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey) -> tuple[Finding, ...]:
-    """What will keep servers of the spec from starting, if it is still so by then; as warnings."""
+    """Warnings: what will prevent servers of the spec from starting, unless it changes first."""
     found = (
         replace(one, severity=Severity.WARNING)
         for server in _to_make(desired, observed)
@@ -115,7 +115,7 @@ def left_alone(desired: DesiredCloud, observed: ObservedCloud) -> tuple[Finding,
 
 
 def _stray(subject: str) -> Finding:
-    what = f"{subject} bears our tag but is not in the spec: it stays until the spec is taken down"
+    what = f"{subject} has the spec's tag but is not in the spec: it stays until the spec is deleted"
     return STRAY.at(subject, what, actions=(Action(UseCase.CLOUD_DOWN),))
 
 
@@ -170,7 +170,7 @@ def _untold_by_any_api(
         yield NOT_KNOWN.at(
             f"network {one.name}",
             f"not known beforehand: whether {is_on}{physical} may carry {kind} networks "
-            f"(no API tells; Neutron says so when it makes network {one.name})",
+            f"(no API tells; Neutron reports it when it creates network {one.name})",
         )
     if any(one.kind is Kind.SERVER for one in new):
         for physical in sorted(physical_networks(desired, observed)):
@@ -180,7 +180,7 @@ def _untold_by_any_api(
 
 
 def _perhaps_not_allowed(new: Sequence[WantedObject], desired: DesiredCloud, survey: CloudSurvey) -> Iterator[Finding]:
-    """What the default policies keep for administrators; a cloud may have others, so it is no refusal."""
+    """What only administrators may do by default; a cloud may have other policies, so this does not refuse."""
     if isinstance(survey.roles, Unknown) or survey.is_administrators:
         return
     names = {one.fields["flavor"] for one in new if one.kind is Kind.SERVER}
@@ -203,7 +203,7 @@ def _perhaps_not_allowed(new: Sequence[WantedObject], desired: DesiredCloud, sur
 
 
 def _untold_here(new: Sequence[WantedObject], survey: CloudSurvey) -> Iterator[Finding]:
-    """Parts of the survey that are not known, by the reason, each reason once."""
+    """Unknown parts of the survey, grouped by the reason."""
     flavors = sorted({str(one.fields["flavor"]) for one in new if one.kind is Kind.SERVER})
     if not flavors:
         return
@@ -222,6 +222,6 @@ def _untold_here(new: Sequence[WantedObject], survey: CloudSurvey) -> Iterator[F
         if isinstance(part, Unknown):
             reasons.setdefault(part.reason, []).append(name)
     if not survey.quota:
-        reasons.setdefault("the cloud does not tell them", []).append("quotas")
+        reasons.setdefault("the cloud does not show them", []).append("quotas")
     for reason, names in reasons.items():
         yield NOT_CHECKED.at("", f"not checked: {', '.join(names)} ({reason})")

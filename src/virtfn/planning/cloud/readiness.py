@@ -1,4 +1,4 @@
-"""Whether servers run and their ports are bound to VFs, and how far each server is. Pure. ``diagnosis`` says why."""
+"""Whether servers run and their ports are bound to VFs, and each server's progress. Pure. Causes: ``diagnosis``."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Readiness:
 
 
 def readiness(desired: DesiredCloud, observed: ObservedCloud) -> Readiness:
-    """How far the servers of the spec are, with their ports. What is not known is not waited for."""
+    """The progress of the spec's servers and their ports. Unknown values are not waited for."""
     waiting: list[Finding] = []
     failed: list[Finding] = []
     for server in desired.servers:
@@ -55,7 +55,7 @@ def readiness(desired: DesiredCloud, observed: ObservedCloud) -> Readiness:
 
 
 def placement(desired: DesiredCloud, observed: ObservedCloud) -> Mapping[str, Value]:
-    """Where the servers' ports are now: what is kept in the journal as evidence."""
+    """Where the servers' ports are now, as evidence for the journal."""
     ports = {
         port.name: {
             key: value
@@ -70,7 +70,7 @@ def placement(desired: DesiredCloud, observed: ObservedCloud) -> Mapping[str, Va
 
 
 def progress(desired: DesiredCloud, observed: ObservedCloud) -> Mapping[str, str]:
-    """How far each server is, by its name: ``ACTIVE on sriov-host1, port vm-1-0 bound to 0000:3b:02.3``."""
+    """The progress of each server, by its name: ``ACTIVE on sriov-host1, port vm-1-0 bound to 0000:3b:02.3``."""
     return {
         server.name: ", ".join(
             [
@@ -99,7 +99,7 @@ def _port_progress(port: DesiredPort, observed: ObservedCloud) -> str:
 
 
 def _server_state(server: DesiredServer, observed: ObservedCloud) -> tuple[str, bool]:
-    """What is not right yet, "" where it is; and whether it will stay so."""
+    """What is not ready, "" where nothing is; and whether that is final."""
     found = observed.server(server.name)
     if found is None:
         return f"server {server.name} is not there", False
@@ -120,7 +120,7 @@ def _misplaced(server: DesiredServer, found: ObservedServer) -> str:
 
 
 def _port_state(port: DesiredPort, server: DesiredServer, observed: ObservedCloud) -> tuple[str, bool]:
-    """The same of a port. While nova still builds the server it may try another host, and bind the port there."""
+    """The same for a port. While nova still builds the server it may try another host, and bind the port there."""
     found = observed.port(port.name)
     if found is None:
         return f"port {port.name} is not there", False

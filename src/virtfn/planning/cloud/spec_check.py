@@ -1,4 +1,4 @@
-"""What a spec names and the cloud does not have, found before anything is created: the plan would fail. Pure."""
+"""Checks that the cloud has everything that a spec names, before anything is created. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -22,18 +22,18 @@ from virtfn.planning.cloud.wanted_objects import bare_networks, other_network_of
 NOT_IN_CLOUD = FindingKind(
     "spec-not-in-cloud",
     Severity.FAULT,
-    "The spec names something that the cloud does not have, does not allow, or that belongs to others.",
-    "see what there is with `openstack network|image|flavor|keypair|availability zone list`",
+    "The spec names an object that does not exist, is not allowed, or belongs to others.",
+    "list them with `openstack network|image|flavor|keypair|availability zone list`",
 )
 _SHOWN = 8
 _NEEDED = {"provider": "choose type and physical network of a network", "standard-attr-tag": "set tags, our mark"}
 _ADDRESSLESS = "ip_allocation"
-_GIVE_SUBNET = "give the network a subnet (dhcp: false and gateway: none, where nobody needs it), or see to that"
+_GIVE_SUBNET = "give the network a subnet (dhcp: false and gateway: none, if not needed), or configure that"
 _NEEDED_BY = {"port_security": "port-security", "mtu": "net-mtu-writable"}
 
 
 def check_against(desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey) -> None:
-    """Raise SpecError with all that the spec names and this cloud does not have, or that belongs to others."""
+    """Raise SpecError with all objects of the spec that this cloud does not have, or that belong to others."""
     faults = []
     for network in desired.networks:
         if observed.find(Kind.NETWORK, network.name) is None:
@@ -106,10 +106,10 @@ def _network_of_others(port: DesiredPort, own: Iterable[str], observed: Observed
 def _no_address(
     port: DesiredPort, desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey
 ) -> Iterator[str]:
-    """What nova would refuse a port without an address for.
+    """Why nova would refuse a port without an address.
 
-    It takes one only if Neutron says that it was to have none, by an extension that its service plugin segments brings;
-    and on a network without subnets only if that has no port security (nova, network/neutron.py, PortRequiresFixedIP
+    It accepts one only if Neutron marks it as such, by an extension of the service plugin segments; and on a network
+    without subnets only without port security (nova, network/neutron.py, PortRequiresFixedIP
     and SecurityGroupCannotBeApplied).
     """
     bare, is_secured = _bareness(port, desired, observed)
@@ -129,7 +129,7 @@ def _no_address(
 
 
 def _bareness(port: DesiredPort, desired: DesiredCloud, observed: ObservedCloud) -> tuple[bool, bool]:
-    """Whether a port's network has no subnets, as far as is known, and whether it has port security."""
+    """Whether a port's network has no subnets, as far as known, and whether it has port security."""
     own = next((network for network in desired.networks if network.name == port.network), None)
     found = observed.network(own.name) if own else other_network_of(port, desired, observed)
     told = found.port_security is not False if found else True
@@ -140,7 +140,7 @@ def _bareness(port: DesiredPort, desired: DesiredCloud, observed: ObservedCloud)
 
 
 def _unusable_image(server: DesiredServer, survey: CloudSurvey) -> Iterator[str]:
-    """An image that is not there for use, or asks for more than the flavor has (nova refuses both)."""
+    """An image that is not active, or requires more than the flavor has (nova refuses both)."""
     images = () if isinstance(survey.images, Unknown) else called(survey.images, server.image)
     flavors = () if isinstance(survey.flavors, Unknown) else survey.flavors
     for image in images if len(images) == 1 else ():
@@ -179,7 +179,7 @@ def _misplaced(server: DesiredServer, desired: DesiredCloud, survey: CloudSurvey
 
 
 def _names(known: Known[tuple[object, ...]]) -> Known[tuple[str, ...]]:
-    """By which things may be called: their names, or the ids of those that have none."""
+    """The names of objects, or the ids of those without a name."""
     if isinstance(known, Unknown):
         return known
     return tuple(str(getattr(one, "name", one) or getattr(one, "id", "")) for one in known)

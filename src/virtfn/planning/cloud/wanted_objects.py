@@ -1,4 +1,4 @@
-"""A desired cloud as the objects that it needs, in the order of their creation. Pure."""
+"""A desired cloud as its objects, in the order of creation. Pure."""
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,7 +32,7 @@ class WantedObject:
 
 
 def wanted_objects(desired: DesiredCloud) -> tuple[WantedObject, ...]:
-    """All objects: networks, subnets, ports, server groups, servers; what needs another comes after it."""
+    """All objects: networks, subnets, ports, server groups, servers; each after the objects that it needs."""
     return (
         *(WantedObject(Kind.NETWORK, one.name, _network(one), one.where) for one in desired.networks),
         *(
@@ -57,7 +57,7 @@ def physical_network_of(port: DesiredPort, desired: DesiredCloud, observed: Obse
 
 
 def other_network_of(port: DesiredPort, desired: DesiredCloud, observed: ObservedCloud) -> ObservedNetwork | None:
-    """The network of a port that is on none of the spec's; None where it is, or where there is no one such network."""
+    """The foreign network of a port; None where the port is on a network of the spec, or the name is not unique."""
     if any(network.name == port.network for network in desired.networks):
         return None
     meant = observed.networks.meant(port.network)
@@ -66,7 +66,7 @@ def other_network_of(port: DesiredPort, desired: DesiredCloud, observed: Observe
 
 
 def bare_networks(desired: DesiredCloud, observed: ObservedCloud) -> frozenset[str]:
-    """Those of the spec's networks that have no subnets, neither there nor in the cloud."""
+    """The spec's networks without subnets, in the spec and in the cloud."""
     return frozenset(
         network.name
         for network in desired.networks
@@ -75,7 +75,7 @@ def bare_networks(desired: DesiredCloud, observed: ObservedCloud) -> frozenset[s
 
 
 def physical_networks(desired: DesiredCloud, observed: ObservedCloud) -> frozenset[str]:
-    """Those that the ports of the spec's servers are on, as far as they are known."""
+    """The physical networks of the spec's servers, as far as known."""
     ports = (port for server in desired.servers for port in server.ports)
     return frozenset(name for port in ports if (name := physical_network_of(port, desired, observed)))
 

@@ -1,1 +1,1 @@
-"""A host from a declared state: diff, order, guards, plan. Pure."""
+"""Hosts: diff, order, guards, plan. Pure."""

@@ -1,4 +1,4 @@
-"""What a person would type to set a field, runnable as it is; and steps with these commands. Pure text; nothing is run.
+"""The equivalent commands that set a field, ready to run; and steps with these commands. Pure text.
 
 Sources: ip-link(8), ip-netns(8), devlink-dev(8), Documentation/ABI/testing/sysfs-bus-pci.
 """
@@ -23,8 +23,8 @@ _NETDEVSIM = re.compile(r"netdevsim\d+")
 def equivalent_command(kind: str, label: str, field: str, value: Value, *, device: str = "") -> str:
     """The shell command that sets ``field`` of the object to ``value``.
 
-    ``kind`` is ``pf``, ``vf`` or ``netdev``. ``label`` is what a person calls it: ``p2p1``, ``p2p1/2``, ``eth0``,
-    ``vm2:eth0``; a device address in place of the PF's name is understood too. ``device`` is the device address of
+    ``kind`` is ``pf``, ``vf`` or ``netdev``. ``label`` is its usual name: ``p2p1``, ``p2p1/2``, ``eth0``,
+    ``vm2:eth0``; a device address may replace the PF's name. ``device`` is the device address of
     the PF (``0000:01:00.0``, ``netdevsim1``) where it is known; it makes commands that need it shorter.
     "" where no command sets this field. Raises UsageError for an unknown kind or a value of the wrong form.
     """
@@ -37,12 +37,12 @@ def equivalent_command(kind: str, label: str, field: str, value: Value, *, devic
 
 
 def with_commands(plan: Plan) -> Plan:
-    """The same plan, each step with its equivalent command and the one that takes it back."""
+    """The same plan, each step with its equivalent command and the command that undoes it."""
     return replace(plan, steps=tuple(map(_with_commands, plan.steps)))
 
 
 def _with_commands(step: Step) -> Step:
-    """There is none for a value that is lost with its VF, and none that takes back what is removed with its VF.
+    """A value lost with its VF has none; a value removed with its VF has none that undoes it.
 
     Nor is there one where the value is not known yet or is lost (no driver is a value, though).
     """
@@ -101,7 +101,7 @@ def _netdev_command(label: str, field: str, value: Value) -> str:
 
 
 def _folder(pf: str, device: str) -> str:
-    """The device's folder in sysfs, by its address or else by way of its netdev."""
+    """The device's folder in sysfs, by its address or else through its netdev."""
     address = device or pf
     if _PCI.fullmatch(address):
         return f"/sys/bus/pci/devices/{address}"

@@ -1,6 +1,6 @@
-"""What differs between a desired host and an observed one: plain data, one entry per field. Pure.
+"""Differences between a desired and an observed host: plain data, one entry per field. Pure.
 
-Values are in the plain form in which the host reads and writes a field. What the spec does not name is left alone.
+Values are in the plain form in which the host reads and writes a field. Fields that the spec does not name are ignored.
 """
 
 from collections import Counter
@@ -24,7 +24,7 @@ _PF_ROWS, _VF_ROWS = in_order(PF_FIELDS.values()), in_order(VF_FIELDS.values())
 NO_VF = FindingKind(
     "spec-vfs",
     Severity.FAULT,
-    "An entry of the spec does not fit the VFs of the PF that it matches.",
+    "An entry of the spec does not match the VFs of its PF.",
     "name VFs that the PF has, or raise num_vfs",
 )
 
@@ -33,7 +33,7 @@ NO_VF = FindingKind(
 class Difference:
     """``field`` of ``target`` is ``before`` and must be ``after``.
 
-    ``exists`` is False for a VF that is not there yet; ``before`` is then None. ``where`` is the spec's entry.
+    ``exists`` is False for a VF that does not exist yet; ``before`` is then None. ``where`` is the spec's entry.
     """
 
     target: Target
@@ -53,7 +53,7 @@ class Difference:
 def diff(desired: DesiredHost, inventory: Inventory) -> tuple[Difference, ...]:
     """All differences, PF by PF in the inventory's order, the PF's own fields first, then its VFs by index.
 
-    Raises SpecError with all faults of the spec against this host (PFs that do not fit, VFs beyond the number of VFs);
+    Raises SpecError with all faults of the spec on this host (PFs that do not match, VFs beyond the number of VFs);
     CapabilityError with every named field that cannot be read, as it could be neither verified nor undone.
     """
     matches = match(desired, inventory)
@@ -67,7 +67,7 @@ def diff(desired: DesiredHost, inventory: Inventory) -> tuple[Difference, ...]:
             "cannot be read, so could not be verified or undone: "
             + "; ".join(f"{one.target} {one.field} ({one.reason})" for one in unreadable),
             where=unreadable[0].where,
-            hint="leave these fields out of the spec, or fix what keeps them from being read",
+            hint="leave these fields out of the spec, or fix the cause",
         )
     return tuple(one for one in found if isinstance(one, Difference))
 
@@ -136,9 +136,9 @@ def _compared_vf(pf: PfState, index: int, wanted: DesiredVf, where: str) -> Iter
 
 
 def _wanted(row: Field, desired: DesiredPf | DesiredVf, state: PfState | VfState | None) -> Wanted[Known[Value]]:
-    """The plain value that is wanted; UNSET: leave it alone.
+    """The wanted plain value; UNSET: do not change it.
 
-    Of several keys those that are not named keep their value in ``state``, or the fresh one where that is None.
+    With several keys, those not named keep their value in ``state``, or the fresh value where that is None.
     """
     if len(row.keys) == 1:
         want = getattr(desired, row.name)
@@ -162,5 +162,5 @@ def _difference(
 
 
 def _before_it_is_created(pf: PfState, field: str) -> Known[Value]:
-    """A VF that does not exist yet has nothing, or what can never be read where its PF has no netdev."""
+    """The value of a VF that does not exist yet: None, or Unknown where its PF has no netdev."""
     return Unknown("its PF has no netdev") if pf.name is None and field != "driver" else None

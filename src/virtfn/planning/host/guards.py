@@ -1,4 +1,4 @@
-"""What a host plan must not do unless the user insists. All guards that refuse are reported at once. Pure."""
+"""What a host plan must not do unless the user overrides it. All guards that refuse are reported at once. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,8 +23,8 @@ from virtfn.planning.host.mac_owners import MacOwner, mac_owners
 class HostDependencies:
     """What depends on this host: netdevs with a default route, those that carry an SSH connection, VFs of mirrors.
 
-    Names are netdevs of the host's own namespace; a bond's or a bridge's ports belong in, too. ``physnets``: what
-    OpenStack's services here are told.
+    Names are netdevs of the host's own namespace, with the ports of bonds and bridges. ``physnets``: the configuration
+    of OpenStack's services here.
     """
 
     default_route_netdevs: frozenset[str] = frozenset()
@@ -62,7 +62,7 @@ class GuardContext:
 
     @cached_property
     def hit(self) -> Sequence[tuple[PfState, VfState, str]]:
-        """The VFs that the plan takes away, re-binds or moves, with what it does to them."""
+        """The VFs that the plan removes, re-binds or changes, with what it does to them."""
         return tuple(_hit(self))
 
     def written(self, identity: str) -> list[Step]:
@@ -76,7 +76,7 @@ def _guard(id: str, meaning: str, fix: str) -> FindingKind:
 
 VF_IN_USE = _guard(
     "vf-in-use",
-    "The plan destroys, moves or re-binds a VF that a guest, a container or a process uses, or may use.",
+    "The plan destroys, changes or re-binds a VF that a guest, a container or a process uses, or may use.",
     "stop or detach its user first",
 )
 VF_COUNT = _guard(
@@ -122,7 +122,7 @@ _PF_WIDE = ("num_vfs", "eswitch_mode", "up", "mtu")
 
 
 def guard_findings(plan: Plan, inventory: Inventory, host_dependencies: HostDependencies) -> tuple[Finding, ...]:
-    """All that refuses the plan, in the order of ``GUARDS``. ``inventory`` is the one the plan was made from."""
+    """All findings that refuse, in the order of ``GUARDS``. ``inventory`` is the one the plan was made from."""
     context = GuardContext.of(plan, inventory, host_dependencies)
     return tuple(finding for guard in GUARDS.values() for finding in guard(context))
 
@@ -167,7 +167,7 @@ def _stops_vfs(step: Step) -> bool:
 
 
 def _why_not_known(vf: VfState) -> str | None:
-    """Why it cannot be known whether the VF is in use; None where it is known. A VF without PCI device has no user."""
+    """Why it is not known whether the VF is in use; None where it is known. A VF without PCI device has no user."""
     holder = vf.holder
     if isinstance(holder, Unknown):
         return None if isinstance(vf.pci, Unknown) else holder.reason
@@ -177,7 +177,7 @@ def _why_not_known(vf: VfState) -> str | None:
 
 
 def _user(vf: VfState) -> str:
-    """Who uses the VF; a netdev on the host itself is no user that would be cut off."""
+    """The user of the VF; a netdev on the host itself does not count."""
     is_on_host = not isinstance(vf.holder, Unknown) and vf.holder.kind is HolderKind.HOST
     return "" if is_on_host else user_of(vf)
 
@@ -188,8 +188,8 @@ def _vf_count(context: GuardContext) -> Iterator[Finding]:
         if count:
             yield VF_COUNT.at(
                 pf.label,
-                f"the plan destroys {counted(count)} of {pf.label}, all there are, whether used or not: "
-                "their PCI devices and netdevs go, and what was set up on them",
+                f"the plan destroys {counted(count)} of {pf.label}, used or not: "
+                "their PCI devices and netdevs are removed, with their configuration",
             )
 
 
@@ -233,7 +233,7 @@ def _mac_twice(context: GuardContext) -> Iterator[Finding]:
 
 
 def _reached(context: GuardContext, mac: MacAddress, owners: frozenset[str]) -> Iterator[str]:
-    """Who gets a frame for this MAC from the wire once the plan is carried out and all netdevs are up."""
+    """Who gets a frame for this MAC from the wire after the plan, with all netdevs up."""
     for pf in context.inventory.pfs:
         nic = after(nic_state(pf), context.plan.steps)
         vfs = tuple(replace(vf, up=True) for vf in nic.vfs)

@@ -1,4 +1,4 @@
-"""What setting one field means, in words: why it is set, who notices what, what drivers do with it. Pure."""
+"""The impact of setting one field, in words: the reason, who notices, what drivers do. Pure."""
 
 from virtfn.eswitch.drivers import facts_of
 from virtfn.eswitch.facts import AdminMacEffect
@@ -35,7 +35,7 @@ def _reset_note(changes: PfChanges, field: str) -> str:
 
 
 def mac_note(changes: PfChanges, vf: VfState, mac: Value) -> str:
-    """What remains to be done until a VF that is bound now uses its new MAC; "" where nothing does."""
+    """What a bound VF still needs to use its new MAC; "" where it needs nothing."""
     facts = changes.facts
     if facts is None or not facts.mac_needs_reload or not is_native(vf.driver):
         return ""
@@ -45,10 +45,10 @@ def mac_note(changes: PfChanges, vf: VfState, mac: Value) -> str:
 
 
 def user_of(vf: VfState) -> str:
-    """Who uses a VF now, in words; "" where nobody is known to.
+    """The user of a VF, in words; "" where none is known.
 
-    A netdev that is up, one that was moved to a namespace, and a process that has the VF open through vfio (or may
-    have: that could not be seen).
+    A netdev that is up, one in a namespace, or a process that has (or may have) the VF open through
+    vfio.
     """
     holder = vf.holder
     if isinstance(holder, Unknown):
@@ -67,7 +67,7 @@ def _host_user(holder: Holder) -> str:
 
 
 def remark(driver: str, field: str) -> str:
-    """One sentence on a field that did not read back as written: what this driver is known to do with it."""
+    """A sentence about a field that did not read back as written: the known behaviour of the driver."""
     facts = facts_of(driver)
     if facts is None:
         return f"nothing is known about the driver {driver}"

@@ -1,4 +1,4 @@
-"""From what a person types to the key of a PF or a VF. Pure."""
+"""From user input to the key of a PF or a VF. Pure."""
 
 import re
 from dataclasses import replace
@@ -12,14 +12,14 @@ _SHORT_PCI = re.compile(r"[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 
 
 def only(inventory: Inventory, pf: str | None) -> Inventory:
-    """The inventory with only one PF, or all of it for None. Raises UsageError that lists the PFs there are."""
+    """The inventory with only one PF, or all of it for None. Raises UsageError with a list of the PFs."""
     return replace(inventory, pfs=(find_pf(inventory, pf),)) if pf else inventory
 
 
 def find_pf(inventory: Inventory, text: str) -> PfState:
-    """The PF meant by a netdev name (``p2p1``) or a device address (``0000:01:00.0``, ``01:00.0``).
+    """The PF for a netdev name (``p2p1``) or a device address (``0000:01:00.0``, ``01:00.0``).
 
-    Raises UsageError that lists the PFs there are.
+    Raises UsageError with a list of the PFs.
     """
     wanted = f"0000:{text.lower()}" if _SHORT_PCI.fullmatch(text.lower()) else text
     for pf in inventory.pfs:
@@ -35,7 +35,7 @@ def find_pf(inventory: Inventory, text: str) -> PfState:
 
 
 def find_vf(inventory: Inventory, text: str) -> VfRef:
-    """The VF meant by ``PF/INDEX`` or by its own PCI address. Raises UsageError that says what there is."""
+    """The VF for ``PF/INDEX`` or its own PCI address. Raises UsageError with a list of the VFs."""
     if "/" in text:
         typed = VfRef.parse(text)
         pf = find_pf(inventory, typed.pf)
@@ -52,5 +52,5 @@ def find_vf(inventory: Inventory, text: str) -> VfRef:
 
 
 def device_of(kind: str, identity: str) -> str:
-    """The device address of the PF that a target of the kind ``pf`` or ``vf`` means or belongs to."""
+    """The device address of the PF of a target of the kind ``pf`` or ``vf``."""
     return VfRef.parse(identity).pf if kind == "vf" else identity

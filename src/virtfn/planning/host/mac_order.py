@@ -1,8 +1,8 @@
-"""In which order VFs get their MACs, so that no MAC is at two VFs at any moment. Pure.
+"""The order in which VFs get their MACs, so that no two VFs ever have the same MAC. Pure.
 
 Some drivers refuse a MAC that another VF has (ice from 47ebc7b02485 until it was taken out again), and on others both
-VFs would get the frames. So a VF gives its MAC up before another one takes it; where they wait for each other in a ring
-(two VFs that swap), one of them is without a MAC for a moment: all zero is taken by every driver, and lifts the MAC.
+VFs would get the frames. So a VF releases its MAC before another one gets it. In a cycle (two VFs that swap), one of
+them has no MAC for a moment: every driver accepts all zero, which removes the MAC.
 """
 
 from collections.abc import Mapping
@@ -25,14 +25,14 @@ class Move:
 
 @dataclass(frozen=True)
 class Turns(Generic[Key]):
-    """The order of the VFs, and those that give up their MAC before all else."""
+    """The order of the VFs, and those that release their MAC first."""
 
     order: tuple[Key, ...]
     parked: tuple[Key, ...]
 
 
 def take_turns(moves: Mapping[Key, Move]) -> Turns[Key]:
-    """The VFs in the order given, except where one has to wait for another to give up a MAC. One look at each VF."""
+    """The VFs in the given order, except where one must wait until another releases a MAC. Visits each VF once."""
     holders: dict[Value, list[Key]] = {}
     for key, move in moves.items():
         if move.after is not None and move.before != NO_MAC:
@@ -51,7 +51,7 @@ def _after_those_in_its_way(
     order: dict[Key, None],
     parked: list[Key],
 ) -> None:
-    """Put ``first`` into the order, and before it, one after the other, those that it has to wait for."""
+    """Put ``first`` into the order, after those that it must wait for."""
     waiting = {first: None} if first not in order else {}
     while waiting:
         key = next(reversed(waiting))

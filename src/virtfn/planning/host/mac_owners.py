@@ -1,4 +1,4 @@
-"""Who has which MAC once a plan has been carried out. Pure."""
+"""The owners of MACs after a plan. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a plan has to do to one PF: its changes, and what follows from them for its VFs. Pure."""
+"""The changes of a plan to one PF, and their consequences for its VFs. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class PfChanges:
 
     @property
     def mode_change(self) -> ModeChange:
-        """What the driver wants of the VFs for a new eswitch mode; what is not known is taken for the strictest."""
+        """What the driver requires of the VFs for a new eswitch mode; if not known, the strictest."""
         known = self.facts.mode_change if self.facts else ModeChange.NOT_KNOWN
         return ModeChange.NO_VFS if known in (ModeChange.NOT_KNOWN, ModeChange.UNSUPPORTED) else known
 
@@ -57,16 +57,16 @@ class PfChanges:
 
     @property
     def final_autoprobe(self) -> Value:
-        """Whether new VFs get a driver by themselves; None where it is not known."""
+        """Whether new VFs are bound to a driver automatically; None where it is not known."""
         return self.after("autoprobe", self.pf.autoprobe if isinstance(self.pf.autoprobe, bool) else None)
 
     def after(self, field: str, otherwise: Value) -> Value:
-        """The wanted value of a field of the PF, or what it is where it does not change."""
+        """The wanted value of a field of the PF, or the current one where it does not change."""
         return self.own[field].after if field in self.own else otherwise
 
 
 def changes_by_pf(differences: Iterable[Difference], inventory: Inventory) -> tuple[PfChanges, ...]:
-    """The differences, sorted out by PF, in the inventory's order whatever theirs is."""
+    """The differences grouped by PF, in the inventory's order."""
     own: dict[str, dict[str, Difference]] = {}
     vfs: dict[str, dict[int, dict[str, Difference]]] = {}
     for one in differences:

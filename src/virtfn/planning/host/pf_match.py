@@ -1,4 +1,4 @@
-"""Which PF each entry of a desired host means. Pure; all faults are told at once."""
+"""Which PF each entry of a desired host matches. Pure; all faults are reported at once."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,17 +26,17 @@ MANY_PFS = FindingKind(
 
 @dataclass(frozen=True)
 class Match:
-    """One entry, and one PF that it means."""
+    """One entry, and one PF that it matches."""
 
     entry: DesiredPf
     pf: PfState
 
 
 def match(desired: DesiredHost, inventory: Inventory) -> tuple[Match, ...]:
-    """Each PF that an entry means, in the order of the inventory; PFs that no entry means are left out.
+    """Each PF that an entry matches, in the order of the inventory; PFs without an entry are left out.
 
-    An entry may mean several PFs, unless it gives addresses. Raises SpecError with all problems: an entry that names
-    nothing or fits nothing, a PF that two entries mean, addresses that would be given twice.
+    An entry may match several PFs, unless it sets addresses. Raises SpecError with all problems: an entry that is
+    empty or matches nothing, a PF with two entries, addresses that would be set twice.
     """
     found = {number: _fitting(entry.match, inventory) for number, entry in enumerate(desired.pfs)}
     faults = [
@@ -54,12 +54,12 @@ def match(desired: DesiredHost, inventory: Inventory) -> tuple[Match, ...]:
 
 
 def absent(desired: DesiredHost, inventory: Inventory) -> tuple[DesiredPf, ...]:
-    """The entries that name a PF which is not there, or not yet."""
+    """The entries whose PF does not exist, or not yet."""
     return tuple(one for one in desired.pfs if one.match != PfMatch() and _unmatched(one.match, inventory))
 
 
 def fits(wanted: PfMatch, pf: PfState) -> bool:
-    """Whether all that is named fits; a fact that was not read fits nothing."""
+    """Whether all named facts match; a fact that was not read matches nothing."""
     named = [(MATCH_KEYS[name].fact, choices) for name, choices in wanted.named.items()]
     return bool(named) and all(getattr(pf, fact) in map(_plain, choices) for fact, choices in named)
 
@@ -69,7 +69,7 @@ def _plain(choice: object) -> object:
 
 
 def _unmatched(wanted: PfMatch, inventory: Inventory) -> tuple[PfMatch, ...]:
-    """The values that fit no PF: the match itself, or single values of its lists."""
+    """The values that match no PF: the match itself, or single values of its lists."""
     return tuple(one for one in wanted.singles() if not _fitting(one, inventory))
 
 
@@ -101,13 +101,13 @@ def _claimed_twice(
             first = f" at {claims[0].where}" if claims[0].where else ""
             yield MANY_PFS.at(
                 entry.where,
-                f"{pf.label} is meant by {entry.match} and by {claims[0].match}{first}",
-                fix="let one entry mean the PF",
+                f"{pf.label} is matched by {entry.match} and by {claims[0].match}{first}",
+                fix="let only one entry match the PF",
             )
 
 
 def gives_address(wanted: DesiredVf) -> bool:
-    """Whether this gives an address of its own; all zero takes one away, so any number of VFs may have that."""
+    """Whether this sets an address; all zero removes one, so any number of VFs may have it."""
     return any(is_individual(key, value) for key, value in vars(wanted).items())
 
 

@@ -1,8 +1,7 @@
 """From the differences of a host to the ordered plan that removes them. Pure and deterministic.
 
-Order: what a PF is (its VFs, its eswitch mode) for all PFs, then the VFs, at last PFs that go down. Within a VF trust
-is taken away before the MAC is set (a trusted guest may override it) and given after, and its driver comes last, when
-everything else is set.
+Order: for all PFs the number of VFs and the eswitch mode, then the VFs, last the PFs that go down. Within a VF trust
+is turned off before the MAC is set (a trusted guest may override it) and on after it; the driver is bound last.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,7 +23,7 @@ from virtfn.planning.host.vf_recreation import fresh_steps, fresh_values, losses
 
 _PF_ORDER = in_order(PF_FIELDS.values())
 _STRUCTURE = ("num_vfs", "eswitch_mode")
-"""Fields of a PF that may take its VFs away; what is written before and after them follows from the rows' turns."""
+"""Fields of a PF that may remove its VFs; the rows' turns give what is written before and after them."""
 
 
 def plan_host(differences: Iterable[Difference], inventory: Inventory) -> Plan:
@@ -74,7 +73,7 @@ def _own_steps(changes: PfChanges, rows: Iterable[Field]) -> Iterator[Step]:
 
 
 def _pf_reset(changes: PfChanges, row: Field) -> tuple[Impact, str]:
-    """Whom a reset of the PF disturbs: all VFs, unless there are none or the driver is known to spare them."""
+    """Whom a reset of the PF disturbs: all VFs, unless there are none or the driver is known not to interrupt them."""
     note = row.disturbs if changes.after(row.name, None) is not True else ""
     spared = changes.facts is not None and changes.facts.pf_down_cuts_vfs is False
     if not note or spared or not changes.count_before or changes.remade:
@@ -88,7 +87,7 @@ def _pf_reset(changes: PfChanges, row: Field) -> tuple[Impact, str]:
 
 
 def _mode_steps(changes: PfChanges) -> Iterator[Step]:
-    """The mode, with the VFs gone, unbound or left alone, as the driver's row wants it."""
+    """The eswitch mode, with the VFs removed, unbound or unchanged, as the driver's row requires."""
     if changes.remade or not changes.count_before:
         yield _own(changes, "eswitch_mode")
         return
@@ -102,7 +101,7 @@ def _mode_steps(changes: PfChanges) -> Iterator[Step]:
         changes,
         "eswitch_mode",
         Impact.BYSTANDERS,
-        f"{counted(changes.count_before)}: their frames now go by other rules",
+        f"{counted(changes.count_before)}: other rules now forward their frames",
     )
     for vf in bound:
         yield _binding(changes, vf.index, None, vf.driver, "its driver takes it again", "")
@@ -172,7 +171,7 @@ def _move(changes: PfChanges, ref: VfRef, wanted: Mapping[str, Value]) -> Move:
 
 def _parking(changes: PfChanges, ref: VfRef) -> Step:
     one = changes.vfs[ref.index]["mac"]
-    why = "another VF is to have this MAC, and that one's is wanted in turn: one of them has to let go first"
+    why = "this VF and another one swap MACs: one of them must release its MAC first"
     vf = changes.pf.vf(ref.index)
     impact, note = vf_impact(changes, user_of(vf) if vf else "", "mac")
     return Step(one.target, "mac", one.before, NO_MAC, why, impact, note, undoing=Undoing.RETRACE)

@@ -10,7 +10,7 @@ from virtfn.planning.host.impact import counted
 
 @dataclass(frozen=True)
 class PlanSummary:
-    """VFs made where there were none; PFs and VFs changed; PFs whose VFs are recreated; VFs destroyed for good.
+    """VFs created; PFs and VFs changed; PFs whose VFs are recreated; VFs destroyed for good.
 
     ``disrupted_vfs`` are the VFs of all PFs with a step that disturbs bystanders.
     """
@@ -34,7 +34,7 @@ class PlanSummary:
 
 
 def summary(plan: Plan) -> PlanSummary:
-    """The numbers of a host's plan. A field that ends as it began counts as no change."""
+    """The numbers of a host's plan. A field with the same value before and after counts as no change."""
     counts = [_count_change(plan, target) for target in _targets(plan, "num_vfs")]
     return PlanSummary(
         create=sum(after for before, after in counts if not before),

@@ -1,7 +1,7 @@
-"""VFs that are recreated: what is lost, what is put into the new ones, what rollback restores. Pure.
+"""VFs that are recreated: what is lost, what is set on the new ones, what rollback restores. Pure.
 
-Sources: drivers/pci/iov.c sriov_numvfs_store (N to M goes through 0, and that removes every VF). What a driver keeps
-of a VF goes with it; a fresh one has no MAC, no VLAN, no rates, no trust. Only the spoof check's default differs.
+Sources: drivers/pci/iov.c sriov_numvfs_store (N to M goes through 0, and that removes every VF). A driver's settings
+of a VF are lost with it; a fresh one has no MAC, no VLAN, no rates, no trust. Only the spoof check's default differs.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,7 +24,7 @@ _LOST_IN_ORDER = sorted(_ROWS, key=lambda row: (row.name != "driver", row.name =
 
 
 def losses(changes: PfChanges) -> Iterator[Step]:
-    """What goes with the VFs, as IMPLIED steps before the one that destroys them: a rollback restores it."""
+    """What is lost with the VFs, as IMPLIED steps before the one that destroys them: a rollback restores it."""
     for vf in changes.pf.vfs:
         known = _worth_keeping(changes, vf)
         for row in _LOST_IN_ORDER:
@@ -40,9 +40,9 @@ def losses(changes: PfChanges) -> Iterator[Step]:
 
 
 def fresh_values(changes: PfChanges, index: int) -> Mapping[str, Value]:
-    """What is written into VF ``index`` once it is created: what the spec names, and else what it had before.
+    """What is written to VF ``index`` after its creation: the spec's values, else its previous values.
 
-    A value that a fresh VF has anyway is left out where the driver has no way to set the field.
+    A fresh VF's default is left out where the driver cannot set the field.
     """
     vf = changes.pf.vf(index)
     wanted = {field: one.after for field, one in changes.vfs.get(index, {}).items()}
@@ -84,7 +84,7 @@ def not_restored(changes: PfChanges) -> Iterator[str]:
         if unknown:
             yield f"What {label} has as {', '.join(unknown)} could not be read, so it is lost with the VF."
         if vf.netdev and vf.holder and not isinstance(vf.holder, Unknown) and vf.holder.kind is HolderKind.NETNS:
-            yield f"{vf.netdev} of {label} goes; the new netdev appears in the host's own namespace."
+            yield f"{vf.netdev} of {label} is lost; the new netdev appears in the host's own namespace."
 
 
 _TOLD = ("mac", "vlan", "spoofchk", "trust")
@@ -121,7 +121,7 @@ def _driver_at_first(changes: PfChanges) -> Value | Unknown:
 
 
 def _needless(changes: PfChanges, field: str, value: Value) -> bool:
-    """Whether a fresh VF has this value, and the driver could not set it: nothing is to be written."""
+    """Whether a fresh VF has this value and the driver cannot set it: nothing is written."""
     if value != _at_first(changes, field):
         return False
     driver = changes.pf.driver if isinstance(changes.pf.driver, str) else None

@@ -81,7 +81,7 @@ class PortEntry(Entry):
 class ServerEntry(Entry):
     """A server, or several alike."""
 
-    name: values.ServerName = Field(description="Name of the server; with count, {n} stands for its number from 1.")
+    name: values.ServerName = Field(description="Name of the server; with count, {n} is its number from 1.")
     count: values.Count = Field(default=1, description="Number of servers.")
     image: values.Text = Field(description="Name or id of the image.")
     flavor: values.Text = Field(description="Name or id of the flavor.")

@@ -1,4 +1,4 @@
-"""One file in, one desired cloud out; or everything that is wrong with it."""
+"""Loads one file as a desired cloud, or reports all its faults."""
 
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -50,7 +50,7 @@ _WORDS = FormatWords(
 
 @dataclass
 class Drafts:
-    """The entries of a file that are right by themselves, by their place; ``doubtful``: not all of them are."""
+    """The entries of a file that are valid alone, by their place; ``doubtful``: some are not."""
 
     networks: dict[Path, NetworkEntry] = field(default_factory=dict)
     servers: dict[Path, ServerEntry] = field(default_factory=dict)
@@ -95,7 +95,7 @@ def _is_our_format(data: Any, findings: Findings) -> bool:
 
 
 def _entries(data: dict[str, Any], key: str, model: type[E], findings: Findings) -> dict[Path, E]:
-    """The entries under ``key`` that are right by themselves; faults of the others are noted."""
+    """The entries under ``key`` that are valid alone; faults of the others are noted."""
     listed = data.get(key)
     places = enumerate(listed) if isinstance(listed, list) else ()
     found = {(key, number): _checked(item, model, (key, number), findings) for number, item in places}

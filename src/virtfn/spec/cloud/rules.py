@@ -14,7 +14,7 @@ Servers = Mapping[Path, ServerEntry]
 
 
 def check(networks: Networks, servers: Servers, findings: Findings, *, doubtful: bool) -> None:
-    """Note what is wrong between the keys of these entries, each of which is right by itself.
+    """Note contradictions between the keys of these entries, each of which is valid alone.
 
     ``doubtful``: entries are missing because they are wrong; what might be about them is not noted.
     """
@@ -106,7 +106,7 @@ def _check_names(path: Path, server: ServerEntry, findings: Findings, once: _Onc
         findings.add((*path, "name"), f"{server.count} servers would have the name {server.name}", remedy, CONFLICT)
         return
     if not several and NUMBER in server.name:
-        findings.add((*path, "name"), f"{NUMBER} stands for a number, but count is not given", "add count: 2", CONFLICT)
+        findings.add((*path, "name"), f"{NUMBER} needs count, which is not given", "add count: 2", CONFLICT)
         return
     for name in _names(server):
         once.add("the name of a server", name, (*path, "name"), "give each its own name")

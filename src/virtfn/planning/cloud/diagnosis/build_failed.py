@@ -1,8 +1,8 @@
 """Why a server could not be built on the host that nova's scheduler chose. Pure.
 
-nova says why only where it tried as many hosts as [scheduler] max_attempts (3) allows: its word then ends with the last
-host's exception (nova, scheduler/utils.py). With fewer hosts it does not report whether the VF was gone, the port could
-not be bound, or the hypervisor failed, so that several causes stay possible.
+nova reports the reason only after as many hosts as [scheduler] max_attempts (3) allows: its message then ends with the
+last host's exception (nova, scheduler/utils.py). With fewer hosts it does not report whether the VF was gone, the port
+could not be bound, or the hypervisor failed, so that several causes stay possible.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,7 +31,7 @@ def is_of_a_build(fault: str) -> bool:
 
 
 def hosts_that_tried(server: DesiredServer, survey: CloudSurvey) -> tuple[str, ...]:
-    """Where nova began to build the server, as far as it is known."""
+    """The hosts where nova began to build the server, as far as known."""
     tried = survey.tried.get(server.name, ())
     return () if isinstance(tried, Unknown) else tuple(host for host in tried if host)
 
@@ -39,9 +39,9 @@ def hosts_that_tried(server: DesiredServer, survey: CloudSurvey) -> tuple[str, .
 def not_built_causes(
     server: DesiredServer, desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey
 ) -> Iterator[Finding]:
-    """What is wrong with its group, the agents or the network, and nova's last exception; else what it may have been.
+    """Faults of its group, the agents or the network, and nova's last exception; else the possible causes.
 
-    Servers of a group that begin at once pass the scheduler together: the second is then refused by the host.
+    Servers of a group that start at once pass the scheduler together: the host then refuses the second.
     """
     found = observed.server(server.name)
     fault = found.fault if found else ""
@@ -67,7 +67,7 @@ def not_built_causes(
 
 
 def _perhaps(names: Sequence[str], hosts: Sequence[str], seen: tuple[str, ...], survey: CloudSurvey) -> Finding:
-    """All that it may have been. VFs in use are no proof: no API shows how many there are."""
+    """All possible causes. VFs in use prove nothing: no API shows the total."""
     physical, there = ", ".join(names), _on(hosts)
     if isinstance(survey.agents, Unknown):
         return BINDING_FAILED.at(
@@ -92,7 +92,7 @@ def _perhaps(names: Sequence[str], hosts: Sequence[str], seen: tuple[str, ...], 
 
 
 def _is_unused(names: Sequence[str], hosts: Sequence[str], survey: CloudSurvey) -> bool:
-    """Whether no server has a VF of these physical networks on these hosts, for certain."""
+    """Whether certainly no server has a VF of these physical networks on these hosts."""
     if isinstance(survey.uses, Unknown) or not hosts or _NOT_TOLD in names:
         return False
     return not any(survey.uses.get((name, host)) for name in names for host in hosts)
@@ -114,5 +114,5 @@ def _on(hosts: Sequence[str]) -> str:
 
 
 def _on_last(hosts: Sequence[str]) -> str:
-    """Where the last exception was: of several hosts the order is not known."""
+    """Where the last exception happened: with several hosts the order is not known."""
     return _on(hosts) if len(hosts) < 2 else " on the last host that was tried"

@@ -1,8 +1,8 @@
-"""Why nova's scheduler found no host: what is known to fit is excluded, and what is left is the cause. Pure.
+"""Why nova's scheduler found no host: excludes every requirement known to be met; the rest is the cause. Pure.
 
 nova's message shows how far the scheduler came. "There are not enough hosts available" comes from its filters, which
-look at VFs, at hosts that are down and at groups. Without a reason it comes from Placement, which was asked before them
-and had no host with room for the flavor that is not disabled (nova, scheduler/manager.py; tried on release 2026.2).
+look at VFs, at hosts that are down and at groups. Without a reason it comes from Placement, which is asked before them
+and had no enabled host with room for the flavor (nova, scheduler/manager.py; tried on release 2026.2).
 """
 
 from collections.abc import Iterator
@@ -33,12 +33,12 @@ _BY_FILTERS = "There are not enough hosts available."
 def no_host_causes(
     server: DesiredServer, desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey
 ) -> Iterator[Finding]:
-    """Why no host takes the server: all that is known not to fit, or, where all that is known fits, its VFs."""
+    """Why no host takes the server: all requirements known to be unmet, or, if none, its VFs."""
     small = [*too_small(server, survey)]
     known = [*out_of_service(server, survey), *too_many(server, desired, survey)]
     known += [cause for port in server.ports for cause in network_causes(port, desired, observed)]
     yield from (*known, *small)
-    if known or (small and not _is_the_filters(server, observed)):  # else it may be small since others of ours run
+    if known or (small and not _is_the_filters(server, observed)):  # else other servers of the spec may fill it
         return
     if _is_placements(server, observed):
         yield _no_candidate(server, survey)
@@ -61,8 +61,8 @@ def _word(server: DesiredServer, observed: ObservedCloud) -> str:
 
 
 def _no_candidate(server: DesiredServer, survey: CloudSurvey) -> Finding:
-    """What Placement may have missed, less what is known to be there. No VF: it knows of none."""
-    may = ["image, flavor or zone ask for what no host has (traits, aggregates)"]
+    """What Placement may have missed, without what is known to exist. Not VFs: Placement knows none."""
+    may = ["image, flavor or zone require what no host has (traits, aggregates)"]
     if isinstance(survey.hosts, Unknown):
         may.insert(0, "the hosts are disabled")
     if isinstance(survey.room_for(server.flavor), Unknown):
@@ -70,7 +70,7 @@ def _no_candidate(server: DesiredServer, survey: CloudSurvey) -> Finding:
     return FLAVOR_FITS_NOWHERE.at(
         "",
         f"Placement offers no host: perhaps {', or '.join(may)}",
-        evidence=("nova gives no reason: its scheduler did not come to look at VFs", *_fitting(server, survey)),
+        evidence=("nova gives no reason: its scheduler did not check VFs", *_fitting(server, survey)),
         fix="take another flavor, or ask an administrator what Placement has free and which hosts are disabled",
     )
 
@@ -78,7 +78,7 @@ def _no_candidate(server: DesiredServer, survey: CloudSurvey) -> Finding:
 def _unmapped(
     server: DesiredServer, desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey
 ) -> Iterator[Finding]:
-    """A physical network that no agent has heard of is often misspelt, and then nova has no VF for it either."""
+    """A physical network that no agent knows is often misspelt, and then nova has no VF for it either."""
     agents = () if isinstance(survey.agents, Unknown) else survey.agents
     for port in server.ports:
         physical = physical_network_of(port, desired, observed)
@@ -87,7 +87,7 @@ def _unmapped(
 
 
 def out_of_service(server: DesiredServer, survey: CloudSurvey) -> Iterator[Finding]:
-    """The host, or all hosts of the zone, that the server may go to do not answer or take no servers."""
+    """The host, or every host of the zone, where the server may run does not answer or takes no servers."""
     if isinstance(survey.hosts, Unknown):
         return
     allowed = allowed_hosts(server, survey.hosts)
@@ -104,10 +104,10 @@ def out_of_service(server: DesiredServer, survey: CloudSurvey) -> Iterator[Findi
 
 
 def not_taken_up(server: DesiredServer, observed: ObservedCloud, survey: CloudSurvey) -> Iterator[Finding]:
-    """The server stays in BUILD, as no host that it can be on answers.
+    """The server stays in BUILD, as no host where it can be answers.
 
-    nova takes a host for alive for a minute ([DEFAULT] service_down_time), and a server that it gave to one stays
-    there. Where others answer, no API shows on which host it is, and a host that is long dead is no cause.
+    nova treats a host as alive for a minute ([DEFAULT] service_down_time), and a server assigned to it stays there.
+    If other hosts answer, no API shows the server's host, and a host that is dead for longer is no cause.
     """
     found = observed.server(server.name)
     if found is None or found.status != _BUILD or isinstance(survey.hosts, Unknown):
@@ -116,14 +116,14 @@ def not_taken_up(server: DesiredServer, observed: ObservedCloud, survey: CloudSu
     if its and not any(one.up for one in its):
         yield HOST_OUT_OF_SERVICE.at(
             "",
-            f"nova has given it to a host that does not answer: {', '.join(one.name for one in its)}",
+            f"nova has assigned it to a host that does not answer: {', '.join(one.name for one in its)}",
             evidence=(f"server {server.name}: {_BUILD}", *map(_host_line, its)),
-            fix="start nova-compute there: it then builds what it was given",
+            fix="start nova-compute there: it then builds the server",
         )
 
 
 def too_small(server: DesiredServer, survey: CloudSurvey) -> Iterator[Finding]:
-    """No host has the vCPUs, memory and disk of the flavor free, by Placement."""
+    """No host has the vCPUs, memory and disk of the flavor free, according to Placement."""
     if survey.room_for(server.flavor):
         return
     size = _size(server.flavor, survey.flavors)
@@ -132,7 +132,7 @@ def too_small(server: DesiredServer, survey: CloudSurvey) -> Iterator[Finding]:
 
 
 def too_many(server: DesiredServer, desired: DesiredCloud, survey: CloudSurvey) -> Iterator[Finding]:
-    """The server's group has more members than there are hosts that take servers."""
+    """The server's group has more members than hosts that take servers."""
     if server.anti_affinity is UNSET or isinstance(survey.hosts, Unknown):
         return
     members = sum(one.anti_affinity == server.anti_affinity for one in desired.servers)
@@ -147,7 +147,7 @@ def too_many(server: DesiredServer, desired: DesiredCloud, survey: CloudSurvey) 
 
 
 def allowed_hosts(server: DesiredServer, hosts: tuple[ComputeHost, ...]) -> list[ComputeHost]:
-    """The hosts that the spec lets the server go to."""
+    """The hosts that the spec allows for the server."""
     return [
         one
         for one in hosts
@@ -166,7 +166,7 @@ def uses_line(physical: str, survey: CloudSurvey) -> str:
 
 
 def _no_vf(server: DesiredServer, desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey) -> Finding:
-    """By exclusion: no API tells how many VFs there are (nova reports none with a physical network to Placement)."""
+    """By exclusion: no API reports the number of VFs (nova reports none with a physical network to Placement)."""
     whole = [port for port in server.ports if port.vnic_type is VnicType.DIRECT_PHYSICAL]
     names = dict.fromkeys(
         physical_network_of(port, desired, observed) or "its network" for port in whole or server.ports
@@ -185,7 +185,7 @@ def _no_vf(server: DesiredServer, desired: DesiredCloud, observed: ObservedCloud
 
 
 def _fitting(server: DesiredServer, survey: CloudSurvey) -> Iterator[str]:
-    """What was checked and fits."""
+    """The requirements that were checked and are met."""
     if not isinstance(survey.hosts, Unknown):
         yield "takes servers: " + ", ".join(
             one.name for one in allowed_hosts(server, survey.hosts) if one.up and one.enabled
@@ -196,7 +196,7 @@ def _fitting(server: DesiredServer, survey: CloudSurvey) -> Iterator[str]:
 
 
 def _unknown(server: DesiredServer, survey: CloudSurvey) -> Iterator[str]:
-    """What may not fit either, as it is not known."""
+    """Further possible causes, as their state is not known."""
     if isinstance(survey.room_for(server.flavor), Unknown):
         yield "the flavor"
     if isinstance(survey.hosts, Unknown):

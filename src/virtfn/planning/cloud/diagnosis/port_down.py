@@ -1,8 +1,8 @@
 """Why a port that Neutron has bound stays DOWN: nothing sets up its VF. Pure.
 
 nova-compute with libvirt waits for its ports: the server stays in BUILD while one is DOWN, and after [DEFAULT]
-vif_plugging_timeout (300 s) nova gives up and unbinds them. Then only its message is left, which it also has for other
-faults of a network (nova, compute/manager.py).
+vif_plugging_timeout (300 s) nova gives up and unbinds them. Then only its message remains, which it also gives for
+other network faults (nova, compute/manager.py).
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,14 +23,14 @@ _ITS_NETWORK = "its network"
 
 
 def is_of_plugging(fault: str) -> bool:
-    """Whether nova's message may mean that it waited for the ports in vain."""
+    """Whether nova's message may mean that its wait for the ports timed out."""
     return _WORD in fault
 
 
 def unplugged_causes(
     server: DesiredServer, desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey
 ) -> Iterator[Finding]:
-    """What kept the server's ports down until nova gave up, as far as the agents show."""
+    """Why the server's ports stayed DOWN until nova gave up, as far as the agents show."""
     plugged = [port for port in server.ports if port.vnic_type is not VnicType.DIRECT_PHYSICAL]
     if not plugged:  # a whole PF needs no agent
         return
@@ -42,7 +42,7 @@ def unplugged_causes(
     if isinstance(survey.agents, Unknown):
         yield VF_NOT_SEEN.at(
             "",
-            f"perhaps nobody has set up the server's VFs{where} in the time that nova waits for them",
+            f"perhaps no agent has set up the server's VFs{where} in the time that nova waits for them",
             evidence=(seen, f"NIC Switch agents: not known ({survey.agents.reason})"),
             fix=f"ask an administrator for `{LIST_AGENTS}` and for nova-compute's log{where}",
         )
@@ -61,7 +61,7 @@ def unplugged_causes(
 
 
 def silence_causes(desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey) -> Iterator[Finding]:
-    """Of ports that are bound and stay DOWN."""
+    """The causes of ports that are bound and stay DOWN."""
     down: dict[tuple[str, str], list[str]] = {}
     for server in desired.servers:
         for port in server.ports:
@@ -88,7 +88,7 @@ def _not_seen(physical: str, host: str, ports: Sequence[str], survey: CloudSurve
         subject,
         f"the NIC Switch agent on {host} has not seen the VFs of ports that are bound there",
         evidence=(bound, *_agent_lines(agents)),
-        fix=f"wait a few seconds, as it looks in turns; where it stays so, {_look(host)}",
+        fix=f"wait a few seconds, as the agent polls; if it stays DOWN, {_look(host)}",
     )
 
 
@@ -96,9 +96,9 @@ def _agents_dead(subject: str, physical: str, dead: Sequence[NicAgent], evidence
     hosts = ", ".join(one.host for one in dead)
     return AGENT_DEAD.at(
         subject,
-        f"the NIC Switch agent for {physical} does not answer (on {hosts}): nobody sets up the VFs there",
+        f"the NIC Switch agent for {physical} does not answer (on {hosts}): no agent sets up the VFs there",
         evidence=evidence,
-        fix=f"start neutron-sriov-nic-agent on {hosts}; ports that are bound then become ACTIVE by themselves",
+        fix=f"start neutron-sriov-nic-agent on {hosts}; bound ports then become ACTIVE automatically",
     )
 
 

@@ -1,9 +1,9 @@
-"""Why servers did not start, or are not ready, from what the cloud still shows. Pure.
+"""Why servers did not start, or are not ready, from the current state of the cloud. Pure.
 
-The fault of a server never names the cause. Measured on release 2026.2: "No valid host was found" is said of a missing
-VF as of a flavor that fits nowhere; "Exhausted all hosts" of a dead agent as of a VF that another server took a moment
-before, and nova's log of the server's actions then has the build as a success. What they distinguish is how far it
-came: with the first no host fitted, with the second one was chosen, and the server could not be built there.
+The fault of a server never names the cause. Measured on release 2026.2: "No valid host was found" means a missing VF or
+a flavor that fits nowhere; "Exhausted all hosts" a dead agent or a VF that another server took a moment before, and
+nova's log of the server's actions then shows the build as a success. They only show the progress: with the first no
+host was suitable, with the second a host was chosen and the build failed there.
 """
 
 from collections.abc import Iterator
@@ -28,9 +28,9 @@ _AGAIN = (Action(UseCase.CLOUD_UP),)
 
 
 def diagnosis(desired: DesiredCloud, observed: ObservedCloud, survey: CloudSurvey) -> tuple[Finding, ...]:
-    """The causes of what has failed, or, where nothing has, of what is not ready.
+    """The causes of the failures, or, if there are none, of objects that are not ready.
 
-    Nothing where the cloud's own word says it all.
+    Nothing where the cloud's own message is the cause.
     """
     failed = [
         cause
