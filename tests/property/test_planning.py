@@ -198,7 +198,7 @@ def facts(inventory: Inventory) -> object:
 
 def reachable(plan: Plan, host: FakeHost) -> bool:
     """Whether only a person's word stands against the plan: nothing refuses it for good, no MAC is given twice."""
-    return not any(one.id in ("mac-twice", "unsupported-value") for one in guard_findings(plan, host.observe(), QUIET))
+    return not any(one.id in ("mac-twice", "too-many-vfs", "unsupported-value") for one in guard_findings(plan, host.observe(), QUIET))
 
 
 @st.composite
