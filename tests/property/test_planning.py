@@ -18,7 +18,7 @@ from virtfn.eswitch.facts import ModeChange
 from virtfn.eswitch.limits import limits_on
 from virtfn.model.addresses import MacAddress, PciAddress, VfRef
 from virtfn.model.desired import UNSET, DesiredHost, DesiredPf, DesiredVf, PfMatch
-from virtfn.model.fields import PF_FIELDS, VF_FIELDS
+from virtfn.model.fields import PF_FIELDS, VF_FIELDS, is_individual
 from virtfn.model.finding import refusals
 from virtfn.model.inventory import EswitchMode, Inventory, Unknown, VfLinkState, Vlan, VlanProtocol
 from virtfn.model.plan import Plan, Target, Value, Writing
@@ -169,10 +169,15 @@ def desired_for(draw: st.DrawFn, host: FakeHost) -> DesiredHost:
             "eswitch_mode": draw(maybe(modes)) if switched else UNSET,
             "autoprobe": draw(maybe(st.booleans())),
             "vfs": tuple(vfs),
-            "each": draw(desired_vfs(pf.driver, [NO_MAC])),
+            "each": shared_by_all(draw(desired_vfs(pf.driver, [NO_MAC]))),
         }
         entries.append(DesiredPf(PfMatch(pci=PciAddress.parse(pf.device)), **own))
     return DesiredHost(tuple(entries))
+
+
+def shared_by_all(wanted: DesiredVf) -> DesiredVf:
+    """Without values that are for one VF only, such as a GUID."""
+    return replace(wanted, **{key: UNSET for key, value in vars(wanted).items() if is_individual(key, value)})
 
 
 def planned(desired: DesiredHost, host: FakeHost) -> Plan:
@@ -198,7 +203,10 @@ def facts(inventory: Inventory) -> object:
 
 def reachable(plan: Plan, host: FakeHost) -> bool:
     """Whether only a person's word stands against the plan: nothing refuses it for good, no MAC is given twice."""
-    return not any(one.id in ("mac-twice", "too-many-vfs", "unsupported-value") for one in guard_findings(plan, host.observe(), QUIET))
+    return not any(
+        one.id in ("mac-twice", "too-many-vfs", "unsupported-value")
+        for one in guard_findings(plan, host.observe(), QUIET)
+    )
 
 
 @st.composite
