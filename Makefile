@@ -7,7 +7,7 @@ VIRTFN := $(VENV)/bin/virtfn
 PYTEST := $(VENV)/bin/pytest
 PARALLEL := -n auto --maxprocesses 4
 
-.PHONY: help setup demo test test-lowest test-cloud check lab cloud clean
+.PHONY: help setup demo test test-lowest test-cloud test-compute check lab cloud clean
 .DEFAULT_GOAL := help
 
 help:  ## Show these targets
@@ -35,6 +35,10 @@ test-lowest: $(STAMP)  ## The unit tests with the lowest versions of the depende
 test-cloud: $(STAMP)  ## Those of them that need OpenStack (they start and stop it)
 	$(VENV)/bin/python -m tests.cloud.control_plane install
 	$(PYTEST) tests/cloud tests/contract -m cloud
+
+test-compute: setup  ## Those that need VMs with VFs, in an emulated compute host (fetches libvirt and QEMU, not installed)
+	$(VIRTFN) lab prepare --compute
+	$(PYTEST) tests/lab -m compute
 
 cloud: $(STAMP)  ## A real OpenStack control plane on 127.0.0.1, with fake VFs (says what it installs and how to reach it)
 	$(VENV)/bin/python -m tests.cloud.control_plane up

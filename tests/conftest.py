@@ -1,5 +1,7 @@
 """Where a test may run: ``guest`` tests inside the lab only, ``lab`` tests on a host that can boot it.
 
+``compute`` tests run when they are asked for (``-m compute``): their VMs take minutes on a busy machine.
+
 ``cloud`` tests run last: the OpenStack that they share is started for the first of them, and is in nobody's way before.
 Those that want another release come after them, because ports are fixed: the one before is stopped for them.
 """
@@ -55,7 +57,9 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """``guest`` tests are taken into the lab by tests/lab/test_kernel_suites.py, so the host leaves them out."""
-    elsewhere = ("lab", "cloud") if IN_LAB else ("guest",)
+    elsewhere = ["lab", "cloud"] if IN_LAB else ["guest"]
+    if IN_LAB or "compute" not in config.getoption("markexpr"):
+        elsewhere.append("compute")
     config.hook.pytest_deselected(items=[item for item in items if _is_marked(item, *elsewhere)])
     items[:] = [item for item in items if not _is_marked(item, *elsewhere)]
     if RUNNING_CLOUD:

@@ -35,6 +35,8 @@ def _shape_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--wire", type=click.Choice(["nic", "host"]), default="nic", show_default=True,
                      help="The other end of the PFs' cable: a NIC in the guest's netns 'wire', or "
                           "sockets on this host."),
+        click.option("--compute", is_flag=True,
+                     help="A compute host: libvirt, and three VMs that have VFs 1 to 3 (one PF, four VFs)."),
         click.option("--iommu", is_flag=True, help="With an emulated IOMMU, which vfio-pci needs."),
         click.option("--nvme", is_flag=True, help="With a PF that is not a NIC: an NVMe controller with up to 4 VFs."),
         click.option("--vfs", type=click.IntRange(0, 7), default=4, show_default=True, help="VFs per PF."),
@@ -45,11 +47,15 @@ def _shape_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _wishes(*, name: str, wire: str, cold: bool, **shape: Any) -> "StartOptions":
+def _wishes(*, name: str, wire: str, cold: bool, compute: bool, **shape: Any) -> "StartOptions":
     from virtfn.lab.machine.shape import Shape, Wire
     from virtfn.lab.machine.startup import StartOptions
 
-    return StartOptions(name=_checked(name), shape=Shape(wire=Wire(wire), **shape), cold=cold)
+    cable = Wire(wire)
+    chosen = Shape.compute_host(wire=cable) if compute else Shape(wire=cable, **shape)
+    if compute and Shape(**shape) not in (Shape(), Shape(iommu=True)):
+        raise UsageError("a compute host has one PF and four VFs", hint="leave --pfs, --vfs and --nvme out")
+    return StartOptions(name=_checked(name), shape=chosen, cold=cold)
 
 
 @click.group()
@@ -66,6 +72,7 @@ Examples:
 )
 @click.option("--netdevsim", is_flag=True, help="Add the kernel's simulated NIC (Debian: it is built, 1 minute).")
 @click.option("--systemd", is_flag=True, help="Add systemd, for tests that boot a host with it (18 MB).")
+@click.option("--compute", is_flag=True, help="Add libvirt and tiny VMs, for lab up --compute (73 MB; boots it once).")
 @click.option("--programs", is_flag=True, help="Only install the programs that are missing (needs root).")
 @click.option("--refresh", is_flag=True, help="Look for a newer kernel.")
 @click.option(
@@ -76,13 +83,14 @@ Examples:
 @click.option("--no-trial", is_flag=True, help="Do not boot the lab once at the end.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and change nothing.")
 def prepare(
-    *, netdevsim: bool, systemd: bool, programs: bool, refresh: bool, python: Path | None, no_trial: bool, dry_run: bool
-) -> None:
+    *, netdevsim: bool, systemd: bool, compute: bool, programs: bool, refresh: bool, python: Path | None,
+    no_trial: bool, dry_run: bool,
+) -> None:  # fmt: skip
     """Install, fetch and build what the lab needs; quick where everything is ready."""
     from virtfn.lab.build.prepare import Aims, LabPreparation
     from virtfn.lab.machine.folders import Folders
 
-    aims = Aims(netdevsim, systemd, programs_only=programs, refresh=refresh, trial=not no_trial, python=python)
+    aims = Aims(netdevsim, systemd, compute, programs_only=programs, refresh=refresh, trial=not no_trial, python=python)
     preparation = LabPreparation(Folders.of_this_user(), _say)
     for line in preparation.forecast(aims) if dry_run else preparation.run(aims):
         size = "" if line.size_mb is None else f"{line.size_mb:.1f} MB"
@@ -95,6 +103,7 @@ def prepare(
 Examples:
   virtfn lab up                  one PF, four VFs, as in the field note
   virtfn lab up --name big --pfs 3 --vfs 7
+  virtfn lab up --compute        libvirt with three VMs that have VFs
 """
 )
 @_shape_options
@@ -129,7 +138,7 @@ def run(ctx: click.Context, /, python: Path | None, tty: bool, command: tuple[st
     from virtfn.lab.machine.machine import Machine
 
     wishes = _wishes(**shape)
-    chosen = ("pfs", "vfs", "nvme", "iommu", "wire", "python", "cold")
+    chosen = ("pfs", "vfs", "nvme", "iommu", "compute", "wire", "python", "cold")
     asked = [name for name in chosen if ctx.get_parameter_source(name) in _GIVEN]
     if asked and Machine.is_up(wishes.name):
         raise UsageError(
@@ -233,7 +242,7 @@ def _described(machine: "Machine") -> dict[str, object]:
     record = machine.record
     described: dict[str, object] = {
         "name": record.name, "pfs": record.shape.pfs, "vfs": record.shape.vfs, "wire": str(record.shape.wire),
-        "accelerator": record.accelerator, "kernel": record.kernel, "python": record.python,
+        "vms": record.shape.vms, "accelerator": record.accelerator, "kernel": record.kernel, "python": record.python,
         "restored": record.restored, "ready_after_s": record.ready_after_s, "qemu_pid": record.qemu.pid,
     }  # fmt: skip
     if record.shape.wire is Wire.HOST:

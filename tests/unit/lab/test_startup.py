@@ -46,6 +46,12 @@ def test_two_breakdowns_in_a_row_are_a_failure() -> None:
     assert boots.tried == 2
 
 
+def test_a_panic_is_tried_once_more_where_it_is_a_sign_of_the_emulations_breakdown() -> None:
+    boots, said = Boots("---[ end Kernel panic - not syncing: Fatal exception ]---"), list[str]()
+    assert again(boots, said.append, signs=("end Kernel panic",)) is UP
+    assert (boots.tried, len(said)) == (2, 1)
+
+
 def test_a_guest_that_does_not_start_is_not_tried_again() -> None:
     boots = Boots("the guest's console ended with:\nKernel panic")
     with pytest.raises(LabError):

@@ -15,6 +15,7 @@ from pathlib import Path
 from virtfn.errors import LabError
 from virtfn.lab.build import survey as survey_script
 from virtfn.lab.build.execution import execute
+from virtfn.lab.build.layer import squash
 from virtfn.lab.build.store import Store, file_identity, key_of
 from virtfn.model.finding import Action, UseCase
 
@@ -113,7 +114,7 @@ def make_root(store: Store, python: GuestPython, say: Callable[[str], None]) -> 
         stage = work / "stage"
         _fill(stage, python)
         _compile(stage, python)
-        _squash(stage, work / "root.sqfs")
+        squash(stage, work / "root.sqfs")
         shutil.rmtree(stage)
 
     return store.make(KIND, root_key(python), build, need_mb=_NEED_MB) / "root.sqfs"
@@ -209,11 +210,6 @@ def _compile(stage: Path, python: GuestPython) -> None:
     arguments = ["-q", "-j0", "--invalidation-mode", "unchecked-hash", "-s", str(stage), "-p", "/"]
     compiled = [str(python.program), "-I", "-m", "compileall", *arguments, *map(str, targets)]
     execute(["sh", "-c", '"$@" || true', "sh", *compiled], timeout_s=600)
-
-
-def _squash(stage: Path, target: Path) -> None:
-    options = ["-noappend", "-all-root", "-no-progress", "-quiet", "-comp", "lz4", "-no-xattrs"]
-    execute(["mksquashfs", str(stage), str(target), *options], timeout_s=600)
 
 
 def is_elf(path: Path) -> bool:

@@ -19,7 +19,7 @@ _GUEST = Path(guest.__file__).parent
 _INIT = _GUEST / "init.sh"
 _AGENT = ("__init__.py", "agent.py", "jobs.py", "receive.py", "warm.py")
 _FOLDERS = ("bin", "dev", "proc", "sys", "lib", "lib/modules", "lab", "lab/agent", "lab/agent/guest")
-_MOUNTS = ("lower", "layer", "upper", "new")
+_MOUNTS = ("lower", "layer", "vms", "upper", "new")
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,11 @@ def folder(path: str) -> ArchiveEntry:
 def file(path: str, data: bytes, *, executable: bool = False) -> ArchiveEntry:
     """A regular file, 0644, or 0755 where it is executable."""
     return ArchiveEntry(path, stat.S_IFREG | (0o755 if executable else 0o644), data)
+
+
+def link(path: str, target: str) -> ArchiveEntry:
+    """A symbolic link."""
+    return ArchiveEntry(path, stat.S_IFLNK | 0o777, target.encode())
 
 
 def archive(entries: list[ArchiveEntry]) -> bytes:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from virtfn.errors import LabError
-from virtfn.lab.build import image, kernel
+from virtfn.lab.build import compute, image, kernel
 from virtfn.lab.build.initramfs import make_initramfs
 from virtfn.lab.build.kernel import Kernel
 from virtfn.lab.build.store import Store, key_of
@@ -19,7 +19,7 @@ from virtfn.lab.machine.shape import Shape
 from virtfn.model.finding import Action, UseCase
 
 _CHOSEN = "chosen.json"
-_KEPT = {"root": 4, "boot": 4, "snapshot": 6, "kernel": 2, "systemd": 2}
+_KEPT = {"root": 4, "boot": 4, "snapshot": 6, "kernel": 2, "systemd": 2, "compute": 2, "vms": 2}
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,9 @@ class Parts:
     python: str
 
     def board(self, shape: Shape, host_boot: HostBoot | None = None) -> Board:
-        """A machine of this shape."""
-        return Board(self.qemu, self.accelerator, self.kernel.image, self.initramfs, self.root, shape, host_boot)
+        """A machine of this shape. Raises LabError where it has VMs and the compute host was never prepared."""
+        files = compute.find(self.store, self.kernel) if shape.vms else None
+        return Board(self.qemu, self.accelerator, self.kernel.image, self.initramfs, self.root, shape, host_boot, files)
 
     def snapshot_key(self, shape: Shape) -> str:
         """It changes with everything that a saved machine depends on: not with what is plugged in afterwards."""

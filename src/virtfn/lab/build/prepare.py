@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from virtfn.errors import LabError
-from virtfn.lab.build import image, kernel, netdevsim, systemd
+from virtfn.lab.build import compute, image, kernel, netdevsim, systemd
 from virtfn.lab.build.kernel import Kernel
 from virtfn.lab.build.packages import Package, Packages, this_distribution
 from virtfn.lab.build.parts import Chosen, Parts, assemble, chosen_kernel
@@ -16,6 +16,7 @@ from virtfn.lab.build.programs import BUILD_PROGRAMS, PROGRAMS, Program, install
 from virtfn.lab.build.store import Store
 from virtfn.lab.machine import startup
 from virtfn.lab.machine.folders import Folders
+from virtfn.lab.machine.shape import Shape
 from virtfn.lab.machine.startup import StartOptions
 from virtfn.model.finding import Action, UseCase
 
@@ -39,6 +40,7 @@ class Aims:
 
     netdevsim: bool = False
     systemd: bool = False
+    compute: bool = False
     programs_only: bool = False
     refresh: bool = False
     trial: bool = True
@@ -64,6 +66,9 @@ class LabPreparation:
             return lines
         if aims.systemd and not systemd.present(self.store, self.packages):
             lines.append(Line("systemd", "18 MB of packages, unpacked only", None, "would be fetched"))
+        if aims.compute and not compute.present(self.store, self.packages):
+            what = f"{', '.join(compute.PACKAGES)} and what they need: 73 MB of packages, unpacked only"
+            lines.append(Line("compute", what, None, "would be fetched"))
         found = None if aims.refresh else self._known_kernel()
         if found is None:
             origin = self.packages.distribution.backports or self.packages.distribution.codename
@@ -89,6 +94,8 @@ class LabPreparation:
             lines.append(self._netdevsim(found))
         if aims.systemd:
             lines.append(self._systemd())
+        if aims.compute:
+            lines.append(self._compute())
         began = time.monotonic()
         parts = assemble(self.folders, self.say, aims.python)
         how = "built" if time.monotonic() - began > 2.0 else "ready"
@@ -96,7 +103,9 @@ class LabPreparation:
         lines.append(Line("root", f"Python {parts.python}, {len(image.PACKAGES)} packages", _mb(parts.root), how, took))
         lines.append(Line("boot", parts.kernel.release, _mb(parts.initramfs), how))
         if aims.trial:
-            lines.append(self._trial(parts))
+            lines.append(self._trial(parts, Shape(), "default lab"))
+            if aims.compute:
+                lines.append(self._trial(parts, Shape.compute_host(), "compute host"))
         return lines
 
     def _programs(self, wanted: tuple[Program, ...]) -> list[Line]:
@@ -149,14 +158,20 @@ class LabPreparation:
         layer = systemd.make_layer(self.store, self.packages, self.say)
         return Line("systemd", "for hosts that boot", _mb(layer), how, time.monotonic() - began)
 
-    def _trial(self, parts: Parts) -> Line:
-        saved = self.store.find(startup.KIND, parts.snapshot_key(StartOptions().shape))
-        if saved:
-            return Line("snapshot", "of the default lab", _mb(saved / "state"), "ready")
+    def _compute(self) -> Line:
+        how = "ready" if compute.present(self.store, self.packages) else "built"
         began = time.monotonic()
-        with startup.throw_away(parts, self.folders, StartOptions(), self.say) as machine:
+        layer = compute.make_layer(self.store, self.packages, self.say) / "layer.sqfs"
+        return Line("compute", "libvirt, QEMU and tiny VMs", _mb(layer), how, time.monotonic() - began)
+
+    def _trial(self, parts: Parts, shape: Shape, name: str) -> Line:
+        saved = self.store.find(startup.KIND, parts.snapshot_key(shape))
+        if saved:
+            return Line("snapshot", f"of the {name}", _mb(saved / "state"), "ready")
+        began = time.monotonic()
+        with startup.throw_away(parts, self.folders, StartOptions(shape=shape), self.say) as machine:
             how = "restored" if machine.record.restored else "booted"
-            what = f"a lab was up after {machine.record.ready_after_s:.1f} s ({machine.record.accelerator})"
+            what = f"a {name} was up after {machine.record.ready_after_s:.1f} s ({machine.record.accelerator})"
         return Line("snapshot", what, None, how, time.monotonic() - began)
 
 

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from virtfn.lab.build.execution import execute
+from virtfn.lab.build.layer import squash, unpack
 from virtfn.lab.build.packages import Packages
 from virtfn.lab.build.store import Store, key_of
 
@@ -17,16 +17,8 @@ KIND = "systemd"
 _PACKAGES = ("systemd", "udev", "kmod")
 _RECIPE = 2
 """Raise when the layer's content changes in a way that its key would not show."""
-_UNPACK = ("sh", "-c", 'dpkg-deb --fsys-tarfile "$1" | tar -x --keep-directory-symlink -C "$2"', "sh")
-"""``dpkg-deb -x`` would put folders in the place of the links from bin to usr/bin."""
-_UNPACK_S = 120
 _NEED_MB = 300
-_MERGED = ("bin", "sbin", "lib", "lib64")
-_LEAVE_OUT = (
-    "usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/bug", "usr/share/lintian", "usr/share/zsh",
-    "usr/share/bash-completion", "usr/lib/udev/hwdb.d", "usr/lib/x86_64-linux-gnu/gconv", "usr/lib/systemd/catalog",
-    "usr/share/perl5", "var/lib/dpkg", "usr/sbin/init",
-)  # fmt: skip
+_LEAVE_OUT = ("usr/lib/udev/hwdb.d", "usr/lib/systemd/catalog", "usr/sbin/init")
 _MASKED = (
     "systemd-logind.service", "systemd-timesyncd.service", "systemd-update-utmp.service",
     "systemd-user-sessions.service", "systemd-update-utmp-runlevel.service", "systemd-random-seed.service",
@@ -63,12 +55,9 @@ def make_layer(store: Store, packages: Packages, say: Callable[[str], None]) -> 
         packages.update()
         with tempfile.TemporaryDirectory(dir=work) as room:
             stage, debs = Path(room, "stage"), packages.fetch_whole(_PACKAGES, Path(room, "debs"))
-            _fill(stage, debs)
-            execute(
-                ["mksquashfs", str(stage), str(work / "layer.sqfs"), "-noappend", "-all-root", "-no-progress", "-quiet",
-                 "-comp", "lz4", "-no-xattrs"],
-                timeout_s=600,
-            )  # fmt: skip
+            unpack(debs, stage, _LEAVE_OUT)
+            _set_up(stage)
+            squash(stage, work / "layer.sqfs")
 
     return store.make(KIND, _key(packages), build, need_mb=_NEED_MB) / "layer.sqfs"
 
@@ -82,19 +71,7 @@ def _key(packages: Packages) -> str:
     return key_of(_RECIPE, packages.distribution, _PACKAGES, _LEAVE_OUT, _MASKED, _AGENT)
 
 
-def _fill(stage: Path, debs: list[Path]) -> None:
-    for name in _MERGED:
-        (stage / "usr" / name).mkdir(parents=True)
-        (stage / name).symlink_to(f"usr/{name}")
-    (stage / "usr/sbin").rmdir()
-    (stage / "usr/sbin").symlink_to("bin")  # as in the lab's root
-    for deb in debs:
-        execute([*_UNPACK, str(deb), str(stage)], timeout_s=_UNPACK_S)
-    for name in _LEAVE_OUT:
-        if (stage / name).is_dir():
-            shutil.rmtree(stage / name)
-        else:
-            (stage / name).unlink(missing_ok=True)
+def _set_up(stage: Path) -> None:
     units = stage / "etc/systemd/system"
     wanted = units / "multi-user.target.wants"
     shutil.rmtree(units, ignore_errors=True)

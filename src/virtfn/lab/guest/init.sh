@@ -29,6 +29,12 @@ if $bb grep -q virtfn.systemd /proc/cmdline; then
     $bb mount -t ext4 /dev/vdc /upper || { echo "virtfn-lab: the disk cannot be mounted"; exit 1; }
 else
     $bb mount -t tmpfs -o size=75% upper /upper
+    $bb grep -q virtfn.compute /proc/cmdline && {
+        # A compute host: libvirt and QEMU over the lab's root, and the files of the VMs.
+        lower=/vms:/layer:/lower
+        $bb mount -t squashfs -o ro /dev/vdb /layer && $bb mount -t squashfs -o ro /dev/vdc /vms || {
+            echo "virtfn-lab: the compute host's layers cannot be mounted"; exit 1; }
+    }
 fi
 $bb mkdir -p /upper/data /upper/work
 $bb mount -t overlay -o "lowerdir=$lower,upperdir=/upper/data,workdir=/upper/work" root /new

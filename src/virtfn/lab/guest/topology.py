@@ -20,6 +20,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from . import vms
+
 _PCI = Path("/sys/bus/pci/devices")
 _IGBVF = Path("/sys/bus/pci/drivers/igbvf")
 _ZERO = "00:00:00:00:00:00"
@@ -104,10 +106,11 @@ def create(plan: dict[str, Any]) -> None:
     if plan["wire"]:
         _create_wire(plan["wire"])
     for pf in plan["pfs"]:
-        _create_pf(pf)
+        _create_pf(pf, autoprobe=not plan["vms"])
     for pf, vf in guests(plan):
         ip(f"netns add {vf['netns']}", f"link set {pf['name']} vf {vf['index']} mac {vf['mac']}")
         _quiet(vf["netns"])
+    vms.create(plan["vms"])
 
 
 def _quiet(netns: str) -> None:
@@ -117,7 +120,7 @@ def _quiet(netns: str) -> None:
             Path(f"/proc/sys/net/ipv6/conf/{place}/disable_ipv6").write_text("1")
 
 
-def _create_pf(pf: dict[str, Any]) -> None:
+def _create_pf(pf: dict[str, Any], *, autoprobe: bool) -> None:
     name = wait_for(f"the netdev of {pf['pci']}", lambda: netdev_of(pf["pci"]))
     ip(f"link set {name} name {pf['name']}", f"link set {pf['name']} up")
     device = _PCI / pf["pci"]
@@ -127,7 +130,8 @@ def _create_pf(pf: dict[str, Any]) -> None:
     (device / "sriov_numvfs").write_text(str(len(pf["vfs"])))
     last = f"virtfn{len(pf['vfs']) - 1}"
     wait_for(f"{last} of {pf['name']}", lambda: (device / last).exists())
-    (device / "sriov_drivers_autoprobe").write_text("1")
+    if autoprobe:
+        (device / "sriov_drivers_autoprobe").write_text("1")
 
 
 def _create_wire(wire: dict[str, Any]) -> None:
@@ -157,6 +161,8 @@ def bind(plan: dict[str, Any]) -> None:
         wait_for(f"the carrier of {pf['name']}", partial(_running, "", pf["name"]))
     for _, vf in guests(plan):
         wait_for(f"the carrier of {vf['netns']}:eth0", partial(_running, vf["netns"], "eth0"))
+    for remark in vms.bind([{**vm, "vf_pci": vf_address(vm["pf"], vm["vf"])} for vm in plan["vms"]]):
+        print(remark)  # noqa: T201
 
 
 def _bind_one(address: str, vf: dict[str, Any]) -> None:
@@ -194,7 +200,10 @@ def main(argv: list[str]) -> None:
     plan = json.load(sys.stdin)
     for stage in argv:
         began = time.monotonic()
-        {"create": create, "bind": bind}[stage](plan)
+        try:
+            {"create": create, "bind": bind}[stage](plan)
+        except vms.VmFailure as failed:
+            raise SystemExit(str(failed)) from failed
         print(f"{stage}: {time.monotonic() - began:.2f} s", file=sys.stderr)  # noqa: T201
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from virtfn.errors import LabError
+from virtfn.lab.build.compute import ComputeFiles
 from virtfn.lab.build.execution import execute
 from virtfn.lab.machine.devices import empty_slots
 from virtfn.lab.machine.shape import WIRE_MAC, Shape, Wire
@@ -85,6 +86,7 @@ class Board:
     root: Path
     shape: Shape
     host_boot: HostBoot | None = None
+    compute: ComputeFiles | None = None
 
     def command(self, run: Path, incoming: str = "") -> list[str]:
         """The command line of a machine whose sockets and console are in the folder ``run``."""
@@ -102,7 +104,7 @@ class Board:
                         "-device", f"virtserialport,chardev=port{port},name=virtfn.{port}"]  # fmt: skip
         for pf in range(self.shape.pfs):
             command += self._pf(pf)
-        command += [*self._wire(run), *empty_slots(), *self._host_drives()]
+        command += [*self._wire(run), *empty_slots(), *self._further_drives()]
         return [*command, "-incoming", incoming] if incoming else command
 
     def _kernel_arguments(self) -> str:
@@ -111,6 +113,8 @@ class Board:
             words += " no_timer_check tsc=reliable"
         if self.shape.iommu:
             words += " intel_iommu=on iommu=pt"
+        if self.compute:
+            words += " virtfn.compute"
         return f"{words} virtfn.systemd systemd.show_status=yes" if self.host_boot else words
 
     def trial_command(self, console: Path) -> list[str]:
@@ -125,10 +129,33 @@ class Board:
         accel = "tcg,thread=multi" if self.accelerator is Accelerator.TCG else "kvm"
         cpu = "max" if self.accelerator is Accelerator.TCG else "host,migratable=on"
         memory = str(self.shape.memory_mb)
-        command = [self.qemu.program, "-accel", accel, "-cpu", cpu, "-smp", "2", "-M", "q35", "-m", memory]
+        # vfio-pci needs remapped interrupts, which KVM has with half of its interrupt controller in QEMU only
+        split = self.shape.iommu and self.accelerator is Accelerator.KVM
+        machine = "q35,kernel-irqchip=split" if split else "q35"
+        command = [
+            self.qemu.program,
+            "-accel",
+            accel,
+            "-cpu",
+            cpu,
+            "-smp",
+            str(self.shape.processors),
+            "-M",
+            machine,
+            "-m",
+            memory,
+        ]
         return [*command, "-device", "intel-iommu"] if self.shape.iommu else command
 
-    def _host_drives(self) -> list[str]:
+    def _further_drives(self) -> list[str]:
+        if self.compute:
+            layer, vms = _plain(self.compute.layer), _plain(self.compute.vms)
+            return [
+                "-drive", f"file={layer},format=raw,if=none,id=layer,readonly=on",
+                "-device", "virtio-blk-pci,drive=layer,addr=0x18",
+                "-drive", f"file={vms},format=raw,if=none,id=vms,readonly=on",
+                "-device", "virtio-blk-pci,drive=vms,addr=0x19",
+            ]  # fmt: skip
         if not self.host_boot:
             return []
         layer, disk = _plain(self.host_boot.layer), _plain(self.host_boot.disk)
