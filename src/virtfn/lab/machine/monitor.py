@@ -3,12 +3,28 @@
 import json
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from virtfn.errors import LabError
 
 _POLL_S = 0.01
+
+
+def connect(path: Path, alive: Callable[[], bool], *, within_s: float, timeout_s: float) -> "Monitor":
+    """Connect to a QEMU that is starting: its socket's file is there before it listens. Raises LabError.
+
+    It is given up where QEMU is not ``alive`` or ``within_s`` has passed.
+    """
+    deadline = time.monotonic() + within_s
+    while True:
+        try:
+            return Monitor(path, timeout_s=timeout_s)
+        except LabError:
+            if not alive() or time.monotonic() > deadline:
+                raise
+            time.sleep(_POLL_S)
 
 
 class Monitor:

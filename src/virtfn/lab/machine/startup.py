@@ -22,7 +22,7 @@ from virtfn.lab.machine import record as records
 from virtfn.lab.machine.devices import plug_nvme
 from virtfn.lab.machine.folders import Folders, private_folder
 from virtfn.lab.machine.machine import DEFAULT_NAME, Machine
-from virtfn.lab.machine.monitor import Monitor
+from virtfn.lab.machine.monitor import Monitor, connect
 from virtfn.lab.machine.qemu import HostBoot, wire_sockets
 from virtfn.lab.machine.record import Process, Record
 from virtfn.lab.machine.shape import Shape
@@ -179,16 +179,13 @@ class _Start:
         )  # fmt: skip
 
     def _monitor(self) -> Monitor:
-        deadline = time.monotonic() + _QMP_S
-        while not (self.run / "qmp").exists():
-            if not self._alive() or time.monotonic() > deadline:
-                raise LabError(f"QEMU does not start: {self._words()}", where=self.board.qemu.program)
-            time.sleep(0.01)
         try:
-            return Monitor(self.run / "qmp", timeout_s=_RESTORE_S)
+            return connect(self.run / "qmp", self._alive, within_s=_QMP_S, timeout_s=_RESTORE_S)
         except LabError as failed:
             failed.add_note(self._words())
-            raise
+            if self._alive():
+                raise
+            raise LabError(f"QEMU does not start: {self._words()}", where=self.board.qemu.program) from failed
 
     def _alive(self) -> bool:
         record = records.read(self.run)
