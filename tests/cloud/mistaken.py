@@ -78,12 +78,14 @@ class Mistaken:
         return self._capsys.readouterr().err
 
     def plan(self, *parts: str, cloud: str = CLOUD) -> list[str]:
-        """What the plan warns of, and its notes."""
+        """What the plan warns of and does not know, with what was seen of it; and its notes."""
         spec = self.spec(*parts)
         self._capsys.readouterr()
         assert self.operator.virtfn("plan", "-f", spec, "--os-cloud", cloud, "-q", "-o", "json") == 0
         document = json.loads(self._capsys.readouterr().out)
-        return [*(f"{one['what']}; {one['fix']}" for one in document["findings"]), *document["plan"]["notes"]]
+        findings = document["findings"]
+        seen = (line for one in findings for line in one["evidence"])
+        return [*(f"{one['what']}; {one['fix']}" for one in findings), *seen, *document["plan"]["notes"]]
 
     def show(self, *parts: str, exits: ExitCode) -> Said:
         spec = self.spec(*parts)

@@ -233,7 +233,7 @@ def test_a_dead_agent_and_one_with_other_mappings_are_named(
         marked = _bound_to_the_dead(sdk, theirs, "vm-1-0", description="virtfn:wrong")
         sdk.network.set_tags(marked, ["virtfn:wrong"])
         state = mistaken.show(server(THEIRS), exits=ExitCode.DIFFERENT)
-        assert state["failed"][0][1] == f"port vm-1-0: Neutron could not bind it (binding_failed) on host {HOST}"
+        assert state["failed"][0]["what"] == f"port vm-1-0: Neutron could not bind it (binding_failed) on host {HOST}"
         assert [one["id"] for one in state["findings"]] == ["agent-dead"]
         sdk.network.delete_port(marked)
         with cloud.agent_with(physical_device_mappings="physnet2:ens1f1"):
