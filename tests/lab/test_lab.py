@@ -113,7 +113,9 @@ def test_a_stream_runs_while_others_work(lab: Machine) -> None:
 
 def test_what_a_killed_client_ran_is_ended(lab: Machine) -> None:
     code = (
-        f"from virtfn.lab.machine.machine import Machine; from virtfn.lab import record; from pathlib import Path\n"
+        "from pathlib import Path\n"
+        "from virtfn.lab.machine import record\n"
+        "from virtfn.lab.machine.machine import Machine\n"
         f"run = Path({str(lab.folder)!r})\n"
         f"with Machine(run, record.read(run)).start(['sh', '-c', 'echo up; exec sleep 7654']) as job:\n"
         f"    while True:\n"
