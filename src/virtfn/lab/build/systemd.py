@@ -1,7 +1,7 @@
 """systemd and udev for a guest that boots as a compute host does: a squashfs that is laid over the lab's root.
 
 Made of the distribution's packages, fetched and unpacked, never installed. Nothing else of a distribution is in it:
-what needs D-Bus, users or a terminal is masked.
+what needs D-Bus, users, a terminal or a program that the root does not have is masked.
 """
 
 import shutil
@@ -28,7 +28,8 @@ _MASKED = (
     "systemd-ask-password-wall.path", "dev-hugepages.mount", "dev-mqueue.mount",
     "sys-kernel-tracing.mount", "sys-fs-fuse-connections.mount", "sys-kernel-config.mount",
     "proc-sys-fs-binfmt_misc.automount", "systemd-tmpfiles-clean.timer", "systemd-networkd.service",
-    "systemd-sysusers.service", "systemd-sysctl.service", "modprobe@dm_mod.service", "modprobe@loop.service",
+    "systemd-sysusers.service", "systemd-sysctl.service", "ldconfig.service", "modprobe@dm_mod.service",
+    "modprobe@loop.service",
 )  # fmt: skip
 _MACHINE_ID = "76697274666e206c6162206d61636869\n"
 """Any fixed one: without it systemd takes the boot for the machine's first and enables every unit that there is."""
