@@ -137,7 +137,7 @@ def test_releases_pin_the_same_packages_and_differ_in_versions_only() -> None:
 
 
 def _pin(line: str) -> tuple[str, str]:
-    name, _, version = line.partition("==")
+    name, _, version = line.partition(";")[0].partition("==")
     return name, version
 
 
@@ -176,6 +176,12 @@ def test_a_line_that_is_no_pin_is_refused(tmp_path: Path) -> None:
     (tmp_path / "2027.1.txt").write_text("nova==35.0.0\nneutron>=30\n")
     with pytest.raises(ControlPlaneError, match="neutron>=30"):
         read_release(tmp_path / "2027.1.txt")
+
+
+def test_a_pin_may_be_for_some_versions_of_python_only(tmp_path: Path) -> None:
+    file = tmp_path / "2027.1.txt"
+    file.write_text('nova==35.0.0\nlegacy-cgi==2.6.4; python_version >= "3.13"\n')
+    assert read_release(file).name == "2027.1"
 
 
 def test_every_configuration_file_is_filled(places: Places, tmp_path: Path) -> None:

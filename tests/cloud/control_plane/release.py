@@ -1,7 +1,8 @@
 """Which OpenStack: a file of pins, and the virtual environment that is made from it once.
 
-A release is one file, ``releases/NAME.txt``, with every package of the environment as ``name==version``. The newest
-file is used unless ``VIRTFN_CLOUD_RELEASE`` names another. A control plane's folder tells of which release it is.
+A release is one file, ``releases/NAME.txt``, with every package of the environment as ``name==version``; what only some
+versions of Python need ends with a marker, such as ``; python_version >= "3.13"``. The newest file is used unless
+``VIRTFN_CLOUD_RELEASE`` names another. A control plane's folder tells of which release it is.
 """
 
 import hashlib
@@ -22,7 +23,7 @@ from virtfn.lab.build.execution import execute
 
 RELEASES = Path(__file__).parents[1] / "releases"
 CHOICE = "VIRTFN_CLOUD_RELEASE"
-_PIN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.!+]+$")
+_PIN = re.compile(r"""^[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.!+]+(; python_version [<>=]+ "3\.\d+")?$""")
 _INSTALL_S = 1800
 
 
@@ -83,7 +84,7 @@ def _named(name: str, whose: str = "") -> Release:
 
 
 def read_release(file: Path) -> Release:
-    """Raises ControlPlaneError for a line that is not ``name==version``."""
+    """Raises ControlPlaneError for a line that is not ``name==version``, with or without a marker."""
     lines = [line for line in file.read_text().splitlines() if line.strip() and not line.startswith("#")]
     for line in lines:
         if not _PIN.match(line):
