@@ -7,7 +7,7 @@ VIRTFN := $(VENV)/bin/virtfn
 PYTEST := $(VENV)/bin/pytest
 PARALLEL := -n auto --maxprocesses 4
 
-.PHONY: help setup demo test test-lowest test-cloud test-compute check lab cloud clean
+.PHONY: help setup demo test test-lowest test-cloud test-compute check lab cloud cloud-down fresh clean
 .DEFAULT_GOAL := help
 
 help:  ## Show these targets
@@ -42,6 +42,12 @@ test-compute: setup  ## Those that need VMs with VFs, in an emulated compute hos
 
 cloud: $(STAMP)  ## A real OpenStack control plane on 127.0.0.1, with fake VFs (says what it installs and how to reach it)
 	$(VENV)/bin/python -m tests.cloud.control_plane up
+
+cloud-down: $(STAMP)  ## Stop it
+	$(VENV)/bin/python -m tests.cloud.control_plane down
+
+fresh: $(STAMP)  ## `make test` and `make demo` on a bare Debian in a folder: SUITE=trixie|bookworm; RUN=demo, KEEP=1 (needs root)
+	$(VENV)/bin/python scripts/fresh.py $(SUITE) $(if $(RUN),--run "$(RUN)") $(if $(KEEP),--keep)
 
 check: $(STAMP)  ## Format, lint, types, imports
 	$(VENV)/bin/ruff format --check
