@@ -61,6 +61,17 @@ def test_a_worker_whose_parent_was_killed_is_found_and_stopped(places: Places, p
     assert look_at(int(worker.read_text())) is None
 
 
+def test_what_a_person_has_started_stays_up_until_one_of_it_dies(places: Places, processes: Processes) -> None:
+    processes.start("nova-api", ["sleep", "600"], os.environ)
+    cloud = ControlPlane(places.root, lambda text: None)
+    record_owner(places, os.getpid())
+    assert not cloud.stays_up, "it ends with a test run"
+    record_owner(places, None)
+    assert cloud.stays_up
+    processes.stop(["nova-api"], 5)
+    assert not cloud.stays_up
+
+
 def test_one_that_ignores_the_request_is_killed(processes: Processes) -> None:
     processes.start("a", ["sh", "-c", "trap '' TERM; echo ready; while :; do sleep 600; done"], os.environ)
     assert wait_until(lambda: "ready" in processes.last_words("a"), 5)

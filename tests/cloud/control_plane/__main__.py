@@ -1,13 +1,14 @@
 """``python -m tests.cloud.control_plane install|up|down|status|env``: a real OpenStack here, for a person."""
 
 import argparse
+import os
 import shlex
 import signal
 import sys
 from pathlib import Path
 
 from tests.cloud.control_plane.cloud import ControlPlane
-from tests.cloud.control_plane.release import every_release
+from tests.cloud.control_plane.release import CHOICE, every_release
 
 from virtfn.errors import ExitCode, VirtfnError
 
@@ -42,7 +43,11 @@ def _install(cloud: ControlPlane) -> int:
 
 
 def _up(cloud: ControlPlane) -> int:
-    cloud.start()
+    """One that is up already is used, unless another release is asked for."""
+    if cloud.stays_up and os.environ.get(CHOICE, cloud.release.name) == cloud.release.name:
+        print(f"OpenStack {cloud.release.name} is up already", file=sys.stderr)
+    else:
+        cloud.start()
     cloud.furnish()
     print(f"\nclouds.yaml  {cloud.clouds_yaml()}")
     print(f"logs         {cloud.places.log}\n\nReach it:\n")
@@ -55,7 +60,9 @@ def _up(cloud: ControlPlane) -> int:
 
 
 def _down(cloud: ControlPlane) -> int:
+    was_up = bool(cloud.running())
     cloud.stop()
+    print("stopped" if was_up else f"nothing is up in {cloud.places.root}", file=sys.stderr)
     return 0
 
 

@@ -17,6 +17,7 @@ from tests.cloud.control_plane.ownership import (
     claim_folder,
     empty_folder,
     is_orphan,
+    is_to_stay,
     one_at_a_time,
     record_owner,
     turn_in_the_cache,
@@ -101,7 +102,7 @@ class ControlPlane:
             raise ControlPlaneError(
                 "a control plane is up in this folder",
                 where=str(self.places.root),
-                hint="use it (VIRTFN_TEST_CLOUD names its folder) or stop it: python -m tests.cloud.control_plane down",
+                hint="use it (VIRTFN_TEST_CLOUD names its folder) or stop it: make cloud-down",
             )
         self._say("stopping what a test run that was killed has left")
         self._stop_all()
@@ -178,6 +179,12 @@ class ControlPlane:
     def running(self) -> dict[str, bool]:
         """Each process by name: is it alive?"""
         return {name: self._processes.alive(name) for name in self._processes.names()}
+
+    @property
+    def stays_up(self) -> bool:
+        """True where all of it runs and ends with nobody: what ``start`` without an owner has started."""
+        running = self.running()
+        return bool(running) and all(running.values()) and is_to_stay(self.places)
 
     def memory_mib(self) -> dict[str, int]:
         """Proportional set size of each process with its workers."""

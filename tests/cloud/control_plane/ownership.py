@@ -60,6 +60,12 @@ def record_owner(places: Places, pid: int | None) -> None:
     (places.root / "owner").write_text(f"{seen.pid} {seen.started}\n" if seen else "")
 
 
+def is_to_stay(places: Places) -> bool:
+    """True if the run ends with no process, but when it is stopped."""
+    path: Path = places.root / "owner"
+    return path.exists() and not path.read_text()
+
+
 def is_orphan(places: Places) -> bool:
     """True if the run was to end with a process that is dead."""
     path: Path = places.root / "owner"
